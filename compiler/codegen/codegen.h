@@ -1,0 +1,40 @@
+/* From a module whose pipeline has run to C text and a weights image. */
+#ifndef LATHE_CODEGEN_CODEGEN_H
+#define LATHE_CODEGEN_CODEGEN_H
+
+#include "../ir/module.h"
+
+typedef enum {
+    TARGET_C99,
+    TARGET_SSE2,
+    TARGET_NEON,
+    TARGET_AVX2,
+    TARGET_AVX512,
+    TARGET_COUNT
+} Target;
+
+typedef struct {
+    int batch;         /* most samples a call, >= 1 */
+    bool train;        /* eval, train_step and init; else predict */
+    bool embed;        /* weights as constants in the C file */
+    bool reproducible; /* targets without FMA use fmaf */
+    bool guarded;      /* tests: one guarded, poisoned buffer a value */
+    Target targets[2]; /* best first */
+    int ntargets;
+} CodegenOptions;
+
+typedef struct {
+    StrBuf source, header; /* NAME.c, NAME.h */
+    unsigned char *image;  /* NAME.weights (malloc), NULL if none */
+    size_t image_bytes;
+} Generated;
+
+/* "host", "avx512", "avx512,avx2", ...: fills targets; an unknown name is an error in d. */
+bool parse_targets(const char *text, CodegenOptions *o, Diag *d);
+bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
+void generated_free(Generated *g);
+/* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
+bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
+/* The text of `inspect --kernels`: which kernel each node got, with its parameters. */
+
+#endif

@@ -1,0 +1,291 @@
+/* The IR of one model. Sections: types, values, attributes, nodes, functions, parameters, layers,
+ * training configuration, module, construction, and the services of ir/ (names in parentheses tell
+ * the file). Everything lives in the module's arena.
+ *
+ * A module holds functions over one parameter table:
+ *   forward     what the front end built: neutral between training and inference
+ *   predict     inference, made from forward by the passes
+ *   eval        inference over parameters in training state, plus loss and accuracy a sample
+ *   train_step  forward in training mode, loss, gradients, optimizer
+ *   init        initial parameters
+ * A function is a list of nodes in topological order over values in SSA form. */
+#ifndef LATHE_IR_MODULE_H
+#define LATHE_IR_MODULE_H
+
+#include "../support/arena.h"
+#include "../support/diag.h"
+#include "../support/strbuf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- types ---------------------------------------------------------------------------------- */
+
+typedef enum { DT_F32, DT_F16, DT_BF16, DT_U8, DT_I8, DT_I32, DT_I64, DT_BOOL, DT_COUNT } DType;
+
+enum { MAX_RANK = 8, DIM_BATCH = -1 };
+
+/* Row-major, batch first. dim[0] is DIM_BATCH for values that have a sample dimension; all others
+ * are >= 1. Rank 0 is a scalar. Images are [N, H, W, C]. */
+typedef struct {
+    int rank;
+    int64_t dim[MAX_RANK];
+} Shape;
+
+/* Quantisation of a value: scale and zero point for each index of `axis`; NULL where not quantised.
+ */
+typedef struct {
+    int axis, count;
+    const float *scale;
+    const int32_t *zero_point;
+} Quant;
+
+typedef struct {
+    DType dtype;
+    Shape shape;
+    const Quant *quant;
+} Type;
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+typedef struct Node Node;
+
+typedef struct Value {
+    int id;           /* unique in its function; assigned in order of creation */
+    const char *name; /* unique in its function: the text form refers to it as %name */
+    Type type;
+    Node *producer; /* NULL for inputs and parameters of the function */
+    int param;      /* index into the parameter table for a parameter entering here, else -1 */
+} Value;
+
+/* ---- attributes ----------------------------------------------------------------------------- */
+
+typedef enum { ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID, ACT_COUNT } Activation;
+
+typedef enum {
+    LOSS_NONE,
+    LOSS_CROSSENTROPY, /* categorical and sparse categorical: labels are class indices, i32[N] */
+    LOSS_BINARY_CROSSENTROPY, /* labels are f32 of the output's shape */
+    LOSS_MSE,                 /* labels are f32 of the output's shape */
+    LOSS_COUNT
+} LossKind;
+
+typedef enum {
+    METRIC_NONE,
+    METRIC_CATEGORICAL_ACCURACY,
+    METRIC_BINARY_ACCURACY,
+    METRIC_COUNT
+} MetricKind;
+
+/* Distributions of initial values: constant(a); uniform in [a, b); normal with mean a and standard
+ * deviation b; the same with values beyond two standard deviations drawn again. */
+typedef enum {
+    INIT_CONSTANT,
+    INIT_UNIFORM,
+    INIT_NORMAL,
+    INIT_TRUNCATED_NORMAL,
+    INIT_COUNT
+} InitKind;
+
+/* One flat record for all operations; ops.def says which fields an operation reads, attrs.def gives
+ * their text form. Fields that an operation does not list stay zero. */
+typedef struct {
+    int32_t kernel[2]; /* rows, columns */
+    int32_t stride[2];
+    int32_t dilation[2];
+    int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
+    int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
+    int32_t groups;
+    int32_t act;      /* Activation fused behind the operation */
+    int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
+    int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
+    int32_t loss;     /* LossKind */
+    int32_t from_logits;
+    int32_t metric; /* MetricKind */
+    int32_t init;   /* InitKind */
+    float init_a, init_b;
+    float epsilon;
+    float momentum;
+    float rate;
+    float beta1, beta2, rho;
+    float weight_decay;
+    int32_t nesterov, amsgrad, centered;
+    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
+} Attrs;
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+typedef enum {
+#define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower) OP_##NAME,
+#include "ops.def"
+#undef OP
+    OP_COUNT
+} OpKind;
+
+struct Node {
+    OpKind op;
+    const char
+        *name; /* the layer's name, or the layer's name and a role: "conv2d", "conv2d/dkernel" */
+    Value **in;
+    int nin;
+    Value **out;
+    int nout;
+    Attrs attr;
+    SrcLoc loc; /* where the description has it; line 0 if unknown */
+};
+
+/* ---- functions ------------------------------------------------------------------------------ */
+
+/* A parameter's value on entry and the value it has on leaving. */
+typedef struct {
+    Value *in, *out;
+} Alias;
+
+typedef struct {
+    const char *name;
+    Value **inputs; /* data inputs, in the interface's order; parameters are not among them */
+    int ninputs, inputs_cap;
+    Value **params; /* parameters this function uses, by parameter index, ascending */
+    int nparams, params_cap;
+    Node **nodes; /* topological order */
+    int nnodes, nodes_cap;
+    Value **outputs;
+    int noutputs, outputs_cap;
+    Alias *aliases;
+    int naliases, aliases_cap;
+    int next_id;
+} Function;
+
+/* ---- parameters ----------------------------------------------------------------------------- */
+
+typedef enum {
+    PARAM_WEIGHT,    /* counted, exported */
+    PARAM_STATISTIC, /* non-trainable weights: BN's moving mean and variance; counted, exported */
+    PARAM_SLOT,      /* optimizer state of parameter `owner`; exported */
+    PARAM_CONST /* made by the compiler (folded weights); has data; not counted, not exported */
+} ParamRole;
+
+typedef struct {
+    InitKind kind;
+    float a, b;
+} Init;
+
+typedef struct {
+    const char *name; /* "conv2d/kernel"; slots "conv2d/kernel/adam_m"; unique in the module */
+    Type type;
+    ParamRole role;
+    bool trainable;
+    int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    Init init;
+    float *data; /* logical row-major order (Keras's), or NULL while only `init` is known */
+} Param;
+
+/* ---- layers: what the summary prints -------------------------------------------------------- */
+
+typedef struct {
+    const char *name;       /* "conv2d" */
+    const char *class_name; /* "Conv2D" */
+    Shape output;
+    int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
+    int nparams, params_cap;
+    const char **inputs; /* names of the layers it is connected to (functional models) */
+    int ninputs, inputs_cap;
+} Layer;
+
+/* ---- training configuration: model.compile(...) --------------------------------------------- */
+
+typedef enum { OPT_NONE, OPT_SGD, OPT_ADAM, OPT_RMSPROP, OPT_COUNT } OptimizerKind;
+
+typedef struct {
+    OptimizerKind kind;
+    const char *name; /* as the user wrote it: "adam", "adamw", ... */
+    float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
+    bool nesterov, amsgrad, centered;
+} Optimizer;
+
+typedef struct {
+    bool compiled; /* model.compile(...) was seen */
+    Optimizer optimizer;
+    LossKind loss;
+    const char *loss_name; /* "categorical_crossentropy", ... */
+    bool from_logits;
+    MetricKind metric;
+} TrainConfig;
+
+/* ---- module --------------------------------------------------------------------------------- */
+
+typedef struct {
+    Arena *arena;
+    const char *name;       /* identifier for the generated code's prefix: "model1" */
+    const char *model_name; /* Keras's name of the model: "sequential" */
+    bool sequential;        /* summary prints "Sequential" or "Functional" */
+    float input_scale;      /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    Param *params;
+    int nparams, params_cap;
+    Function **functions;
+    int nfunctions, functions_cap;
+    Layer *layers;
+    int nlayers, layers_cap;
+    TrainConfig train;
+    const char **classes; /* names of the classes, or NULL */
+    int nclasses;
+} Module;
+
+/* ---- construction (module.c) ---------------------------------------------------------------- */
+
+Module *module_new(Arena *a, const char *name);
+Function *module_function(const Module *m, const char *name); /* NULL if there is none */
+Function *module_add_function(Module *m, const char *name);
+void module_remove_function(Module *m, const char *name);
+int module_add_param(Module *m, Param p); /* returns its index; the name must be new */
+int module_find_param(const Module *m, const char *name); /* -1 if there is none */
+
+Value *function_add_input(Module *m, Function *f, const char *name, Type type);
+/* The value by which parameter `index` enters f (made at first use). */
+Value *function_param(Module *m, Function *f, int index);
+/* Appends a node with its results, types inferred by the operation's shape rule. A shape error goes
+ * to `d` and returns NULL. Value names: the node's name, or name.1, name.2 for further results,
+ * made unique. `inputs` is copied. */
+Node *function_add_node(Module *m, Function *f, OpKind op, const char *name, Value *const *inputs,
+                        int nin, const Attrs *attr, SrcLoc loc, Diag *d);
+void function_add_output(Module *m, Function *f, Value *v);
+void function_add_alias(Module *m, Function *f, Value *in, Value *out);
+/* A deep copy of f under another name in the same module. */
+Function *function_clone(Module *m, const Function *f, const char *name);
+/* Replaces every use of `from` (nodes, outputs, aliases' out) by `to`. */
+void function_replace_uses(Function *f, Value *from, Value *to);
+/* How often v is used by nodes, outputs and aliases. */
+int function_count_uses(const Function *f, const Value *v);
+
+/* ---- shapes and names (shape.c) ------------------------------------------------------------- */
+
+bool shape_equal(const Shape *a, const Shape *b);
+/* Elements of one sample (without the batch dimension), or of the whole tensor if it has none.
+ * Checked for overflow when types are inferred, so this cannot overflow. */
+int64_t shape_count(const Shape *s);
+/* The product of all dims with n for the batch dimension; false on overflow of int64_t or > 2^40.
+ */
+bool shape_total(const Shape *s, int64_t n, int64_t *total);
+const char *shape_text(Arena *a, const Shape *s); /* "(None, 30, 30, 8)" as Keras prints it */
+size_t dtype_size(DType t);
+const char *dtype_name(DType t); /* "f32" */
+
+/* ---- operations (ops.c, infer.c) ------------------------------------------------------------ */
+
+const char *op_name(OpKind op);
+bool op_find(const char *text, OpKind *op);
+/* Infers the types of n's results from its inputs and attributes; a user-visible problem goes to d.
+ */
+bool infer_node(Module *m, Node *n, Diag *d);
+
+/* ---- verifier, printer, parser -------------------------------------------------------------- */
+
+/* Checks SSA form, order, types, arity, attribute use, alias discipline (every read of a parameter
+ * comes before the write that replaces it). Returns NULL, or a text saying what is wrong. */
+const char *verify_module(Module *m);
+void print_module(const Module *m, StrBuf *out);
+void print_function(const Module *m, const Function *f, StrBuf *out);
+/* Parses the text form; on error adds to d and returns NULL. */
+Module *parse_module(Arena *a, const char *text, Diag *d);
+
+#endif

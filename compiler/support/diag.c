@@ -1,0 +1,112 @@
+/* Collecting and printing diagnostics. */
+#include "diag.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void diag_init(Diag *d, Arena *a, const char *file, const char *source) {
+    *d = (Diag){.arena = a, .file = file, .source = source};
+}
+
+static void add(Diag *d, DiagLevel level, SrcLoc loc, const char *fmt, va_list ap) {
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    CHECK(n >= 0);
+    char *text = arena_alloc(d->arena, (size_t)n + 1, 1);
+    vsnprintf(text, (size_t)n + 1, fmt, again);
+    va_end(again);
+    DiagMessage m = {.level = level, .loc = loc, .text = text};
+    ARENA_PUSH(d->arena, d->messages, d->count, d->capacity, m);
+    if (level == DIAG_ERROR) d->errors++;
+}
+
+void diag_add(Diag *d, DiagLevel level, SrcLoc loc, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, level, loc, fmt, ap);
+    va_end(ap);
+}
+
+void diag_error(Diag *d, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, DIAG_ERROR, (SrcLoc){0, 0}, fmt, ap);
+    va_end(ap);
+}
+
+/* The start of 1-based line `line`, or NULL; *length excludes the line end. */
+static const char *find_line(const char *source, int line, int *length) {
+    const char *p = source;
+    for (int i = 1; i < line && p; i++) {
+        p = strchr(p, '\n');
+        if (p) p++;
+    }
+    if (!p) return NULL;
+    *length = (int)strcspn(p, "\r\n");
+    return p;
+}
+
+static void print_caret(const Diag *d, SrcLoc loc, FILE *out) {
+    int length = 0;
+    const char *line = find_line(d->source, loc.line, &length);
+    if (!line) return;
+    fprintf(out, "%5d | %.*s\n      | ", loc.line, length, line);
+    /* Tabs are repeated, so that the caret stands under its character at any tab width; the
+     * continuation bytes of UTF-8 take no column. */
+    for (int i = 0; i < loc.column - 1 && i < length; i++) {
+        if (((unsigned char)line[i] & 0xC0) != 0x80) fputc(line[i] == '\t' ? '\t' : ' ', out);
+    }
+    fputs("^\n", out);
+}
+
+void diag_print(const Diag *d, FILE *out) {
+    static const char *const level_name[] = {"note", "warning", "error"};
+    for (int i = 0; i < d->count; i++) {
+        const DiagMessage *m = &d->messages[i];
+        const char *file = d->file ? d->file : "lathe";
+        const char *rest = strchr(m->text, '\n');
+        int first = rest ? (int)(rest - m->text) : (int)strlen(m->text);
+        if (m->loc.line > 0) {
+            fprintf(out, "%s:%d:%d: %s: %.*s\n", file, m->loc.line, m->loc.column,
+                    level_name[m->level], first, m->text);
+            if (d->source) print_caret(d, m->loc, out);
+        } else {
+            fprintf(out, "%s: %s: %.*s\n", file, level_name[m->level], first, m->text);
+        }
+        if (rest) fprintf(out, "  %s\n", rest + 1);
+    }
+}
+
+enum { MAX_WORD = 63 };
+
+static int edit_distance(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b);
+    if (n > MAX_WORD || m > MAX_WORD) return MAX_WORD;
+    int row[MAX_WORD + 1];
+    for (size_t j = 0; j <= m; j++) row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int substitute = diagonal + (a[i - 1] != b[j - 1]);
+            int best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = substitute < best ? substitute : best;
+        }
+    }
+    return row[m];
+}
+
+const char *diag_nearest(const char *word, const char *const *candidates) {
+    int best = (int)strlen(word) / 3 + 1;
+    const char *found = NULL;
+    for (; *candidates; candidates++) {
+        int distance = edit_distance(word, *candidates);
+        if (distance <= best && (!found || distance < best)) {
+            best = distance;
+            found = *candidates;
+        }
+    }
+    return found;
+}
