@@ -16,7 +16,7 @@ typedef enum {
 typedef struct {
     int batch;         /* most samples a call, >= 1 */
     bool train;        /* eval, train_step and init; else predict */
-    bool embed;        /* weights as constants in the C file */
+    bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool guarded;      /* tests: one guarded, poisoned buffer a value */
     Target targets[2]; /* best first */

@@ -17,6 +17,10 @@ typedef struct {
 
 typedef struct Interp Interp;
 
+/* How many threads OpenBLAS, and interpreters made from now on, run on (default: all cores). */
+void interp_set_threads(int threads);
+/* OpenBLAS's version and the processor type that it chose. */
+const char *interp_blas(void);
 /* Prepares f for at most `batch` samples: all buffers are allocated here. `wide` selects double.
  * The module must outlive it. NULL and an error in d if memory does not suffice. */
 Interp *interp_new(const Module *m, const Function *f, int batch, bool wide, Diag *d);
@@ -33,6 +37,8 @@ void interp_run(Interp *it, const RunScalars *s);
 void interp_get(const Interp *it, const Value *v, double *out);
 /* Seconds that node i took in the last run, and bytes of all buffers. */
 double interp_node_seconds(const Interp *it, int node);
+/* The part of them spent in OpenBLAS's matrix products. */
+double interp_gemm_seconds(const Interp *it, int node);
 size_t interp_bytes(const Interp *it);
 
 #endif

@@ -90,7 +90,8 @@ typedef enum {
 /* One flat record for all operations; ops.def says which fields an operation reads, attrs.def gives
  * their text form. Fields that an operation does not list stay zero. */
 typedef struct {
-    int32_t kernel[2]; /* rows, columns */
+    int32_t dims[MAX_RANK - 1]; /* shape of a sample after a reshape, ended by 0 if shorter */
+    int32_t kernel[2];          /* rows, columns */
     int32_t stride[2];
     int32_t dilation[2];
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
@@ -171,13 +172,14 @@ typedef struct {
 } Init;
 
 typedef struct {
-    const char *name; /* "conv2d/kernel"; slots "conv2d/kernel/adam_m"; unique in the module */
+    const char *name; /* "conv2d/kernel"; slots "conv2d/kernel/m"; unique in the module */
     Type type;
     ParamRole role;
     bool trainable;
     int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
     Init init;
-    float *data; /* logical row-major order (Keras's), or NULL while only `init` is known */
+    float *data;  /* logical row-major order (Keras's), or NULL while only `init` is known */
+    uint64_t fnv; /* read from the text form instead of data that was not printed, else 0 */
 } Param;
 
 /* ---- layers: what the summary prints -------------------------------------------------------- */

@@ -1,0 +1,323 @@
+/* The source file: comment, preamble, kernels and steps of each target, entries, tables. */
+#include "emit.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+const char *identifier(Arena *a, const char *name) {
+    StrBuf b = {0};
+    if (!isalpha((unsigned char)*name)) strbuf_puts(&b, "n");
+    for (; *name; name++) {
+        bool plain = isalnum((unsigned char)*name) && (unsigned char)*name < 128;
+        strbuf_printf(&b, "%c", plain ? *name : '_');
+    }
+    const char *copy = arena_strndup(a, b.text, b.length > 64 ? 64 : b.length);
+    strbuf_free(&b);
+    return copy;
+}
+
+const char *c_string(Arena *a, const char *text) {
+    StrBuf b = {0};
+    strbuf_puts(&b, "\"");
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        /* '?' is escaped against trigraphs; octal escapes never run into a following digit. */
+        if (c == '"' || c == '\\' || c == '?' || c < 32 || c > 126)
+            strbuf_printf(&b, "\\%03o", c);
+        else
+            strbuf_printf(&b, "%c", c);
+    }
+    strbuf_puts(&b, "\"");
+    const char *copy = arena_strdup(a, b.text);
+    strbuf_free(&b);
+    return copy;
+}
+
+const char *c_comment(Arena *a, const char *text) {
+    char *copy = arena_strndup(a, text, strlen(text) > 200 ? 200 : strlen(text));
+    for (char *p = copy; *p; p++) {
+        bool opens = (*p == '/' && p[1] == '*') || (*p == '*' && p[1] == '/');
+        if (opens || *p == '\\' || *p == '?' || (unsigned char)*p < 32 || (unsigned char)*p > 126)
+            *p = '_';
+    }
+    return copy;
+}
+
+/* ---- preamble ------------------------------------------------------------------------------- */
+
+static void emit_opening(const File *f, StrBuf *w) {
+    Arena *a = f->m->arena;
+    strbuf_printf(w, "/* %s: %s, compiled from a model description by lathe.\n", f->id,
+                  f->o->train ? "the training step of a neural network" : "a neural network");
+    strbuf_printf(w, " *\n * Model \"%s\", at most %d sample%s a call; targets:",
+                  c_comment(a, f->m->model_name), f->o->batch, f->o->batch == 1 ? "" : "s");
+    for (int i = 0; i < f->nsections; i++) strbuf_printf(w, " %s", f->section[i].machine.name);
+    strbuf_printf(
+        w,
+        ".\n * Build: cc -O2 -c %s.c [-fopenmp]; link with -lm. Needs nothing else. See %s.h for "
+        "how to "
+        "call it.\n * Results are the same bits for any number of threads, optimisation level and "
+        "target with fused\n * multiply-add; only -ffast-math changes them.\n * This file belongs "
+        "to "
+        "whoever generated it: no licence of lathe applies to it. */\n",
+        f->id, f->id);
+    if (f->o->single)
+        emit_header(f, w);
+    else
+        strbuf_printf(w, "#include \"%s.h\"\n", f->id);
+    strbuf_puts(w, "\n#include <math.h>\n");
+    const char *last = "";
+    for (int i = 0; i < f->nsections; i++) {
+            const char *include = f->section[i].machine.include;
+            if (include && strcmp(include, last))
+                strbuf_printf(w, "#include <%s>\n", last = include);
+    }
+    strbuf_puts(w, "\n#if defined(__GNUC__)\n"
+                   "#define LATHE_INLINE static inline __attribute__((unused))\n"
+                   "#define LATHE_RESTRICT __restrict\n"
+                   "#else\n"
+                   "#define LATHE_INLINE static inline\n"
+                   "#define LATHE_RESTRICT\n"
+                   "#endif\n"
+                   "#if defined(__clang__)\n"
+                   "#pragma STDC FP_CONTRACT OFF\n"
+                   "#elif defined(__GNUC__)\n"
+                   "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno\")\n"
+                   "#endif\n\n");
+    template_random(w);
+    template_scalar(w);
+}
+
+static void open_target(const Machine *m, StrBuf *w) {
+    if (!m->features) return;
+    strbuf_puts(w, "#if defined(__clang__)\n");
+    strbuf_printf(
+        w, "#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = function)\n",
+        m->features);
+    if (m->lanes == 16)
+        strbuf_puts(w,
+                    "#pragma clang attribute push(__attribute__((min_vector_width(512))), apply_to "
+                    "= function)\n");
+    strbuf_printf(w, "#else\n#pragma GCC push_options\n#pragma GCC target(\"%s\")\n#endif\n\n",
+                  m->features);
+}
+
+static void close_target(const Machine *m, StrBuf *w) {
+    if (!m->features) return;
+    strbuf_puts(w, "#if defined(__clang__)\n#pragma clang attribute pop\n");
+    if (m->lanes == 16) strbuf_puts(w, "#pragma clang attribute pop\n");
+    strbuf_puts(w, "#else\n#pragma GCC pop_options\n#endif\n\n");
+}
+
+static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf *w) {
+    const Machine *m = &s->machine;
+    bool neon = m->include && !strcmp(m->include, "arm_neon.h");
+    VectorParams p = {.V = vector_name(m, lanes),
+                      .L = lanes,
+                      .neon = neon,
+                      .avx512 = m->lanes == 16,
+                      .avx = m->lanes >= 8,
+                      .fma = m->fma               ? 1
+                             : f->o->reproducible ? 2
+                                                  : 0};
+    p.pre = lanes == 16 ? "_mm512" : lanes == 8 ? "_mm256" : "_mm";
+    p.sqrt = lanes == 16  ? "_mm512_maskz_sqrt_ps((__mmask16)0xFFFF, (__m512)a)"
+             : lanes == 8 ? "_mm256_sqrt_ps((__m256)a)"
+                          : "_mm_sqrt_ps((__m128)a)";
+    p.vec = neon ? "float32x4_t" : lanes == 16 ? "__m512" : lanes == 8 ? "__m256" : "__m128";
+    template_vector(w, &p, "");
+}
+
+/* The vector types that the kernels name, narrowest first, and their functions. */
+static void emit_vectors(const File *f, const Section *s, const char *kernels, StrBuf *w) {
+    static const int lanes[] = {1, 4, 8, 16};
+    for (int i = 0; i < 4; i++) {
+        const char *name = vector_name(&s->machine, lanes[i]);
+        const char *call = arena_printf(f->m->arena, "%s_", name);
+        if (lanes[i] > s->machine.lanes || !strstr(kernels, call)) continue;
+        emit_vector_type(f, s, lanes[i], w);
+        static const char *const functions[] = {"exp(", "tanh(", "sigmoid("};
+        bool math = false;
+        for (int k = 0; k < 3; k++)
+            math = math || strstr(kernels, arena_printf(f->m->arena, "%s_%s", name, functions[k]));
+        MathParams p = {.V = name};
+        if (math) template_math(w, &p, "");
+    }
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static void print_place(const File *f, const Step *s, int i, StrBuf *w) {
+    const Place *p = &s->arg[i];
+    long long at = (long long)p->at;
+    switch (p->kind) {
+    case PLACE_NONE: strbuf_puts(w, "0"); break;
+    case PLACE_INPUT: strbuf_puts(w, "r->input"); break;
+    case PLACE_BYTES: strbuf_puts(w, "r->bytes"); break;
+    case PLACE_OUTPUT: strbuf_puts(w, "r->output"); break;
+    case PLACE_LABELS:
+        strbuf_printf(w, "(%s)r->labels", s->arg_type[i] ? s->arg_type[i] : "const float *");
+        break;
+    case PLACE_WEIGHTS: strbuf_printf(w, "r->weights + %lld", at); break;
+    case PLACE_STATE: strbuf_printf(w, "r->state + %lld", at); break;
+    case PLACE_GRADS: strbuf_printf(w, "r->work + %lld", (long long)f->work.grads + at); break;
+    case PLACE_BUFFER: PANIC("buffers are printed by their plan");
+    }
+}
+
+static void print_argument(const File *f, const Plan *plan, const Step *s, int i, StrBuf *w) {
+    if (s->arg[i].kind == PLACE_BUFFER) {
+        const Buffer *b = &plan->buffers[s->arg[i].at];
+        strbuf_printf(w, "r->work + %lld", (long long)(f->work.buffers + b->offset));
+    } else {
+        print_place(f, s, i, w);
+    }
+}
+
+static const char *step_name(const File *f, const Section *s, const Plan *plan, int index) {
+    Arena *a = f->m->arena;
+    return arena_printf(a, "%s%s_%d_%s", s->kernels.prefix, plan->function->name, index + 1,
+                        identifier(a, plan->steps[index].name));
+}
+
+static void emit_cost(const Step *s, StrBuf *w) {
+    if (s->info.macs) strbuf_printf(w, "; %lld multiply-adds", (long long)s->info.macs);
+    if (s->info.bytes)
+        strbuf_printf(w, "%s %lld bytes", s->info.macs ? "," : ";", (long long)s->info.bytes);
+    if (s->info.macs || s->info.bytes) strbuf_puts(w, " a sample");
+    if (s->info.fixed) strbuf_printf(w, "; %lld bytes", (long long)s->info.fixed);
+}
+
+static void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
+    const Step *step = &plan->steps[index];
+    strbuf_printf(w, "/* %s: %s", c_comment(f->m->arena, step->name), step->comment);
+    emit_cost(step, w);
+    strbuf_printf(w, " */\nstatic void %s(const %s_run *r, int part) {\n",
+                  step_name(f, s, plan, index), f->id);
+    if (!strstr(step->kernel->type->tail, "part")) strbuf_puts(w, "    (void)part;\n");
+    strbuf_printf(w, "    %s(", step->kernel->fn);
+    for (int i = 0; i < step->nargs; i++) {
+        if (i) strbuf_puts(w, ", ");
+        print_argument(f, plan, step, i, w);
+    }
+    const char *tail = step->kernel->type->tail;
+    strbuf_printf(w, "%s%s);\n}\n\n", step->nargs && *tail ? ", " : "", tail);
+}
+
+/* Nanoseconds that one core takes for a batch, roughly: a step must be worth waking threads for. */
+static int64_t step_cost(const Step *s, int batch) {
+    return (s->info.macs / 20 + s->info.bytes / 10) * batch + s->info.fixed / 10;
+}
+
+static int64_t plan_cost(const Plan *p, int batch) {
+    int64_t sum = 0;
+    for (int i = 0; i < p->nsteps; i++) sum += step_cost(&p->steps[i], batch);
+    return sum;
+}
+
+enum { PARALLEL_STEP_NS = 8000, PARALLEL_NET_NS = 50000 };
+
+static void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
+    const Step *step = &plan->steps[index];
+    bool parallel = plan_cost(plan, f->o->batch) >= PARALLEL_NET_NS &&
+                    step_cost(step, f->o->batch) >= PARALLEL_STEP_NS &&
+                    strstr(step->kernel->type->tail, "part") != NULL;
+    strbuf_printf(w, "    %s_%s(r, %s, ", f->id, parallel ? "parallel" : "serial",
+                  step_name(f, s, plan, index));
+    int groups = step->info.groups, rows = step->info.rows;
+    const char *times = groups > 1 ? arena_printf(f->m->arena, "%d * ", groups) : "";
+    if (rows == 0)
+        strbuf_printf(w, "%d);\n", groups);
+    else if (rows == 1)
+        strbuf_printf(w, "%sr->n);\n", times);
+    else
+        strbuf_printf(w, "%s((r->n + %d) / %d));\n", times, rows - 1, rows);
+}
+
+/* The function that reads like the network: one call a step. */
+static void emit_sequence(const File *f, const Section *s, const Plan *plan, bool apply,
+                          const char *name, StrBuf *w) {
+    strbuf_printf(w, "static void %s%s(const %s_run *r) {\n", s->kernels.prefix, name, f->id);
+    for (int i = 0; i < plan->nsteps; i++)
+        if (plan->steps[i].apply == apply) emit_call(f, s, plan, i, w);
+    strbuf_puts(w, "}\n\n");
+}
+
+static void emit_plan_steps(const File *f, const Section *s, const Plan *plan, StrBuf *w) {
+    if (!plan) return;
+    for (int i = 0; i < plan->nsteps; i++) emit_step(f, s, plan, i, w);
+}
+
+static void emit_sequences(const File *f, const Section *s, StrBuf *w) {
+    if (s->predict) emit_sequence(f, s, s->predict, false, "predict_steps", w);
+    if (s->eval) emit_sequence(f, s, s->eval, false, "eval_steps", w);
+    if (!s->train) return;
+    emit_sequence(f, s, s->train, false, "gradient_steps", w);
+    emit_sequence(f, s, s->train, true, "apply_steps", w);
+}
+
+static void emit_section(const File *f, const Section *s, StrBuf *w) {
+    StrBuf kernels = {0};
+    for (int i = 0; i < s->kernels.nuses; i++) {
+        const KernelUse *u = s->kernels.uses[i];
+        u->type->emit(&kernels, u->params, u->fn);
+    }
+    strbuf_printf(w, "/* ---- %s ---- */\n\n", s->machine.name);
+    open_target(&s->machine, w);
+    emit_vectors(f, s, kernels.text, w);
+    strbuf_bytes(w, kernels.text, kernels.length);
+    strbuf_free(&kernels);
+    emit_plan_steps(f, s, s->predict, w);
+    emit_plan_steps(f, s, s->eval, w);
+    emit_plan_steps(f, s, s->train, w);
+    strbuf_printf(
+        w,
+        "/* raw bytes to floats */\nstatic void %sinput_bytes_step(const %s_run *r, int part) "
+        "{\n    %s(r->bytes, r->work + %lld, part);\n}\n\n",
+        s->kernels.prefix, f->id, s->input_bytes, (long long)f->work.input);
+    close_target(&s->machine, w);
+    emit_sequences(f, s, w);
+}
+
+/* One call's arguments, and the two ways to run a step. A parallel region is one call, so that its
+ * body needs nothing of the target's. */
+static void emit_run(const File *f, StrBuf *w) {
+    strbuf_printf(w,
+                  "/* What one call works on. */\ntypedef struct {\n"
+                  "    const float *input;\n    const uint8_t *bytes;\n    const void *labels;\n"
+                  "    float *output;\n    const float *weights;\n    float *state;\n"
+                  "    float *work;\n    const lathe_step *step;\n"
+                  "    lathe_parallel_for parallel_for;\n    void *parallel_context;\n"
+                  "    int n, target;\n} %s_run;\n\n",
+                  f->id);
+    strbuf_printf(w,
+                  "LATHE_INLINE void %s_serial(const %s_run *r, void (*step)(const %s_run *, int), "
+                  "int parts) "
+                  "{\n    for (int part = 0; part < parts; part++) step(r, part);\n}\n\n",
+                  f->id, f->id, f->id);
+    strbuf_printf(
+        w,
+        "typedef struct {\n    const %s_run *r;\n    void (*step)(const %s_run *, int);\n} "
+        "%s_closure;\n\nLATHE_INLINE void %s_part(void *closure, int part) {\n"
+        "    const %s_closure *c = (const %s_closure *)closure;\n    c->step(c->r, part);\n}\n\n",
+        f->id, f->id, f->id, f->id, f->id, f->id);
+    strbuf_printf(w,
+                  "LATHE_INLINE void %s_parallel(const %s_run *r, void (*step)(const %s_run *, "
+                  "int), int parts) {\n"
+                  "    if (r->parallel_for) {\n        %s_closure c = {r, step};\n"
+                  "        r->parallel_for(r->parallel_context, parts, %s_part, &c);\n        "
+                  "return;\n    }\n"
+                  "#ifdef _OPENMP\n#pragma omp parallel for schedule(dynamic, 1)\n#endif\n"
+                  "    for (int part = 0; part < parts; part++) step(r, part);\n}\n\n",
+                  f->id, f->id, f->id, f->id, f->id);
+}
+
+void emit_source(const File *f, StrBuf *w) {
+    emit_opening(f, w);
+    emit_run(f, w);
+    for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
+    emit_tables(f, w);
+    emit_entries(f, w);
+}

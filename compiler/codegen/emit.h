@@ -1,0 +1,57 @@
+/* Writing C text from plans. Everything is decided before; these functions only print. */
+#ifndef LATHE_CODEGEN_EMIT_H
+#define LATHE_CODEGEN_EMIT_H
+
+#include "plan.h"
+
+/* What one target contributes to the file. */
+typedef struct {
+    Machine machine;
+    KernelSet kernels;
+    Plan *predict, *eval, *train; /* NULL where the file does not have them */
+    const char *input_bytes;      /* kernel that converts raw bytes */
+} Section;
+
+/* Where things lie in a workspace, in floats. */
+typedef struct {
+    int64_t grads, input, output, buffers, floats;
+} WorkspaceLayout;
+
+typedef struct {
+    Module *m;
+    const CodegenOptions *o;
+    const char *id; /* the model's identifier: prefix of every symbol */
+    const char *ID; /* the same in capitals: prefix of macros */
+    const ParamTable *params;
+    Section section[2];
+    int nsections;
+    WorkspaceLayout work;
+    const Value *input, *output;
+    uint64_t model_hash, layout_hash;
+    const float *expected; /* the self-test's outputs, or its loss */
+    int nexpected;
+    unsigned char *image;
+    size_t image_bytes;
+    bool embed; /* the image is part of the C file */
+} File;
+
+/* A name as part of an identifier: letters, digits and underscores. */
+const char *identifier(Arena *a, const char *name);
+/* Text between quotes in C, whatever the name holds. */
+const char *c_string(Arena *a, const char *text);
+/* Text inside a comment: no comment ends or begins in it, and it stays on its line. */
+const char *c_comment(Arena *a, const char *text);
+
+void emit_source(const File *f, StrBuf *w);  /* emit.c */
+void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
+void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
+void emit_header(const File *f, StrBuf *w);  /* emit_header.c */
+
+/* image.c */
+enum { IMAGE_HEADER_BYTES = 64 };
+unsigned char *write_image(const Module *m, const ParamTable *params, uint64_t model_hash,
+                           uint64_t layout_hash, size_t *bytes);
+uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n);
+#define FNV_START UINT64_C(0xCBF29CE484222325)
+
+#endif

@@ -1,0 +1,148 @@
+/* Tables of the generated file: tensors and where they lie, initial values, the model's
+ * description. */
+#include "emit.h"
+
+#include <string.h>
+
+static bool is_listed(const Param *p) { return p->role != PARAM_CONST; }
+
+static int count_tensors(const Module *m) {
+    int count = 0;
+    for (int i = 0; i < m->nparams; i++) count += is_listed(&m->params[i]);
+    return count;
+}
+
+static void emit_dims(const Shape *s, int from, StrBuf *w) {
+    strbuf_puts(w, "{");
+    for (int i = from; i < s->rank; i++)
+        strbuf_printf(w, "%s%lld", i > from ? ", " : "", (long long)s->dim[i]);
+    strbuf_puts(w, s->rank > from ? "}" : "0}");
+}
+
+static void emit_tensor_list(const File *f, StrBuf *w) {
+    const Module *m = f->m;
+    strbuf_printf(w, "static const lathe_tensor %s_tensors[] = {\n", f->id);
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (!is_listed(p)) continue;
+        const char *role = p->role == PARAM_WEIGHT      ? "LATHE_WEIGHT"
+                           : p->role == PARAM_STATISTIC ? "LATHE_STATISTIC"
+                                                        : "LATHE_SLOT";
+        strbuf_printf(w, "    {%s, %s, %d, %d, ", c_string(m->arena, p->name), role,
+                      p->role == PARAM_WEIGHT && p->trainable, p->type.shape.rank);
+        emit_dims(&p->type.shape, 0, w);
+        strbuf_printf(w, ", %lld},\n", (long long)shape_count(&p->type.shape));
+    }
+    strbuf_puts(w, "};\n\n");
+}
+
+static const char *hex_float(Arena *a, float x) {
+    return arena_printf(a, "%.9g%sf", (double)x,
+                        strpbrk(arena_printf(a, "%.9g", (double)x), ".e") ? "" : ".0");
+}
+
+/* Where tensor i lies in a state, packed: element (row, column) at
+ * at + (column / panel * rows + row) * panel + column % panel; and how it starts. */
+static void emit_places(const File *f, StrBuf *w) {
+    const Module *m = f->m;
+    strbuf_printf(
+        w,
+        "/* Element (row, column) of a tensor lies at at + (column / panel * rows + row) * panel + "
+        "column %% "
+        "panel. */\ntypedef struct {\n    ptrdiff_t at, grad_at;\n    int32_t rows, columns, "
+        "panel, init;\n    float a, b;\n    uint32_t stream;\n} %s_place;\n\n"
+        "static const %s_place %s_places[] = {\n",
+        f->id, f->id, f->id);
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        const ParamLayout *l = &f->params->param[i];
+        if (!is_listed(p)) continue;
+        strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du},\n", (long long)l->at,
+                      (long long)l->grad_at, (long long)l->rows, (long long)l->columns, l->panel,
+                      (int)p->init.kind, hex_float(m->arena, p->init.a),
+                      hex_float(m->arena, p->init.b), i);
+    }
+    strbuf_puts(w, "};\n\n");
+}
+
+static void emit_state_functions(const File *f, StrBuf *w) {
+    const char *id = f->id;
+    strbuf_printf(
+        w,
+        "LATHE_INLINE ptrdiff_t %s_element(const %s_place *t, int32_t row, int32_t column) {\n"
+        "    return ((ptrdiff_t)(column / t->panel) * t->rows + row) * t->panel + column %% "
+        "t->panel;\n}\n\n",
+        id, id);
+    strbuf_printf(w,
+                  "void %s_init(void *state, uint64_t seed) {\n"
+                  "    float *s = (float *)state;\n"
+                  "    for (ptrdiff_t k = 0; k < %lld; k++) s[k] = 0.0f;\n"
+                  "    for (int i = 0; i < %d; i++) {\n"
+                  "        const %s_place *t = &%s_places[i];\n"
+                  "        uint32_t e = 0;\n"
+                  "        for (int32_t row = 0; row < t->rows; row++)\n"
+                  "            for (int32_t column = 0; column < t->columns; column++)\n"
+                  "                s[t->at + %s_element(t, row, column)] = "
+                  "lathe_init_element(t->init, t->a, t->b, seed, t->stream, e++);\n"
+                  "    }\n}\n\n",
+                  id, (long long)f->params->floats, count_tensors(f->m), id, id, id);
+    static const char *const copies[][4] = {
+        {"export_tensor", "const void *state", "float *out",
+         "const float *s = (const float *)state + t->at"},
+        {"export_gradient", "const void *workspace", "float *out",
+         "const float *s = (const float *)workspace + t->grad_at"},
+        {"import_tensor", "void *state", "const float *in", "float *s = (float *)state + t->at"}};
+    for (int k = 0; k < 3; k++) {
+        strbuf_printf(w,
+                      "void %s_%s(%s, int i, %s) {\n"
+                      "    const %s_place *t = &%s_places[i];\n"
+                      "    %s;\n"
+                      "    for (int32_t row = 0; row < t->rows; row++)\n"
+                      "        for (int32_t column = 0; column < t->columns; column++) %s;\n}\n\n",
+                      id, copies[k][0], copies[k][1], copies[k][2], id, id, copies[k][3],
+                      k < 2
+                          ? arena_printf(f->m->arena, "*out++ = s[%s_element(t, row, column)]", id)
+                          : arena_printf(f->m->arena, "s[%s_element(t, row, column)] = *in++", id));
+    }
+}
+
+static void emit_names(const File *f, StrBuf *w) {
+    const Module *m = f->m;
+    if (m->nclasses) {
+        strbuf_printf(w, "static const char *const %s_classes[] = {\n", f->id);
+        for (int i = 0; i < m->nclasses; i++)
+            strbuf_printf(w, "    %s,\n", c_string(m->arena, m->classes[i]));
+        strbuf_puts(w, "};\n\n");
+    }
+    strbuf_printf(w, "static const char *const %s_targets[] = {", f->id);
+    for (int i = 0; i < f->nsections; i++)
+        strbuf_printf(w, "%s\"%s\"", i ? ", " : "", f->section[i].machine.name);
+    strbuf_puts(w, "};\n\n");
+}
+
+static void emit_embedded(const File *f, StrBuf *w) {
+    if (!f->embed) return;
+    strbuf_printf(
+        w,
+        "/* The weights image as 32-bit words: 64 bytes of header, then packed tensors. */\n"
+        "static const union {\n    uint32_t word[%zu];\n    unsigned char byte[%zu];\n#if "
+        "defined(__GNUC__)\n} "
+        "%s_image __attribute__((aligned(64))) = {{\n#else\n} %s_image = {{\n#endif\n",
+        f->image_bytes / 4, f->image_bytes, f->id, f->id);
+    for (size_t i = 0; i + 3 < f->image_bytes; i += 4) {
+        uint32_t word;
+        memcpy(&word, f->image + i, 4);
+        strbuf_printf(w, "%s0x%xu,%s", i % 32 ? "" : "    ", word, i % 32 == 28 ? "\n" : " ");
+    }
+    strbuf_puts(w, "}};\n\n");
+}
+
+void emit_tables(const File *f, StrBuf *w) {
+    strbuf_puts(w, "/* ---- tables ---- */\n\n");
+    emit_tensor_list(f, w);
+    emit_names(f, w);
+    emit_embedded(f, w);
+    if (!f->o->train) return;
+    emit_places(f, w);
+    emit_state_functions(f, w);
+}

@@ -1,0 +1,205 @@
+/* From a module whose pipeline has run to the text of the files. */
+#include "emit.h"
+
+#include "../interp/interp.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../templates/random.h.in"
+
+enum { EMBED_BYTES = 256 * 1024 }; /* weights up to this size become constants of the C file */
+
+static const char *upper(Arena *a, const char *s) {
+    char *copy = arena_strdup(a, s);
+    for (char *p = copy; *p; p++) *p = (char)toupper((unsigned char)*p);
+    return copy;
+}
+
+static uint64_t hash_text(const char *text) { return fnv1a(FNV_START, text, strlen(text)); }
+
+/* The architecture and training configuration: the forward function's text and the optimizer's
+ * nodes. */
+static uint64_t hash_model(const File *f) {
+    StrBuf b = {0};
+    const Function *forward = module_function(f->m, "forward");
+    if (forward) print_function(f->m, forward, &b);
+    strbuf_printf(&b, "%s %s %.9g", f->m->train.loss_name ? f->m->train.loss_name : "",
+                  f->m->train.optimizer.name ? f->m->train.optimizer.name : "",
+                  (double)f->m->input_scale);
+    uint64_t hash = hash_text(b.text);
+    strbuf_free(&b);
+    return hash;
+}
+
+static uint64_t hash_layout(const File *f) {
+    StrBuf b = {0};
+    for (int i = 0; i < f->m->nparams; i++) {
+        const ParamLayout *l = &f->params->param[i];
+        if (l->at >= 0)
+            strbuf_printf(&b, "%s %lld %lld %d %lld\n", f->m->params[i].name, (long long)l->rows,
+                          (long long)l->columns, l->panel, (long long)l->at);
+    }
+    uint64_t hash = b.text ? hash_text(b.text) : FNV_START;
+    strbuf_free(&b);
+    return hash;
+}
+
+static int64_t round16(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+static int64_t larger(int64_t a, const Plan *p) { return p && p->floats > a ? p->floats : a; }
+
+static void lay_out_workspace(File *f) {
+    WorkspaceLayout *w = &f->work;
+    int64_t labels = shape_count(&f->output->type.shape);
+    w->input = w->grads + round16(f->params->trained);
+    w->output = w->input + round16((int64_t)f->o->batch * shape_count(&f->input->type.shape));
+    w->buffers = w->output + round16(labels);
+    int64_t most = 0;
+    for (int i = 0; i < f->nsections; i++) {
+        const Section *s = &f->section[i];
+        most = larger(larger(larger(most, s->predict), s->eval), s->train);
+    }
+    w->floats = w->buffers + most;
+}
+
+static Plan *lower_named(File *f, Section *s, const char *name) {
+    const Function *fn = module_function(f->m, name);
+    if (!fn) PANIC("module has no function %s", name);
+    return lower_function(f->m, fn, f->params, f->o, &s->machine, &s->kernels);
+}
+
+static void lower_section(File *f, Target target) {
+    Section *s = &f->section[f->nsections++];
+    s->machine = machines[target];
+    Arena *a = f->m->arena;
+    bool several = f->o->ntargets > 1;
+    if (several) s->machine.suffix = arena_printf(a, "_%s", s->machine.name);
+    s->kernels = (KernelSet){.arena = a,
+                             .prefix = several ? arena_printf(a, "%s_%s_", f->id, s->machine.name)
+                                               : arena_printf(a, "%s_", f->id)};
+    InputU8Params p = {.count = shape_count(&f->input->type.shape),
+                       .scale = (double)f->m->input_scale};
+    s->input_bytes = use_kernel(&s->kernels, &kernel_input_u8, &p, "bytes_to_floats");
+    if (f->o->train) {
+        s->eval = lower_named(f, s, "eval");
+        s->train = lower_named(f, s, "train_step");
+    } else {
+        s->predict = lower_named(f, s, "predict");
+    }
+}
+
+/* What the self-test must get for input element e = uniform(seed 1, stream 0, e). */
+static bool compute_expected(File *f, Diag *d) {
+    const Function *fn = module_function(f->m, f->o->train ? "eval" : "predict");
+    int64_t inputs = shape_count(&f->input->type.shape),
+            outputs = shape_count(&f->output->type.shape);
+    Interp *it = interp_new(f->m, fn, 1, true, d);
+    if (!it) return false;
+    Arena *a = f->m->arena;
+    float *x = ARENA_ARRAY(a, float, (size_t)inputs);
+    for (int64_t e = 0; e < inputs; e++) x[e] = (float)lathe_uniform(1, 0, (uint32_t)e);
+    interp_set_input(it, 0, x, 1);
+    if (fn->ninputs > 1) interp_set_input(it, 1, ARENA_ARRAY(a, float, (size_t)outputs), 1);
+    RunScalars s = {.n = 1};
+    interp_run(it, &s);
+    double *y = ARENA_ARRAY(a, double, (size_t)outputs);
+    interp_get(it, fn->outputs[0], y);
+    interp_free(it);
+    f->nexpected = f->o->train ? 1 : outputs > 16 ? 16 : (int)outputs;
+    float *expected = ARENA_ARRAY(a, float, (size_t)f->nexpected);
+    for (int i = 0; i < f->nexpected; i++) expected[i] = (float)y[i];
+    f->expected = expected;
+    return true;
+}
+
+/* The generated tensors' initial values for seed 1, which the training self-test starts from. */
+static void draw_initial(File *f, float **saved) {
+    for (int i = 0; i < f->m->nparams; i++) {
+        Param *p = &f->m->params[i];
+        saved[i] = p->data;
+        if (p->role == PARAM_CONST) continue;
+        int64_t count = shape_count(&p->type.shape);
+        p->data = ARENA_ARRAY(f->m->arena, float, (size_t)count);
+        for (int64_t e = 0; e < count; e++)
+            p->data[e] = lathe_init_element((int)p->init.kind, p->init.a, p->init.b, 1, (uint32_t)i,
+                                            (uint32_t)e);
+    }
+}
+
+static bool prepare_self_test(File *f, Diag *d) {
+    if (!f->o->train) return compute_expected(f, d);
+    float **saved = ARENA_ARRAY(f->m->arena, float *, (size_t)f->m->nparams);
+    draw_initial(f, saved);
+    bool ok = compute_expected(f, d);
+    for (int i = 0; i < f->m->nparams; i++) f->m->params[i].data = saved[i];
+    return ok;
+}
+
+static void lower_file(File *f, Module *m, const CodegenOptions *o) {
+    *f = (File){.m = m, .o = o, .id = identifier(m->arena, m->name)};
+    f->ID = upper(m->arena, f->id);
+    const Function *fn = module_function(m, o->train ? "eval" : "predict");
+    const Function *forward = module_function(m, "forward");
+    CHECK(fn && forward && fn->ninputs >= 1 && forward->noutputs == 1);
+    f->input = fn->inputs[0];
+    f->output = forward->outputs[0];
+    f->params = layout_params(m, o->train);
+    for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
+    lay_out_workspace(f);
+    f->model_hash = hash_model(f);
+    f->layout_hash = hash_layout(f);
+}
+
+static bool check_size(const File *f, Diag *d) {
+    if (f->work.floats < INT_MAX && f->params->floats < INT_MAX) return true;
+    diag_error(d,
+               "the model needs %lld bytes of workspace and %lld bytes of weights at batch %d; "
+               "accepted: less than 8 GiB each",
+               (long long)f->work.floats * 4, (long long)f->params->floats * 4, f->o->batch);
+    return false;
+}
+
+bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
+    File f;
+    *out = (Generated){0};
+    lower_file(&f, m, o);
+    if (!check_size(&f, d) || !prepare_self_test(&f, d)) return false;
+    if (!o->train) f.image = write_image(m, f.params, f.model_hash, f.layout_hash, &f.image_bytes);
+    emit_source(&f, &out->source);
+    emit_header(&f, &out->header);
+    if (f.embed) {
+        free(f.image);
+        return true;
+    }
+    out->image = f.image;
+    out->image_bytes = f.image_bytes;
+    return true;
+}
+
+void generated_free(Generated *g) {
+    strbuf_free(&g->source);
+    strbuf_free(&g->header);
+    free(g->image);
+    *g = (Generated){0};
+}
+
+bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
+    File f;
+    lower_file(&f, m, o);
+    if (!check_size(&f, d)) return false;
+    const Section *s = &f.section[0];
+    const Plan *plans[] = {s->predict, s->eval, s->train};
+    for (int i = 0; i < 3; i++) {
+        const Plan *p = plans[i];
+        if (!p) continue;
+        print_buffers(p, o->batch, out);
+        for (int k = 0; k < p->nsteps; k++)
+            strbuf_printf(out, "step %3d  %-40s %-32s %lld multiply-adds\n", k, p->steps[k].name,
+                          p->steps[k].kernel->fn, (long long)p->steps[k].info.macs);
+    }
+    return true;
+}

@@ -1,0 +1,86 @@
+/* Physical layout of values' rows and of parameters. */
+#include "plan.h"
+
+#include <string.h>
+
+int64_t pitch_of(int64_t channels) {
+    int64_t panel = panel_of(channels);
+    return (channels + panel - 1) / panel * panel;
+}
+
+int panel_of(int64_t channels) { return channels > 8 ? 16 : channels > 4 ? 8 : 4; }
+
+int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column) {
+    return (column / p->panel * p->rows + row) * p->panel + column % p->panel;
+}
+
+static ParamLayout pack(const Param *p) {
+    const Shape *s = &p->type.shape;
+    ParamLayout l = {.rows = 1, .columns = 1, .at = -1, .grad_at = -1};
+    if (s->rank > 0) l.columns = s->dim[s->rank - 1];
+    for (int i = 0; i + 1 < s->rank; i++) l.rows *= s->dim[i];
+    l.panel = panel_of(l.columns);
+    int64_t panels = (l.columns + l.panel - 1) / l.panel;
+    l.floats = (panels * l.panel * l.rows + 15) / 16 * 16;
+    return l;
+}
+
+static bool is_used(const Module *m, int index) {
+    for (int i = 0; i < m->nfunctions; i++) {
+        const Function *f = m->functions[i];
+        if (!strcmp(f->name, "forward")) continue;
+        for (int k = 0; k < f->nparams; k++)
+            if (f->params[k]->param == index) return true;
+    }
+    return false;
+}
+
+static void place(ParamTable *t, int index) {
+    t->param[index].at = t->floats;
+    t->floats += t->param[index].floats;
+}
+
+static bool is_trained(const Param *p) { return p->role == PARAM_WEIGHT && p->trainable; }
+
+/* Slot number k of an owner is the k-th PARAM_SLOT with that owner. */
+static int slot_number(const Module *m, int index) {
+    int number = 0;
+    for (int i = 0; i < index; i++)
+        if (m->params[i].role == PARAM_SLOT && m->params[i].owner == m->params[index].owner)
+            number++;
+    return number;
+}
+
+/* In a state the trainable weights come first, in one run, then runs of the same shape for each
+ * kind of slot: so one sweep of the optimizer over flat arrays updates everything. */
+static void place_state(ParamTable *t, const Module *m) {
+    for (int i = 0; i < m->nparams; i++) {
+        if (!is_trained(&m->params[i])) continue;
+        t->param[i].grad_at = t->floats;
+        place(t, i);
+    }
+    t->trained = t->floats;
+    int slots = 0;
+    for (int i = 0; i < m->nparams; i++) {
+        if (m->params[i].role != PARAM_SLOT) continue;
+        int number = slot_number(m, i);
+        if (number + 1 > slots) slots = number + 1;
+        t->param[i].at = (int64_t)(number + 1) * t->trained + t->param[m->params[i].owner].at;
+    }
+    t->floats += slots * t->trained;
+    for (int i = 0; i < m->nparams; i++)
+        if (t->param[i].at < 0 && m->params[i].role != PARAM_SLOT) place(t, i);
+}
+
+ParamTable *layout_params(Module *m, bool train) {
+    ParamTable *t = ARENA_NEW(m->arena, ParamTable);
+    t->param = ARENA_ARRAY(m->arena, ParamLayout, (size_t)m->nparams);
+    for (int i = 0; i < m->nparams; i++) t->param[i] = pack(&m->params[i]);
+    if (train) {
+        place_state(t, m);
+    } else {
+        for (int i = 0; i < m->nparams; i++)
+            if (is_used(m, i)) place(t, i);
+    }
+    return t;
+}

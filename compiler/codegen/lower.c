@@ -1,0 +1,229 @@
+/* Lowering: walks a function's nodes and lets each operation's rule append steps to the plan. */
+#include "lower.h"
+
+typedef void (*LowerRule)(Lower *l, const Node *n);
+
+#define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower)                    \
+    void lower_##lower(Lower *l, const Node *n);
+#include "../ir/ops.def"
+#undef OP
+
+static const LowerRule rules[OP_COUNT] = {
+#define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower) lower_##lower,
+#include "../ir/ops.def"
+#undef OP
+};
+
+/* init is written from the parameter table (see emit_tables.c), not from steps. */
+void lower_initialize(Lower *l, const Node *n) {
+    (void)l;
+    (void)n;
+}
+
+/* ---- layouts -------------------------------------------------------------------------------- */
+
+static bool has_batch(const Value *v) {
+    return v->type.shape.rank > 0 && v->type.shape.dim[0] == DIM_BATCH;
+}
+
+int64_t sample_floats(const Layout *y) { return y->pitch * y->rows; }
+
+static Layout layout_with_pitch(const Value *v, int64_t pitch) {
+    const Shape *s = &v->type.shape;
+    Layout y = {.rows = 1, .channels = s->rank > 1 ? s->dim[s->rank - 1] : 1};
+    for (int i = 1; i + 1 < s->rank; i++) y.rows *= s->dim[i];
+    y.pitch = pitch ? pitch : s->rank > 1 ? pitch_of(y.channels) : 1;
+    return y;
+}
+
+static Layout param_layout(const Lower *l, int index) {
+    const ParamLayout *p = &l->params->param[index];
+    CHECK(p->at >= 0);
+    return (Layout){
+        .place = {PLACE_WEIGHTS, p->at}, .pitch = p->floats, .rows = 1, .channels = p->columns};
+}
+
+Layout layout_of(const Lower *l, const Value *v) {
+    if (v->param >= 0) return param_layout(l, v->param);
+    CHECK(l->defined[v->id]);
+    return l->layout[v->id];
+}
+
+void define_as(Lower *l, const Value *v, Layout y) {
+    CHECK(!l->defined[v->id]);
+    l->layout[v->id] = y;
+    l->defined[v->id] = true;
+}
+
+Place new_buffer(Lower *l, const char *name, int64_t floats) {
+    Plan *p = l->plan;
+    Buffer b = {.name = name, .floats = floats, .first = p->nsteps, .last = p->nsteps};
+    CHECK(floats > 0);
+    ARENA_PUSH(l->m->arena, p->buffers, p->nbuffers, p->buffers_cap, b);
+    return (Place){PLACE_BUFFER, p->nbuffers - 1};
+}
+
+/* Values without samples are parameters' gradients and statistics: packed as parameters are. */
+static Layout define_packed(Lower *l, const Value *v) {
+    const Shape *s = &v->type.shape;
+    int64_t rows = 1, columns = s->rank ? s->dim[s->rank - 1] : 1;
+    for (int i = 0; i + 1 < s->rank; i++) rows *= s->dim[i];
+    Layout y = {.pitch = (pitch_of(columns) * rows + 15) / 16 * 16, .rows = 1, .channels = columns};
+    y.place = new_buffer(l, v->name, y.pitch);
+    define_as(l, v, y);
+    return y;
+}
+
+Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch) {
+    if (l->defined[v->id]) return l->layout[v->id];
+    if (!has_batch(v)) return define_packed(l, v);
+    Layout y = layout_with_pitch(v, pitch);
+    y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
+    define_as(l, v, y);
+    return y;
+}
+
+/* A flattened feature map has no lanes to spare between samples: its gradient goes back by the same
+ * addresses. */
+static bool is_reshaped(const Lower *l, const Value *v) {
+    for (int i = 0; i < l->f->nnodes; i++) {
+        const Node *n = l->f->nodes[i];
+        if (n->op == OP_RESHAPE && n->in[0] == v) return true;
+    }
+    return false;
+}
+
+Layout define(Lower *l, const Value *v) {
+    const Shape *s = &v->type.shape;
+    bool flat = has_batch(v) && s->rank == 2 && s->dim[1] % 4 == 0 && is_reshaped(l, v);
+    return define_with_pitch(l, v, flat ? s->dim[1] : 0);
+}
+
+Layout with_pitch(Lower *l, const Value *v, int64_t pitch) {
+    Layout x = layout_of(l, v);
+    if (x.pitch == pitch) return x;
+    Layout y = x;
+    y.pitch = pitch;
+    y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
+    Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
+    copy_window(l, arena_printf(l->m->arena, "%s/rows", v->name), x, &rows, y, &rows, 0, 0);
+    return y;
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+static void touch(Lower *l, Place p) {
+    if (p.kind != PLACE_BUFFER) return;
+    Buffer *b = &l->plan->buffers[p.at];
+    if (l->plan->nsteps < b->first) b->first = l->plan->nsteps;
+    b->last = l->plan->nsteps;
+}
+
+static bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
+
+void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
+              const char *stem, const char *comment, const Arg *args, int nargs) {
+    Step s = {.name = name, .comment = comment, .nargs = nargs, .info = type->info(params)};
+    CHECK(nargs <= MAX_ARGS);
+    const char *fn = use_kernel(l->kernels, type, params, stem);
+    for (int i = 0; i < l->kernels->nuses; i++)
+        if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
+    s.apply = l->node && is_optimizer(l->node->op);
+    for (int i = 0; i < nargs; i++) {
+        touch(l, args[i].place);
+        s.arg[i] = args[i].place;
+        if (args[i].writes && s.arg[i].kind == PLACE_WEIGHTS) s.arg[i].kind = PLACE_STATE;
+        s.arg_type[i] = args[i].type;
+    }
+    ARENA_PUSH(l->m->arena, l->plan->steps, l->plan->nsteps, l->plan->steps_cap, s);
+}
+
+const char *act_text(int act) {
+    return act == ACT_RELU      ? "relu"
+           : act == ACT_TANH    ? "tanh"
+           : act == ACT_SIGMOID ? "sigmoid"
+                                : "none";
+}
+
+const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {
+    return act ? arena_printf(l->m->arena, "%s_%s_%s", kernel, act_text(act),
+                              vector_name(l->machine, lanes))
+               : arena_printf(l->m->arena, "%s_%s", kernel, vector_name(l->machine, lanes));
+}
+
+/* ---- the function --------------------------------------------------------------------------- */
+
+static void place_inputs(Lower *l) {
+    CHECK(l->f->ninputs >= 1);
+    const Value *x = l->f->inputs[0];
+    Layout y = layout_with_pitch(x, x->type.shape.dim[x->type.shape.rank - 1]);
+    y.place = (Place){PLACE_INPUT, 0};
+    define_as(l, x, y);
+    for (int i = 1; i < l->f->ninputs; i++) {
+        Layout labels = layout_with_pitch(l->f->inputs[i], 0);
+        labels.pitch = labels.channels;
+        labels.place = (Place){PLACE_LABELS, 0};
+        define_as(l, l->f->inputs[i], labels);
+    }
+}
+
+/* The gradient that an optimizer reads lies among the gradients; what leaves as a parameter's new
+ * value lies in the state. */
+static void place_results(Lower *l) {
+    for (int i = 0; i < l->f->nnodes; i++) {
+        const Node *n = l->f->nodes[i];
+        if (!is_optimizer(n->op)) continue;
+        const Value *g = n->in[1];
+        const ParamLayout *p = &l->params->param[n->in[0]->param];
+        CHECK(p->grad_at >= 0 && g->param < 0);
+        if (l->defined[g->id]) PANIC("gradient %s serves two parameters", g->name);
+        define_as(l, g,
+                  (Layout){.place = {PLACE_GRADS, p->grad_at},
+                           .pitch = p->floats,
+                           .rows = 1,
+                           .channels = p->columns});
+    }
+    for (int i = 0; i < l->f->naliases; i++) {
+        const Alias *a = &l->f->aliases[i];
+        if (a->out->param < 0 && !l->defined[a->out->id])
+            define_as(l, a->out, param_layout(l, a->in->param));
+    }
+}
+
+/* What the function returns: predictions go to the caller dense, losses stay where the entry sums
+ * them. */
+static void place_outputs(Lower *l) {
+    for (int i = 0; i < l->f->noutputs; i++) {
+        const Value *v = l->f->outputs[i];
+        Layout x = layout_of(l, v);
+        if (v->type.shape.rank == 1) {
+            CHECK(x.place.kind == PLACE_BUFFER);
+            l->plan->buffers[x.place.at].pinned = true;
+        } else if (x.place.kind != PLACE_OUTPUT) {
+            Layout y = x;
+            y.pitch = x.channels;
+            y.place = (Place){PLACE_OUTPUT, 0};
+            Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
+            copy_window(l, "output", x, &rows, y, &rows, 0, 0);
+        }
+    }
+}
+
+Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
+                     const CodegenOptions *o, const Machine *machine, KernelSet *kernels) {
+    Lower l = {.m = m, .f = f, .params = params, .o = o, .machine = machine, .kernels = kernels};
+    l.plan = ARENA_NEW(m->arena, Plan);
+    l.plan->function = f;
+    l.layout = ARENA_ARRAY(m->arena, Layout, (size_t)f->next_id + 1);
+    l.defined = ARENA_ARRAY(m->arena, bool, (size_t)f->next_id + 1);
+    place_inputs(&l);
+    place_results(&l);
+    for (int i = 0; i < f->nnodes; i++) {
+        l.node = f->nodes[i];
+        rules[l.node->op](&l, l.node);
+    }
+    l.node = NULL;
+    place_outputs(&l);
+    plan_buffers(m->arena, l.plan, o->guarded);
+    return l.plan;
+}

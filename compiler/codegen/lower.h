@@ -1,0 +1,121 @@
+/* What the lowering rules share. A rule turns one node into steps; it looks only at the node, at
+ * layouts and at the machine's row, and leaves the text to the templates. */
+#ifndef LATHE_CODEGEN_LOWER_H
+#define LATHE_CODEGEN_LOWER_H
+
+#include "plan.h"
+
+#include <string.h>
+
+/* A buffer derived from a value, kept for later steps: padded copy, transposed weights. */
+typedef struct {
+    const Value *value;
+    int32_t pad[4];
+    bool transposed;
+    Place place;
+} Derived;
+
+typedef struct {
+    Module *m;
+    const Function *f;
+    const ParamTable *params;
+    const CodegenOptions *o;
+    const Machine *machine;
+    KernelSet *kernels;
+    Plan *plan;
+    Layout *layout; /* by value id */
+    bool *defined;
+    Derived *derived;
+    int nderived, derived_cap;
+    const Node *node; /* being lowered */
+} Lower;
+
+/* ---- layouts and buffers (lower.c) ---------------------------------------------------------- */
+
+Layout layout_of(const Lower *l, const Value *v);
+int64_t sample_floats(const Layout *y);
+/* Gives v a layout: its own buffer with the usual pitch, or the place that the function's interface
+ * fixes (gradients of parameters, new values of parameters). */
+Layout define(Lower *l, const Value *v);
+Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch);
+void define_as(Lower *l, const Value *v, Layout y);
+/* A buffer of `floats` floats for the whole batch. */
+Place new_buffer(Lower *l, const char *name, int64_t floats);
+/* v as rows of `pitch` floats; copied if it lies otherwise. */
+Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
+
+/* ---- steps (lower.c) ------------------------------------------------------------------------ */
+
+typedef struct {
+    Place place;
+    bool writes;
+    const char *type; /* NULL: float */
+} Arg;
+
+static inline Arg in(Place p) { return (Arg){p, false, NULL}; }
+static inline Arg out(Place p) { return (Arg){p, true, NULL}; }
+static inline Arg in_as(Place p, const char *type) { return (Arg){p, false, type}; }
+static inline Place no_place(void) { return (Place){PLACE_NONE, 0}; }
+
+/* Appends a step that runs the kernel with these arguments, ended by a place of kind PLACE_END. */
+void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
+              const char *stem, const char *comment, const Arg *args, int nargs);
+#define STEP(l, name, type, params, stem, comment, ...)                                            \
+    add_step((l), (name), (type), (params), (stem), (comment), (const Arg[]){__VA_ARGS__},         \
+             (int)(sizeof((const Arg[]){__VA_ARGS__}) / sizeof(Arg)))
+
+/* "conv2d_relu_f32x16" from "conv2d", an Activation and lanes; in the module's arena. */
+const char *stem_of(Lower *l, const char *kernel, int act, int lanes);
+const char *act_text(int act);
+
+/* ---- register blocks (tiles.c) -------------------------------------------------------------- */
+
+/* How output channels divide into groups of panels that one register block covers. */
+typedef struct {
+    int lanes, vectors, width; /* of a full group */
+    int64_t groups;
+    bool last; /* the last group is smaller: */
+    int last_lanes, last_vectors;
+    int64_t last_width;
+    int panel;
+    int rows, last_rows; /* most rows of a block */
+} Groups;
+
+Groups choose_groups(const Machine *m, int64_t floats, int panel);
+
+/* How a feature map of P x Q divides into blocks of at most `rows` pixels. */
+typedef struct {
+    int64_t pb, qb, pn, qn; /* block, number of whole blocks */
+    int64_t pt, qt;         /* rest at the bottom or at the right; 0: none */
+} Blocks;
+
+Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw);
+
+/* What a sweep over a feature map needs; xp, xq, yp, yq are floats between neighbouring pixels. */
+typedef struct {
+    int64_t P, Q, xp, xq, yp, yq;
+    int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
+    int64_t panel;              /* floats from one panel of weights to the next */
+    int bias, load, act, ph, pw;
+} SweepShape;
+
+/* The names of the sweeps for a full group and for the last one. */
+const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last);
+const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, int64_t rows,
+                     int64_t qb);
+
+/* ---- pieces that several rules use ---------------------------------------------------------- */
+
+/* lower_shape.c: x with zeros around it, as a dense image of pixels of the same pitch. */
+Layout padded(Lower *l, const Value *x, const int32_t pad[4]);
+void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y, const Shape *ys,
+                 int64_t top, int64_t left);
+/* lower_elementwise.c */
+void add_elementwise(Lower *l, int op, int act, const Value *a, const Value *b, const Value *y);
+/* lower_conv.c: parameter v in the layout of the input gradient. */
+Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int64_t K);
+/* lower_norm.c: partial sums join into `result`. */
+int sample_ranges(const Lower *l);
+void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels);
+
+#endif

@@ -1,0 +1,396 @@
+/* Convolutions and their gradients, direct: register blocks over pixels and output channels. */
+#include "lower.h"
+
+/* A convolution's geometry over its padded input. */
+typedef struct {
+    int64_t H, W, C, XP; /* padded input: rows, columns, channels, floats a pixel */
+    int64_t P, Q, K, YP; /* output */
+    int64_t R, S;
+    int64_t sh, sw, dh, dw;
+} Geometry;
+
+static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
+    const Attrs *a = &n->attr;
+    CHECK(a->groups <= 1);
+    Geometry g = {.H = x->dim[1] + a->pad[0] + a->pad[1],
+                  .W = x->dim[2] + a->pad[2] + a->pad[3],
+                  .C = x->dim[3],
+                  .P = y->dim[1],
+                  .Q = y->dim[2],
+                  .K = y->dim[3],
+                  .R = R,
+                  .S = S,
+                  .sh = a->stride[0],
+                  .sw = a->stride[1],
+                  .dh = a->dilation[0] ? a->dilation[0] : 1,
+                  .dw = a->dilation[1] ? a->dilation[1] : 1};
+    return g;
+}
+
+static int64_t macs_of(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
+
+static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
+    return arena_printf(
+        l->m->arena, "%s, %lldx%lld kernel, stride %lldx%lld, %lldx%lldx%lld -> %lldx%lldx%lld",
+        what, (long long)g->R, (long long)g->S, (long long)g->sh, (long long)g->sw, (long long)g->H,
+        (long long)g->W, (long long)g->C, (long long)g->P, (long long)g->Q, (long long)g->K);
+}
+
+/* The taps as the tile walks them: whole kernel rows at once where pixels are dense. */
+static void set_taps(SweepShape *s, const Geometry *g) {
+    bool merged = g->XP == g->C && g->dw == 1;
+    s->T1 = g->R;
+    s->t1 = g->dh * g->W * g->XP;
+    s->T2 = merged ? 1 : g->S;
+    s->t2 = merged ? 0 : g->dw * g->XP;
+    s->CI = merged ? g->S * g->C : g->C;
+}
+
+void lower_conv2d(Lower *l, const Node *n) {
+    const Value *y = n->out[0];
+    const Shape *w = &n->in[1]->type.shape;
+    Layout x = padded(l, n->in[0], n->attr.pad);
+    bool pools = n->attr.pool[0] > 0;
+    int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
+    Layout yl = define(l, y);
+    Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
+    g.XP = x.pitch;
+    g.YP = yl.pitch;
+    bool bias = n->nin > 2;
+    Groups gr = choose_groups(l->machine, g.YP, panel_of(g.K));
+    SweepShape s = {.P = g.P * ph,
+                    .Q = g.Q * pw,
+                    .xp = g.sh * g.W * g.XP,
+                    .xq = g.sw * g.XP,
+                    .yp = g.Q * g.YP,
+                    .yq = g.YP,
+                    .panel = g.R * g.S * g.C * gr.panel,
+                    .bias = bias,
+                    .act = n->attr.act,
+                    .ph = ph,
+                    .pw = pw};
+    set_taps(&s, &g);
+    Conv2dParams p = {.xs = g.H * g.W * g.XP,
+                      .ys = g.P * g.Q * g.YP,
+                      .G = gr.groups,
+                      .GW = gr.width,
+                      .gstep = gr.width * g.R * g.S * g.C,
+                      .last = gr.last,
+                      .bias = bias,
+                      .m = macs_of(&g) * ph * pw};
+    p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.C * g.K);
+    p.sweep = use_sweep(l, &s, &gr, false);
+    p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
+    STEP(l, n->name, &kernel_conv2d, &p,
+         stem_of(l, pools ? "conv2d_pool" : "conv2d", s.act, gr.lanes),
+         conv_comment(l, pools ? "convolution and max pooling" : "convolution", &g), in(x.place),
+         in(layout_of(l, n->in[1]).place), in(bias ? layout_of(l, n->in[2]).place : no_place()),
+         out(yl.place));
+}
+
+Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int64_t K) {
+    for (int i = 0; i < l->nderived; i++)
+        if (l->derived[i].value == v && l->derived[i].transposed) return l->derived[i].place;
+    int panel = panel_of(C);
+    TransposeWeightsParams p = {.taps = taps,
+                                .C = C,
+                                .K = K,
+                                .PK = panel_of(K),
+                                .PC = panel,
+                                .GC = (C + panel - 1) / panel};
+    Place place =
+        new_buffer(l, arena_printf(l->m->arena, "%s/transposed", v->name), taps * p.GC * K * panel);
+    STEP(l, l->plan->buffers[place.at].name, &kernel_transpose_weights, &p, "transpose_weights",
+         "weights in the order in which the input gradient reads them", in(layout_of(l, v).place),
+         out(place));
+    Derived d = {.value = v, .transposed = true, .place = place};
+    ARENA_PUSH(l->m->arena, l->derived, l->nderived, l->derived_cap, d);
+    return place;
+}
+
+/* dx over the padded image `target`; act is 0 where the image has a border that must still be cut.
+ */
+static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, int act) {
+    Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
+    Groups gr = choose_groups(l->machine, target.pitch, panel_of(g->C));
+    int64_t panels = (g->C + gr.panel - 1) / gr.panel;
+    SweepShape s = {.P = g->P,
+                    .Q = g->Q,
+                    .xp = g->Q * dy.pitch,
+                    .xq = dy.pitch,
+                    .yp = g->sh * g->W * target.pitch,
+                    .yq = g->sw * target.pitch,
+                    .T1 = 1,
+                    .T2 = 1,
+                    .CI = g->K,
+                    .panel = g->K * gr.panel,
+                    .load = 1};
+    Conv2dGradInputParams p = {
+        .V = vector_name(l->machine, machine_lanes(l->machine, gr.last_width)),
+        .L = machine_lanes(l->machine, gr.last_width),
+        .H = g->H,
+        .W = g->W,
+        .CP = target.pitch,
+        .R = g->R,
+        .S = g->S,
+        .dr = g->dh * g->W * target.pitch,
+        .ds = g->dw * target.pitch,
+        .tap = panels * g->K * gr.panel,
+        .xs = g->P * g->Q * dy.pitch,
+        .G = gr.groups,
+        .GW = gr.width,
+        .gstep = gr.width * g->K,
+        .last = gr.last,
+        .LW = gr.last_width,
+        .act = act,
+        .m = macs_of(g)};
+    p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
+    Place w = transposed_weights(l, n->in[1], g->R * g->S, g->C, g->K);
+    p.sweep = use_sweep(l, &s, &gr, false);
+    p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
+    const char *stem = stem_of(l, "conv2d_grad_input", act, gr.lanes);
+    const char *comment = conv_comment(l, "input gradient of the convolution", g);
+    if (act) {
+        Layout y = with_pitch(l, n->in[2], target.pitch);
+        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
+             in(y.place), out(target.place));
+    } else {
+        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
+             out(target.place));
+    }
+}
+
+void lower_conv2d_grad_input(Lower *l, const Node *n) {
+    const Value *dx = n->out[0];
+    const Shape *w = &n->in[1]->type.shape;
+    const int32_t *pad = n->attr.pad;
+    Layout y = define(l, dx);
+    Geometry g = geometry(n, &dx->type.shape, &n->in[0]->type.shape, w->dim[0], w->dim[1]);
+    if (!(pad[0] | pad[1] | pad[2] | pad[3])) {
+        add_grad_input(l, n, &g, y, n->attr.act_grad);
+        return;
+    }
+    Layout wide = y;
+    wide.rows = g.H * g.W;
+    wide.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", dx->name),
+                            sample_floats(&wide) * l->o->batch);
+    add_grad_input(l, n, &g, wide, 0);
+    Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.C}};
+    copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
+                &dx->type.shape, -pad[0], -pad[2]);
+    if (n->attr.act_grad) add_elementwise(l, 3 + n->attr.act_grad, 0, dx, n->in[2], dx);
+}
+
+/* ---- kernel gradients ----------------------------------------------------------------------- */
+
+static const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
+                              int64_t rows, int64_t panel) {
+    int lanes = last ? gr->last_lanes : gr->lanes;
+    OuterTileParams p = {.V = vector_name(l->machine, lanes),
+                         .L = lanes,
+                         .MR = rows,
+                         .NV = last ? gr->last_vectors : gr->vectors,
+                         .PW = gr->panel,
+                         .panel = panel,
+                         .P = g->P,
+                         .Q = g->Q,
+                         .KP = g->YP,
+                         .xp = g->sh * g->W * g->XP,
+                         .xq = g->sw * g->XP,
+                         .xs = g->H * g->W * g->XP};
+    const char *stem =
+        arena_printf(l->m->arena, "outer_%dx%d_%s", (int)rows, (int)(p.NV * p.L), p.V);
+    return use_kernel(l->kernels, &kernel_outer_tile, &p, stem);
+}
+
+/* Few outputs and many samples: partial sums over ranges of samples, so that there is work for
+ * every core. The rule looks at the layer only. */
+static int ranges_of(const Lower *l, const Geometry *g) {
+    int64_t outputs = g->R * g->S * g->C * pitch_of(g->K);
+    return outputs <= 16384 && g->P * g->Q > 1 ? sample_ranges(l) : 1;
+}
+
+static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place dy, Place dw) {
+    Groups gr = choose_groups(l->machine, g->YP, panel_of(g->K));
+    bool merged = g->XP == g->C && g->dw == 1;
+    int J = ranges_of(l, g);
+    int64_t panel = g->R * g->S * g->C * gr.panel;
+    int64_t floats = (g->R * g->S * g->C * pitch_of(g->K) + 15) / 16 * 16;
+    Conv2dGradKernelParams p = {.B0 = g->R,
+                                .B1 = merged ? 1 : g->S,
+                                .b0 = g->dh * g->W * g->XP,
+                                .b1 = g->dw * g->XP,
+                                .RUN = merged ? g->S * g->C : g->C,
+                                .PW = gr.panel,
+                                .xs = g->H * g->W * g->XP,
+                                .ys = g->P * g->Q * g->YP,
+                                .G = gr.groups,
+                                .GW = gr.width,
+                                .gstep = gr.width * g->R * g->S * g->C,
+                                .last = gr.last,
+                                .J = J,
+                                .batch = l->o->batch,
+                                .jstep = floats,
+                                .m = macs_of(g)};
+    /* Tiles of equal height, then cuts of at least half a million multiply-adds. */
+    int64_t rows = gr.last && gr.last_rows < gr.rows ? gr.last_rows : gr.rows;
+    int64_t tiles = (p.RUN + rows - 1) / rows;
+    p.MR = (p.RUN + tiles - 1) / tiles;
+    tiles = (p.RUN + p.MR - 1) / p.MR;
+    int64_t tile_macs = p.MR * gr.width * g->P * g->Q * l->o->batch / J;
+    p.TN = 1 + 500000 / (tile_macs + 1);
+    if (p.TN > tiles) p.TN = tiles;
+    p.CH = (tiles + p.TN - 1) / p.TN;
+    p.moved = 4 * (p.xs + p.ys);
+    p.tile = outer_tile(l, g, &gr, false, p.MR, panel);
+    p.tile_tail = p.RUN % p.MR ? outer_tile(l, g, &gr, false, p.RUN % p.MR, panel) : "";
+    p.last_tile = gr.last ? outer_tile(l, g, &gr, true, p.MR, panel) : "";
+    p.last_tail = gr.last && p.RUN % p.MR ? outer_tile(l, g, &gr, true, p.RUN % p.MR, panel) : "";
+    Place target =
+        J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
+    STEP(l, n->name, &kernel_conv2d_grad_kernel, &p, stem_of(l, "conv2d_grad_kernel", 0, gr.lanes),
+         conv_comment(l, "kernel gradient", g), in(x), in(dy), out(target));
+    if (J > 1) add_combine(l, target, dw, floats, 0, 1);
+}
+
+void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
+    const Value *x = n->in[0], *dy = n->in[1];
+    Layout xl = padded(l, x, n->attr.pad);
+    Geometry g = geometry(n, &x->type.shape, &dy->type.shape, n->attr.kernel[0], n->attr.kernel[1]);
+    Layout dyl = with_pitch(l, dy, pitch_of(g.K));
+    g.XP = xl.pitch;
+    g.YP = dyl.pitch;
+    add_grad_kernel(l, n, &g, xl.place, dyl.place, define(l, n->out[0]).place);
+}
+
+/* ---- dense layers --------------------------------------------------------------------------- */
+
+static const char *dense_tile(Lower *l, const SweepShape *s, const Groups *g, bool last,
+                              int64_t rows) {
+    return use_tile(l, s, g, last, rows, rows);
+}
+
+/* y = x w over `scale` rows a sample, C inputs and `floats` outputs. */
+static DenseParams dense_params(Lower *l, Groups *gr, SweepShape *s, int64_t C, int64_t xp,
+                                int64_t yp) {
+    s->xp = s->yp = 0;
+    s->xq = xp;
+    s->yq = yp;
+    s->T1 = s->T2 = 1;
+    s->CI = C;
+    s->panel = C * gr->panel;
+    int rows = gr->last && gr->last_rows < gr->rows ? gr->last_rows : gr->rows;
+    if (rows > l->o->batch) rows = l->o->batch;
+    int four = rows < 4 ? rows : 4;
+    DenseParams p = {.V = vector_name(l->machine, machine_lanes(l->machine, gr->last_width)),
+                     .L = machine_lanes(l->machine, gr->last_width),
+                     .MR = rows,
+                     .xs = xp,
+                     .ys = yp,
+                     .G = gr->groups,
+                     .GW = gr->width,
+                     .gstep = gr->width * C,
+                     .last = gr->last,
+                     .LW = gr->last_width,
+                     .bias = s->bias};
+    p.four = four;
+    p.tile = dense_tile(l, s, gr, false, rows);
+    p.tile4 = dense_tile(l, s, gr, false, four);
+    p.tile1 = dense_tile(l, s, gr, false, 1);
+    p.last_tile = gr->last ? dense_tile(l, s, gr, true, rows) : "";
+    p.last_tile4 = gr->last ? dense_tile(l, s, gr, true, four) : "";
+    p.last_tile1 = gr->last ? dense_tile(l, s, gr, true, 1) : "";
+    return p;
+}
+
+static const char *dense_comment(Lower *l, const char *what, int64_t C, int64_t K) {
+    return arena_printf(l->m->arena, "%s, %lld -> %lld", what, (long long)C, (long long)K);
+}
+
+/* A dense layer over a feature map is a 1x1 convolution: its rows become the batch's pixels. */
+static Geometry dense_geometry(Lower *l, const Value *x, int64_t C, int64_t K) {
+    Layout xl = layout_of(l, x);
+    return (Geometry){.H = xl.rows,
+                      .W = 1,
+                      .C = C,
+                      .P = xl.rows,
+                      .Q = 1,
+                      .K = K,
+                      .R = 1,
+                      .S = 1,
+                      .sh = 1,
+                      .sw = 1,
+                      .dh = 1,
+                      .dw = 1,
+                      .XP = xl.pitch,
+                      .YP = pitch_of(K)};
+}
+
+void lower_dense(Lower *l, const Node *n) {
+    const Shape *w = &n->in[1]->type.shape;
+    int64_t C = w->dim[0], K = w->dim[1];
+    Layout x = layout_of(l, n->in[0]), y = define(l, n->out[0]);
+    bool bias = n->nin > 2;
+    Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
+    SweepShape s = {.bias = bias, .act = n->attr.act};
+    Place w_place = layout_of(l, n->in[1]).place;
+    Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
+    if (x.rows > 1) {
+        Geometry g = dense_geometry(l, n->in[0], C, K);
+        s.P = g.P;
+        s.Q = 1;
+        s.xp = x.pitch;
+        s.yp = y.pitch;
+        s.panel = C * gr.panel;
+        set_taps(&s, &g);
+        Conv2dParams p = {.xs = sample_floats(&x),
+                          .ys = sample_floats(&y),
+                          .G = gr.groups,
+                          .GW = gr.width,
+                          .gstep = gr.width * C,
+                          .last = gr.last,
+                          .bias = bias,
+                          .m = macs_of(&g)};
+        p.sweep = use_sweep(l, &s, &gr, false);
+        p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
+        STEP(l, n->name, &kernel_conv2d, &p, stem_of(l, "dense", s.act, gr.lanes),
+             dense_comment(l, "dense over each pixel", C, K), in(x.place), in(w_place), in(b_place),
+             out(y.place));
+        return;
+    }
+    DenseParams p = dense_params(l, &gr, &s, C, x.pitch, y.pitch);
+    p.m = C * K;
+    p.moved = 4 * (C + K) + 4 * C * K / l->o->batch;
+    STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense", s.act, gr.lanes),
+         dense_comment(l, "dense", C, K), in(x.place), in(w_place), in(b_place), out(y.place));
+}
+
+void lower_dense_grad_input(Lower *l, const Node *n) {
+    const Shape *w = &n->in[1]->type.shape;
+    int64_t C = w->dim[0], K = w->dim[1];
+    Layout dx = define(l, n->out[0]), dy = layout_of(l, n->in[0]);
+    if (dx.rows > 1) {
+        Geometry g = dense_geometry(l, n->out[0], C, K);
+        add_grad_input(l, n, &g, dx, n->attr.act_grad);
+        return;
+    }
+    Place wt = transposed_weights(l, n->in[1], 1, C, K);
+    Groups gr = choose_groups(l->machine, dx.pitch, panel_of(C));
+    SweepShape s = {0};
+    DenseParams p = dense_params(l, &gr, &s, K, dy.pitch, dx.pitch);
+    p.m = C * K;
+    p.moved = 4 * (C + K) + 4 * C * K / l->o->batch;
+    p.act_grad = n->attr.act_grad;
+    Place z = p.act_grad ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
+    STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense_grad_input", p.act_grad, gr.lanes),
+         dense_comment(l, "input gradient of dense", K, C), in(dy.place), in(wt), in(z),
+         out(dx.place));
+}
+
+void lower_dense_grad_kernel(Lower *l, const Node *n) {
+    const Shape *w = &n->out[0]->type.shape;
+    Layout x = layout_of(l, n->in[0]);
+    Geometry g = dense_geometry(l, n->in[0], w->dim[0], w->dim[1]);
+    Layout dy = with_pitch(l, n->in[1], g.YP);
+    add_grad_kernel(l, n, &g, x.place, dy.place, define(l, n->out[0]).place);
+}

@@ -1,0 +1,74 @@
+/* The table of targets. */
+#include "machine.h"
+
+#include <string.h>
+
+const Machine machines[TARGET_COUNT] = {
+    [TARGET_C99] = {"c99", 1, 32, 2, 1, false, NULL, NULL, ""},
+    [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, "sse2", "emmintrin.h", ""},
+    [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, NULL, "arm_neon.h", ""},
+    [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, "avx2,fma", "immintrin.h", ""},
+    [TARGET_AVX512] = {"avx512", 16, 24, 14, 2, true, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
+                       "immintrin.h", ""},
+};
+
+int machine_lanes(const Machine *m, int64_t floats) {
+    int lanes = m->lanes;
+    while (floats % lanes) lanes /= lanes == 4 ? 4 : 2;
+    return lanes;
+}
+
+const char *vector_name(const Machine *m, int lanes) {
+    static const char *const plain[] = {"f32x1", "f32x4", "f32x8", "f32x16"};
+    static const char *const avx512[] = {"f32x1_avx512", "f32x4_avx512", "f32x8_avx512",
+                                         "f32x16_avx512"};
+    static const char *const avx2[] = {"f32x1_avx2", "f32x4_avx2", "f32x8_avx2", "f32x16_avx2"};
+    int i = lanes == 1 ? 0 : lanes == 4 ? 1 : lanes == 8 ? 2 : 3;
+    return !*m->suffix ? plain[i] : !strcmp(m->suffix, "_avx2") ? avx2[i] : avx512[i];
+}
+
+static Target host_target(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        return TARGET_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return TARGET_AVX2;
+    return TARGET_SSE2;
+#elif defined(__aarch64__)
+    return TARGET_NEON;
+#else
+    return TARGET_C99;
+#endif
+}
+
+static bool find_target(const char *name, size_t length, Target *t) {
+    if (length == 4 && !strncmp(name, "host", 4)) {
+        *t = host_target();
+        return true;
+    }
+    for (int i = 0; i < TARGET_COUNT; i++) {
+        if (strlen(machines[i].name) == length && !strncmp(name, machines[i].name, length)) {
+            *t = (Target)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool parse_targets(const char *text, CodegenOptions *o, Diag *d) {
+    const char *accepted = "host, avx512, avx2, sse2, neon, c99, or avx512,avx2";
+    const char *comma = strchr(text, ',');
+    size_t first = comma ? (size_t)(comma - text) : strlen(text);
+    o->ntargets = comma ? 2 : 1;
+    if (!find_target(text, first, &o->targets[0]) ||
+        (comma && !find_target(comma + 1, strlen(comma + 1), &o->targets[1]))) {
+        diag_error(d, "unknown target '%s'; accepted: %s", text, accepted);
+        return false;
+    }
+    if (comma && (o->targets[0] != TARGET_AVX512 || o->targets[1] != TARGET_AVX2)) {
+        diag_error(d, "targets '%s' cannot share one file; accepted: %s", text, accepted);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,127 @@
+/* The plan: a function lowered to steps over one buffer layout, before any text is written.
+ *
+ * A value has a physical layout: rows of `pitch` floats, the last axis innermost; the lanes between
+ * the last axis and the pitch hold finite values, and zeros in gradients. A parameter is packed in
+ * panels of PW output channels: element (row, column) lies at (column / PW * rows + row) * PW +
+ * column % PW, lanes past the columns are zero. Pitches and panels are the same for every target.
+ */
+#ifndef LATHE_CODEGEN_PLAN_H
+#define LATHE_CODEGEN_PLAN_H
+
+#include "kernels.h"
+#include "machine.h"
+
+#include "../ir/module.h"
+
+enum { MAX_ARGS = 10, BUFFER_ALIGN = 64 };
+
+/* ---- where floats lie ----------------------------------------------------------------------- */
+
+typedef enum {
+    PLACE_NONE,    /* a null pointer */
+    PLACE_INPUT,   /* the caller's input (or the converted bytes) */
+    PLACE_BYTES,   /* the caller's raw bytes */
+    PLACE_LABELS,  /* the caller's labels */
+    PLACE_OUTPUT,  /* the caller's output */
+    PLACE_WEIGHTS, /* parameters: weights image, or state; `at` floats from its start */
+    PLACE_STATE,   /* the same, written */
+    PLACE_GRADS,   /* gradients of parameters; `at` floats from their start */
+    PLACE_BUFFER   /* buffer number `at` in the workspace */
+} PlaceKind;
+
+typedef struct {
+    PlaceKind kind;
+    int64_t at;
+} Place;
+
+typedef struct {
+    Place place;
+    int64_t pitch, rows; /* floats a row, rows a sample */
+    int64_t channels;    /* floats of a row that mean something */
+} Layout;
+
+typedef struct {
+    const char *name;
+    int64_t floats;
+    int first, last; /* steps that touch it */
+    bool pinned;     /* alive from start to end */
+    int64_t offset;  /* in floats, from the planner */
+} Buffer;
+
+/* ---- parameters ----------------------------------------------------------------------------- */
+
+typedef struct {
+    int64_t rows, columns; /* of the packed matrix; a vector is one row */
+    int panel;             /* PW */
+    int64_t floats;        /* padded to 16 */
+    int64_t at;            /* in the weights image or the state; -1: not stored */
+    int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */
+} ParamLayout;
+
+typedef struct {
+    ParamLayout *param; /* by index in the module's table */
+    int64_t floats;     /* of image or state */
+    int64_t trained;    /* floats of the trainable weights, which come first */
+} ParamTable;
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    const KernelType *type;
+    const void *params;
+    const char *fn;   /* name of its function */
+    const char *stem; /* that name without prefix and number */
+} KernelUse;
+
+typedef struct {
+    const char *name;    /* layer and role: "conv2d", "conv2d/kernel/grad" */
+    const char *comment; /* what it computes and its shapes */
+    const KernelUse *kernel;
+    KernelInfo info;
+    Place arg[MAX_ARGS];
+    const char *arg_type[MAX_ARGS]; /* NULL: const float * */
+    int nargs;
+    bool apply; /* part of NAME_apply */
+} Step;
+
+typedef struct {
+    const Function *function;
+    Step *steps;
+    int nsteps, steps_cap;
+    Buffer *buffers;
+    int nbuffers, buffers_cap;
+    int64_t floats;      /* workspace that the buffers take */
+    int64_t lower_bound; /* largest sum of buffers alive at once */
+    int64_t separate;    /* sum of all buffers */
+} Plan;
+
+/* ---- the services of codegen/ --------------------------------------------------------------- */
+
+/* Floats a row of `channels` takes in a buffer; channels in a panel of weights. */
+int64_t pitch_of(int64_t channels);
+int panel_of(int64_t channels);
+int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column);
+
+/* layout.c: places every parameter that `functions` use. */
+ParamTable *layout_params(Module *m, bool train);
+
+/* planner.c: offsets by lifetime; `guarded`: none shared, a guard around each. */
+enum { GUARD_FLOATS = 64 };
+void plan_buffers(Arena *a, Plan *p, bool guarded);
+void print_buffers(const Plan *p, int batch, StrBuf *out);
+
+/* kernels of one target, in the order in which they must be emitted */
+typedef struct {
+    Arena *arena;
+    const char *prefix; /* of function names: "model1_" or "model1_avx2_" */
+    KernelUse **uses;
+    int nuses, uses_cap;
+} KernelSet;
+
+const char *use_kernel(KernelSet *s, const KernelType *type, const void *params, const char *stem);
+
+/* lower.c */
+Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
+                     const CodegenOptions *o, const Machine *machine, KernelSet *kernels);
+
+#endif

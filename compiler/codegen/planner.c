@@ -1,0 +1,81 @@
+/* The buffer planner: buffers whose lifetimes do not meet share memory. Largest first, each at the
+ * lowest offset where it fits between the buffers that live at the same time (Pisarchyk and Lee
+ * 2020, "Efficient memory management for deep neural net inference", greedy by size). */
+#include "plan.h"
+
+static int64_t align(int64_t floats) {
+    const int64_t unit = BUFFER_ALIGN / 4;
+    return (floats + unit - 1) / unit * unit;
+}
+
+static bool meet(const Buffer *a, const Buffer *b) {
+    return a->pinned || b->pinned || (a->first <= b->last && b->first <= a->last);
+}
+
+/* The lowest aligned offset for b among the buffers already placed. */
+static int64_t lowest_offset(const Plan *p, const bool *placed, const Buffer *b) {
+    int64_t at = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < p->nbuffers; i++) {
+            const Buffer *o = &p->buffers[i];
+            if (!placed[i] || !meet(b, o)) continue;
+            if (at < o->offset + align(o->floats) && o->offset < at + align(b->floats)) {
+                at = o->offset + align(o->floats);
+                moved = true;
+            }
+        }
+    }
+    return at;
+}
+
+static int largest_unplaced(const Plan *p, const bool *placed) {
+    int best = -1;
+    for (int i = 0; i < p->nbuffers; i++)
+        if (!placed[i] && (best < 0 || p->buffers[i].floats > p->buffers[best].floats)) best = i;
+    return best;
+}
+
+static void measure(Plan *p) {
+    for (int s = 0; s < p->nsteps; s++) {
+        int64_t alive = 0;
+        for (int i = 0; i < p->nbuffers; i++) {
+            const Buffer *b = &p->buffers[i];
+            if (b->pinned || (b->first <= s && s <= b->last)) alive += align(b->floats);
+        }
+        if (alive > p->lower_bound) p->lower_bound = alive;
+    }
+    for (int i = 0; i < p->nbuffers; i++) {
+        const Buffer *b = &p->buffers[i];
+        p->separate += align(b->floats);
+        if (b->offset + align(b->floats) > p->floats) p->floats = b->offset + align(b->floats);
+    }
+}
+
+void plan_buffers(Arena *a, Plan *p, bool guarded) {
+    bool *placed = ARENA_ARRAY(a, bool, (size_t)p->nbuffers + 1);
+    int64_t top = GUARD_FLOATS;
+    for (int k = 0; k < p->nbuffers; k++) {
+        int i = guarded ? k : largest_unplaced(p, placed);
+        Buffer *b = &p->buffers[i];
+        b->offset = guarded ? top : lowest_offset(p, placed, b);
+        top += align(b->floats) + GUARD_FLOATS;
+        placed[i] = true;
+    }
+    measure(p);
+    if (guarded) p->floats += GUARD_FLOATS;
+}
+
+void print_buffers(const Plan *p, int batch, StrBuf *out) {
+    strbuf_printf(out, "plan of %s, batch %d\n", p->function->name, batch);
+    strbuf_printf(out, "%12s %12s %6s %6s  %s\n", "offset", "bytes", "first", "last", "buffer");
+    for (int i = 0; i < p->nbuffers; i++) {
+        const Buffer *b = &p->buffers[i];
+        strbuf_printf(out, "%12lld %12lld %6d %6d  %s\n", (long long)b->offset * 4,
+                      (long long)align(b->floats) * 4, b->pinned ? 0 : b->first,
+                      b->pinned ? p->nsteps - 1 : b->last, b->name);
+    }
+    strbuf_printf(out, "total %lld bytes; lower bound %lld; one buffer a value %lld\n",
+                  (long long)p->floats * 4, (long long)p->lower_bound * 4,
+                  (long long)p->separate * 4);
+}

@@ -1,0 +1,106 @@
+/* Choice of register blocks: how many rows and vectors one tile holds, and how tiles cover a
+ * feature map. */
+#include "lower.h"
+
+static int most_rows(const Machine *m, int vectors) {
+    int rows = m->accumulators / vectors;
+    if (rows > m->rows) rows = m->rows;
+    return rows < 1 ? 1 : rows;
+}
+
+Groups choose_groups(const Machine *m, int64_t floats, int panel) {
+    Groups g = {.panel = panel};
+    int panels = panel == 16 && floats >= 32 ? m->group : 1;
+    g.width = panel * panels;
+    if (floats < g.width) g.width = (int)floats;
+    g.lanes = machine_lanes(m, g.width);
+    g.vectors = g.width / g.lanes;
+    g.rows = most_rows(m, g.vectors);
+    g.groups = (floats + g.width - 1) / g.width;
+    g.last_width = floats - (g.groups - 1) * g.width;
+    g.last = g.last_width != g.width;
+    g.last_lanes = machine_lanes(m, g.last_width);
+    g.last_vectors = (int)(g.last_width / g.last_lanes);
+    g.last_rows = most_rows(m, g.last_vectors);
+    return g;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* A block with pooling covers whole windows: ph rows, and as many windows side by side as fit. */
+static Blocks pooled_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
+    Blocks b = {.pb = ph, .pn = P / ph};
+    int64_t windows = Q / pw, most = rows / (ph * pw) > 0 ? rows / (ph * pw) : 1;
+    int64_t side = ceil_div(windows, ceil_div(windows, most));
+    b.qb = side * pw;
+    b.qn = windows / side;
+    b.qt = windows % side * pw;
+    return b;
+}
+
+Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
+    if (ph * pw > 1) return pooled_blocks(P, Q, rows, ph, pw);
+    Blocks b = {.pb = 1, .pn = P};
+    if (Q <= rows) {
+        b.qb = Q;
+        b.qn = 1;
+        b.pb = ceil_div(P, ceil_div(P, rows / Q));
+        b.pn = P / b.pb;
+        b.pt = P % b.pb;
+        return b;
+    }
+    b.qb = ceil_div(Q, ceil_div(Q, rows));
+    b.qn = Q / b.qb;
+    b.qt = Q % b.qb;
+    return b;
+}
+
+const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, int64_t rows,
+                     int64_t qb) {
+    int lanes = last ? g->last_lanes : g->lanes;
+    GemmTileParams p = {.V = vector_name(l->machine, lanes),
+                        .L = lanes,
+                        .MR = rows,
+                        .QB = qb,
+                        .NV = last ? g->last_vectors : g->vectors,
+                        .PW = g->panel,
+                        .panel = s->panel,
+                        .xp = s->xp,
+                        .xq = s->xq,
+                        .yp = s->yp,
+                        .yq = s->yq,
+                        .T1 = s->T1,
+                        .T2 = s->T2,
+                        .t1 = s->t1,
+                        .t2 = s->t2,
+                        .CI = s->CI,
+                        .bias = s->bias,
+                        .load = s->load,
+                        .act = s->act,
+                        .act_name = act_text(s->act),
+                        .ph = s->ph ? s->ph : 1,
+                        .pw = s->pw ? s->pw : 1};
+    const char *stem = arena_printf(l->m->arena, "tile_%dx%d%s%s_%s", (int)rows, (int)(p.NV * p.L),
+                                    s->act ? "_" : "", s->act ? act_text(s->act) : "", p.V);
+    return use_kernel(l->kernels, &kernel_gemm_tile, &p, stem);
+}
+
+const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last) {
+    int ph = s->ph ? s->ph : 1, pw = s->pw ? s->pw : 1;
+    Blocks b = choose_blocks(s->P, s->Q, last ? g->last_rows : g->rows, ph, pw);
+    SweepParams p = {.PN = b.pn,
+                     .QN = b.qn,
+                     .xp = b.pb * s->xp,
+                     .xq = b.qb * s->xq,
+                     .yp = b.pb / ph * s->yp,
+                     .yq = b.qb / pw * s->yq,
+                     .tail = b.qt   ? 1
+                             : b.pt ? 2
+                                    : 0};
+    p.tile = use_tile(l, s, g, last, b.pb * b.qb, b.qb);
+    p.tile_tail = b.qt   ? use_tile(l, s, g, last, b.pb * b.qt, b.qt)
+                  : b.pt ? use_tile(l, s, g, last, b.pt * b.qb, b.qb)
+                         : "";
+    const char *stem = arena_printf(l->m->arena, "sweep_%dx%d", (int)s->P, (int)s->Q);
+    return use_kernel(l->kernels, &kernel_sweep, &p, stem);
+}

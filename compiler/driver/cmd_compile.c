@@ -1,0 +1,107 @@
+/* lathe compile: writes the C of a model, its header and its weights image. */
+#include "../../runtime/files.h"
+#include "driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_TRAIN_BATCH = 32 };
+
+static const OptionUse options[] = {
+    {OPTION_OUTPUT,
+     "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
+    {OPTION_TRAIN, NULL},
+    {OPTION_BATCH, "most samples a call (default: 1, with --train 32)"},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_WEIGHTS, NULL},
+    {OPTION_SEED, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_PARANOID, NULL},
+    {OPTION_VERBOSE, NULL},
+    {OPTION_COUNT_ALL, NULL},
+};
+
+static const CommandSpec spec = {
+    "compile",
+    "MODEL -o DIR [options]",
+    "Writes standalone C for a model: inference, or with --train the whole training step.\n"
+    "Without --weights the initial weights are drawn from --seed.",
+    1,
+    1,
+    options};
+
+static bool write_in(const char *folder, const char *name, const char *ending, const void *data,
+                     size_t size) {
+    lathe_error e;
+    char file[600];
+    snprintf(file, sizeof file, "%s%s", name, ending);
+    char *path = lathe_join_path(folder, file);
+    if (!path) PANIC("out of memory");
+    bool ok = lathe_write_file(path, data, size, &e);
+    if (ok)
+        printf("%s: %zu bytes\n", path, size);
+    else
+        user_error("%s", e.text);
+    free(path);
+    return ok;
+}
+
+/* The weights go first: a C file that is there has everything it needs. */
+static bool write_folder(const char *folder, const char *name, const Generated *g) {
+    lathe_error e;
+    if (!lathe_make_folder(folder, &e)) {
+        user_error("%s", e.text);
+        return false;
+    }
+    return (!g->image || write_in(folder, name, ".weights", g->image, g->image_bytes)) &&
+           write_in(folder, name, ".h", g->header.text, g->header.length) &&
+           write_in(folder, name, ".c", g->source.text, g->source.length);
+}
+
+static bool write_single(const char *path, const Generated *g) {
+    lathe_error e;
+    if (!lathe_write_file(path, g->source.text, g->source.length, &e)) {
+        user_error("%s", e.text);
+        return false;
+    }
+    printf("%s: %zu bytes\n", path, g->source.length);
+    return true;
+}
+
+static bool write_code(Module *m, const CodegenOptions *c, const char *output) {
+    Diag d;
+    Generated g;
+    diag_init(&d, m->arena, NULL, NULL);
+    bool ok = generate(m, c, &g, &d);
+    diag_print(&d, stderr);
+    ok = ok && (c->single ? write_single(output, &g) : write_folder(output, m->name, &g));
+    generated_free(&g);
+    return ok;
+}
+
+static bool is_c_file(const char *path) {
+    size_t n = strlen(path);
+    return n > 2 && !strcmp(path + n - 2, ".c");
+}
+
+int cmd_compile(int argc, char **argv) {
+    Options o;
+    CodegenOptions c;
+    int status;
+    if (!options_parse(&spec, argc, argv, &o, &status)) return status;
+    const char *output = o.text[OPTION_OUTPUT];
+    if (!output) return user_error("lathe compile needs -o DIR or -o FILE.c");
+    bool train = option_given(&o, OPTION_TRAIN);
+    Arena *a = arena_new();
+    Module *m = open_model(a, &o);
+    bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
+              run_passes(m, train, &o) &&
+              codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c);
+    if (ok) {
+        c.single = is_c_file(output);
+        ok = write_code(m, &c, output);
+    }
+    arena_free(a);
+    return ok ? 0 : 1;
+}

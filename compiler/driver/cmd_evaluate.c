@@ -1,0 +1,75 @@
+/* lathe evaluate: loss and accuracy of trained weights on a test set, by generated code. */
+#include "../../runtime/checkpoint.h"
+#include "../../runtime/train.h"
+#include "driver.h"
+#include "native.h"
+
+enum { DEFAULT_BATCH = 32 };
+
+static const OptionUse options[] = {
+    {OPTION_WEIGHTS, NULL},
+    {OPTION_DATA, NULL},
+    {OPTION_BATCH, "samples a call (default: 32)"},
+    {OPTION_THREADS, NULL},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_COUNT_ALL, NULL},
+};
+
+static const CommandSpec spec = {"evaluate",
+                                 "MODEL --weights FILE --data PATH [options]",
+                                 "Prints loss and accuracy of trained weights on the test set.",
+                                 1,
+                                 1,
+                                 options};
+
+static bool build(Module *m, const Options *o, Native *n) {
+    CodegenOptions c;
+    return run_passes(m, true, o) && codegen_options(o, true, DEFAULT_BATCH, &c) &&
+           native_build(m, &c, (int)option_number(o, OPTION_THREADS, 0), n);
+}
+
+static void print_result(const lathe_model *m, const lathe_metrics *sums) {
+    double n = (double)sums->count;
+    printf("%llu samples", (unsigned long long)sums->count);
+    if (m->has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
+    printf(" - loss: %.4f\n", sums->loss / n);
+}
+
+static int evaluate(const lathe_model *m, const char *weights, const char *data,
+                    lathe_samples *test) {
+    lathe_trainer t;
+    lathe_metrics sums;
+    lathe_error e;
+    if (!test->count) return user_error("%s: it has no test set", data);
+    if (!lathe_samples_fit(test, m, data, &e) || !lathe_trainer_open(&t, m, NULL, 0, &e))
+        return user_error("%s", e.text);
+    bool ok = lathe_weights_load(weights, m, t.state, &e);
+    if (ok) {
+        lathe_trainer_evaluate(&t, test, NULL, &sums);
+        print_result(m, &sums);
+    }
+    lathe_trainer_close(&t);
+    return ok ? 0 : user_error("%s", e.text);
+}
+
+int cmd_evaluate(int argc, char **argv) {
+    Options o;
+    int status;
+    if (!options_parse(&spec, argc, argv, &o, &status)) return status;
+    const char *weights = o.text[OPTION_WEIGHTS], *data = o.text[OPTION_DATA];
+    if (!weights) return user_error("lathe evaluate needs --weights FILE");
+    if (!data) return user_error("lathe evaluate needs --data PATH");
+    Arena *a = arena_new();
+    Native n = {0};
+    lathe_dataset d = {0};
+    Module *m = open_model(a, &o);
+    bool ready =
+        m && open_weights(m, weights) && open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
+    status = ready ? evaluate(n.model, weights, data, &d.test) : 1;
+    native_free(&n);
+    lathe_dataset_free(&d);
+    arena_free(a);
+    return status;
+}

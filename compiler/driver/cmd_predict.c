@@ -1,0 +1,285 @@
+/* lathe predict: runs generated inference code on images, on an array, or on the first images of a
+ * test set, drawn as a grid. */
+#include "../../runtime/npy.h"
+#include "../../runtime/optional/grid.h"
+#include "../../runtime/optional/image.h"
+#include "../../runtime/train.h"
+#include "driver.h"
+#include "native.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25, SHOWN = 3 };
+
+static const OptionUse options[] = {
+    {OPTION_WEIGHTS, NULL},
+    {OPTION_INPUT, "an array of inputs, batch first: floats as the model takes them, or raw bytes"},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy)"},
+    {OPTION_GRID, NULL},
+    {OPTION_DATA, "the data set of --grid"},
+    {OPTION_COUNT, NULL},
+    {OPTION_BATCH, "samples a call (default: 16)"},
+    {OPTION_THREADS, NULL},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_COUNT_ALL, NULL},
+};
+
+static const CommandSpec spec = {
+    "predict",
+    "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
+    "Runs a trained model. Images (.jpg, .png) are scaled to the model's input; their likeliest\n"
+    "classes are printed with probabilities.",
+    1,
+    -1,
+    options};
+
+typedef struct {
+    const Options *options;
+    Module *module;
+    Native native;
+    void *workspace;
+} Job;
+
+/* ---- running the model ------------------------------------------------------------------------
+ */
+
+/* Outputs of n samples, given as floats or as bytes, in calls of at most the model's batch. To be
+ * freed; NULL after an error was printed. */
+static float *run_model(const Job *j, int64_t n, const float *f32, const uint8_t *u8) {
+    const lathe_model *m = j->native.model;
+    float *out = calloc((size_t)n, (size_t)m->output_count * sizeof *out);
+    if (!out) {
+        user_error("out of memory for the outputs of %lld samples", (long long)n);
+        return NULL;
+    }
+    for (int64_t i = 0; i < n; i += m->batch) {
+        int part = n - i < m->batch ? (int)(n - i) : m->batch;
+        float *to = out + i * m->output_count;
+        if (u8)
+            m->predict_u8(&j->native.weights, j->workspace, part, u8 + i * m->input_count, to);
+        else
+            m->predict(&j->native.weights, j->workspace, part, f32 + i * m->input_count, to);
+    }
+    return out;
+}
+
+static const char *class_name(const Job *j, int64_t index) {
+    if (index < j->module->nclasses) return j->module->classes[index];
+    return arena_printf(j->module->arena, "class %lld", (long long)index);
+}
+
+static int64_t largest(const float *p, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (p[i] > p[best]) best = i;
+    return best;
+}
+
+/* A model trained from logits ends before the softmax. */
+static void to_probabilities(const Job *j, float *row, int64_t n) {
+    const TrainConfig *train = &j->module->train;
+    if (!train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
+    float max = row[largest(row, n)], sum = 0.0f;
+    for (int64_t i = 0; i < n; i++) sum += row[i] = expf(row[i] - max);
+    for (int64_t i = 0; i < n; i++) row[i] /= sum;
+}
+
+/* ---- images -----------------------------------------------------------------------------------
+ */
+
+static void print_classes(const Job *j, const char *path, float *row) {
+    int64_t n = j->native.model->output_count;
+    printf("%s:", path);
+    if (n == 1) printf(" %.4f", (double)row[0]);
+    to_probabilities(j, row, n);
+    for (int k = 0; n > 1 && k < SHOWN && k < n; k++) {
+        int64_t best = largest(row, n);
+        printf("%s %s %.4f", k ? "," : "", class_name(j, best), (double)row[best]);
+        row[best] = -1.0f;
+    }
+    putchar('\n');
+}
+
+static bool load_image(const lathe_model *m, const char *path, uint8_t *pixels) {
+    lathe_image image;
+    lathe_error e;
+    if (!lathe_image_load(path, (int)m->input_dim[2], &image, &e)) {
+        user_error("%s", e.text);
+        return false;
+    }
+    lathe_image_resize(&image, (int)m->input_dim[0], (int)m->input_dim[1], pixels);
+    lathe_image_free(&image);
+    return true;
+}
+
+static int predict_images(const Job *j, char **paths, int count) {
+    const lathe_model *m = j->native.model;
+    if (m->input_rank != 3 || m->input_dim[0] > LATHE_MAX_SIDE || m->input_dim[1] > LATHE_MAX_SIDE)
+        return user_error("the model's input is no image; use --input X.npy");
+    uint8_t *pixels = calloc((size_t)count, (size_t)m->input_count);
+    bool ok = pixels != NULL;
+    if (!ok) user_error("out of memory for %d images", count);
+    for (int i = 0; ok && i < count; i++) ok = load_image(m, paths[i], pixels + i * m->input_count);
+    float *out = ok ? run_model(j, count, NULL, pixels) : NULL;
+    for (int i = 0; out && i < count; i++) print_classes(j, paths[i], out + i * m->output_count);
+    free(pixels);
+    free(out);
+    return out ? 0 : 1;
+}
+
+/* ---- arrays -----------------------------------------------------------------------------------
+ */
+
+static bool check_array(const lathe_model *m, const lathe_array *x, const char *path,
+                        lathe_error *e) {
+    lathe_samples s = {.rank = x->rank - 1};
+    if (x->rank < 2 || x->dim[0] < 1)
+        return lathe_fail(e, "%s: an array of at least one sample, batch first, is expected", path);
+    memcpy(s.dim, x->dim + 1, sizeof s.dim - sizeof *s.dim);
+    return lathe_samples_fit_shape(&s, m->input_rank, m->input_dim, path, e);
+}
+
+static bool write_outputs(const lathe_model *m, const char *path, int64_t n, const float *out,
+                          lathe_error *e) {
+    int64_t dim[1 + 8] = {n};
+    memcpy(dim + 1, m->output_dim, sizeof m->output_dim);
+    return lathe_npy_write(path, 1 + m->output_rank, dim, out, e);
+}
+
+static int predict_array(const Job *j, const char *input, const char *output) {
+    const lathe_model *m = j->native.model;
+    lathe_array x;
+    lathe_error e;
+    if (!lathe_npy_read(input, &x, &e)) return user_error("%s", e.text);
+    if (!check_array(m, &x, input, &e)) {
+        lathe_array_free(&x);
+        return user_error("%s", e.text);
+    }
+    bool bytes = x.type == LATHE_NPY_U8;
+    float *values = bytes ? NULL : lathe_array_floats(&x), *out = NULL;
+    int status = bytes || values ? 0 : user_error("%s: out of memory", input);
+    if (!status && !(out = run_model(j, x.dim[0], values, bytes ? x.data : NULL))) status = 1;
+    if (!status && !write_outputs(m, output, x.dim[0], out, &e)) status = user_error("%s", e.text);
+    free(values);
+    free(out);
+    lathe_array_free(&x);
+    return status;
+}
+
+/* ---- a grid of test images --------------------------------------------------------------------
+ */
+
+/* Prints a line a sample and fills its cell; returns how many are right. */
+static int judge(const Job *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
+    int64_t n = j->native.model->output_count, hits = 0;
+    for (int64_t i = 0; i < s->count; i++) {
+        float *row = out + i * n;
+        to_probabilities(j, row, n);
+        int64_t best = n > 1 ? largest(row, n) : row[0] > 0.5f;
+        cell[i] =
+            (lathe_grid_cell){s->u8 + i * s->size, class_name(j, best), class_name(j, s->index[i])};
+        printf("%3lld  %-16s %.4f%s%s\n", (long long)i + 1, cell[i].predicted,
+               (double)row[n > 1 ? best : 0], best == s->index[i] ? "" : "  wrong, it is ",
+               best == s->index[i] ? "" : cell[i].truth);
+        hits += best == s->index[i];
+    }
+    return (int)hits;
+}
+
+static int draw_grid(const Job *j, const lathe_samples *s, const char *path) {
+    const int64_t *dim = j->native.model->input_dim;
+    lathe_error e;
+    lathe_image image = {0};
+    float *out = run_model(j, s->count, NULL, s->u8);
+    if (!out) return 1;
+    lathe_grid_cell *cell = ARENA_ARRAY(j->module->arena, lathe_grid_cell, (size_t)s->count);
+    int hits = judge(j, s, out, cell);
+    bool ok =
+        lathe_grid_draw(cell, (int)s->count, (int)dim[0], (int)dim[1], (int)dim[2], &image, &e) &&
+        lathe_png_write(path, &image, &e);
+    lathe_image_free(&image);
+    free(out);
+    if (!ok) return user_error("%s", e.text);
+    printf("%d of %d right; drew %s\n", hits, (int)s->count, path);
+    return 0;
+}
+
+static int predict_grid(Job *j, const char *path, const char *data) {
+    const lathe_model *m = j->native.model;
+    lathe_dataset d;
+    int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
+    if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
+    bool image = m->input_rank == 3 && (m->input_dim[2] == 1 || m->input_dim[2] == 3);
+    if (!j->module->nclasses) use_class_names(j->module, &d);
+    if (count > d.test.count) count = d.test.count;
+    lathe_samples first = lathe_samples_slice(&d.test, 0, count);
+    int status = 1;
+    if (!count)
+        user_error("%s: it has no test set", data);
+    else if (!image || !first.u8 || !first.index)
+        user_error("%s: --grid needs images with classes", data);
+    else
+        status = draw_grid(j, &first, path);
+    lathe_dataset_free(&d);
+    return status;
+}
+
+/* ---- the command ------------------------------------------------------------------------------
+ */
+
+/* Exactly one of the three ways to give inputs, with what it needs. */
+static bool check_options(const Options *o) {
+    bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
+    bool grid = option_given(o, OPTION_GRID);
+    if (!option_given(o, OPTION_WEIGHTS))
+        return user_error("lathe predict needs --weights FILE"), false;
+    if (images + array + grid != 1)
+        return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"),
+               false;
+    if (array != option_given(o, OPTION_OUTPUT))
+        return user_error("--input X.npy and --output Y.npy go together"), false;
+    if (grid != option_given(o, OPTION_DATA))
+        return user_error("--grid FILE.png and --data PATH go together"), false;
+    return true;
+}
+
+static bool prepare(Job *j) {
+    const Options *o = j->options;
+    CodegenOptions c;
+    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !run_passes(j->module, false, o) ||
+        !codegen_options(o, false, DEFAULT_BATCH, &c) ||
+        !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), &j->native))
+        return false;
+    const lathe_model *m = j->native.model;
+    j->workspace = lathe_aligned_alloc(m->alignment, m->workspace_bytes);
+    if (!j->workspace) user_error("out of memory: %zu bytes of workspace", m->workspace_bytes);
+    return j->workspace != NULL;
+}
+
+static int predict(Job *j) {
+    const Options *o = j->options;
+    if (option_given(o, OPTION_INPUT))
+        return predict_array(j, o->text[OPTION_INPUT], o->text[OPTION_OUTPUT]);
+    if (option_given(o, OPTION_GRID))
+        return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
+    return predict_images(j, o->args + 1, o->nargs - 1);
+}
+
+int cmd_predict(int argc, char **argv) {
+    Options o;
+    int status;
+    if (!options_parse(&spec, argc, argv, &o, &status)) return status;
+    if (!check_options(&o)) return 1;
+    Arena *a = arena_new();
+    Job j = {.options = &o};
+    j.module = open_model(a, &o);
+    status = j.module && prepare(&j) ? predict(&j) : 1;
+    free(j.workspace);
+    native_free(&j.native);
+    arena_free(a);
+    return status;
+}

@@ -1,0 +1,242 @@
+/* lathe train: compiles the training functions of a model, runs them, saves what came out. */
+#include "../../runtime/files.h"
+#include "../../runtime/run.h"
+#include "driver.h"
+#include "native.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INTERRUPTED = 130, DEFAULT_EPOCHS = 10, DEFAULT_BATCH = 32, MAX_SCRIPT = 1 << 26 };
+
+static const OptionUse options[] = {
+    {OPTION_DATA, NULL},
+    {OPTION_EPOCHS, NULL},
+    {OPTION_BATCH, "samples a step (default: 32)"},
+    {OPTION_VALIDATE,
+     "what to validate on after each epoch: test (the test set), a fraction of the "
+     "training set such as 0.1, or none (default)"},
+    {OPTION_OUTPUT, "folder for weights, checkpoint and history"},
+    {OPTION_RESUME, NULL},
+    {OPTION_SEED, NULL},
+    {OPTION_SEEDS, NULL},
+    {OPTION_THREADS, NULL},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_COUNT_ALL, NULL},
+};
+
+static const CommandSpec spec = {
+    "train",
+    "MODEL --data PATH -o RUN [options]",
+    "Compiles the training step of MODEL and trains it. RUN gets weights.safetensors,\n"
+    "checkpoint.safetensors (after each epoch, and on Ctrl-C), history.csv and a copy of MODEL.\n"
+    "Pixels are divided by the largest one of the training set.",
+    1,
+    1,
+    options};
+
+typedef struct {
+    const Options *options;
+    const char *folder;
+    Module *module;
+    lathe_dataset data;
+    lathe_samples train, validation; /* views of data */
+    Native native;
+    const volatile sig_atomic_t *stop;
+    uint64_t seed;
+    int seeds;
+    bool on_test;    /* validate on the test set */
+    double fraction; /* or on this part of the training set; 0: neither */
+} Job;
+
+/* ---- arguments and data -----------------------------------------------------------------------
+ */
+
+static bool check_options(const Options *o) {
+    if (!option_given(o, OPTION_DATA))
+        return user_error("lathe train needs --data PATH, the data set to train on"), false;
+    if (!option_given(o, OPTION_OUTPUT))
+        return user_error("lathe train needs -o RUN, the folder for the results"), false;
+    if (option_given(o, OPTION_SEEDS) && option_given(o, OPTION_RESUME))
+        return user_error("--resume continues one run: it does not go with --seeds"), false;
+    return true;
+}
+
+/* What --validate says: j->on_test, or a fraction, or neither. */
+static bool read_validate(Job *j) {
+    const Options *o = j->options;
+    const char *text = option_given(o, OPTION_VALIDATE) ? o->text[OPTION_VALIDATE] : "none";
+    char *end;
+    j->on_test = !strcmp(text, "test");
+    if (j->on_test || !strcmp(text, "none")) return true;
+    j->fraction = strtod(text, &end);
+    if (!*end && j->fraction > 0.0 && j->fraction < 1.0) return true;
+    user_error("--validate takes test, none or a fraction between 0 and 1, not '%s'", text);
+    return false;
+}
+
+/* The last part of the training set becomes the validation set, as Keras's validation_split has it.
+ */
+static bool split_fraction(Job *j) {
+    int64_t n = j->data.train.count, kept = (int64_t)floor((double)n * (1.0 - j->fraction));
+    if (kept < 1 || kept == n) {
+        user_error("--validate %g of %lld samples leaves one part empty", j->fraction,
+                   (long long)n);
+        return false;
+    }
+    j->train = lathe_samples_slice(&j->data.train, 0, kept);
+    j->validation = lathe_samples_slice(&j->data.train, kept, n - kept);
+    return true;
+}
+
+static bool load_samples(Job *j) {
+    const char *path = j->options->text[OPTION_DATA];
+    int parts = LATHE_TRAIN | (j->on_test ? LATHE_TEST : 0);
+    if (!open_data(j->module, path, parts, &j->data)) return false;
+    int max = lathe_samples_max(&j->data.train);
+    if (!j->data.train.count) return user_error("%s: no training samples", path), false;
+    if (j->on_test && !j->data.test.count)
+        return user_error("%s: it has no test set; use --validate 0.1 or none", path), false;
+    if (j->data.train.u8 && max == 0)
+        return user_error("%s: all pixels of the training set are zero", path), false;
+    if (max) j->module->input_scale = (float)max;
+    use_class_names(j->module, &j->data);
+    return true;
+}
+
+/* Labels can only be checked against the compiled model. */
+static bool fit_samples(Job *j) {
+    const char *path = j->options->text[OPTION_DATA];
+    lathe_error e;
+    if (!lathe_samples_fit(&j->data.train, j->native.model, path, &e) ||
+        (j->data.test.count && !lathe_samples_fit(&j->data.test, j->native.model, path, &e)))
+        return user_error("%s", e.text), false;
+    j->train = j->data.train;
+    if (j->on_test) j->validation = j->data.test;
+    return j->fraction == 0.0 || split_fraction(j);
+}
+
+/* The folder, with a copy of the model's text. */
+static bool prepare_folder(const Job *j) {
+    const char *model = j->options->args[0], *slash = strrchr(model, '/');
+    unsigned char *text = NULL;
+    size_t size;
+    lathe_error e;
+    if (!lathe_make_folder(j->folder, &e)) return user_error("%s", e.text), false;
+    const char *copy =
+        arena_printf(j->module->arena, "%s/%s", j->folder, slash ? slash + 1 : model);
+    bool ok = lathe_read_file(model, MAX_SCRIPT, &text, &size, &e) &&
+              lathe_write_file(copy, text, size, &e);
+    free(text);
+    if (!ok) user_error("%s", e.text);
+    return ok;
+}
+
+/* ---- running ----------------------------------------------------------------------------------
+ */
+
+static int report(lathe_run_result result, const lathe_error *e) {
+    if (result == LATHE_RUN_STOPPED) {
+        fprintf(stderr, "lathe: %s\n", e->text);
+        return INTERRUPTED;
+    }
+    return result == LATHE_RUN_FAILED ? user_error("%s", e->text) : 0;
+}
+
+static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoch *last) {
+    lathe_error e;
+    lathe_run r = {.model = j->native.model,
+                   .folder = folder,
+                   .train = &j->train,
+                   .validation = j->validation.count ? &j->validation : NULL,
+                   .names = &j->data,
+                   .epochs = (int)option_number(j->options, OPTION_EPOCHS, DEFAULT_EPOCHS),
+                   .seed = seed,
+                   .resume = option_given(j->options, OPTION_RESUME),
+                   .out = stdout,
+                   .stop = j->stop};
+    int status = report(lathe_run_training(&r, last, &e), &e);
+    if (status == 0) printf("saved %s/weights.safetensors\n", folder);
+    return status;
+}
+
+/* Mean and sample deviation of the runs' final values. */
+static void print_statistics(const char *what, const double *value, int n) {
+    double sum = 0.0, squares = 0.0;
+    for (int i = 0; i < n; i++) sum += value[i];
+    for (int i = 0; i < n; i++) squares += (value[i] - sum / n) * (value[i] - sum / n);
+    printf("%d seeds: %s mean %.4f, deviation %.4f (", n, what, sum / n,
+           n > 1 ? sqrt(squares / (n - 1)) : 0.0);
+    for (int i = 0; i < n; i++) printf("%s%.4f", i ? ", " : "", value[i]);
+    puts(")");
+}
+
+static double final_value(const lathe_epoch *last, const char **what) {
+    *what = last->has_validation ? last->has_accuracy ? "val_accuracy" : "val_loss"
+            : last->has_accuracy ? "accuracy"
+                                 : "loss";
+    if (last->has_validation) return last->has_accuracy ? last->val_accuracy : last->val_loss;
+    return last->has_accuracy ? last->accuracy : last->loss;
+}
+
+/* Runs with seeds S, S+1, ..., each in its own folder inside RUN. */
+static int train_seeds(const Job *j) {
+    Arena *a = j->module->arena;
+    double *value = ARENA_ARRAY(a, double, (size_t)j->seeds);
+    const char *what = "";
+    for (int i = 0; i < j->seeds; i++) {
+        unsigned long long seed = j->seed + (uint64_t)i;
+        char *folder = arena_printf(a, "%s/seed-%llu", j->folder, seed);
+        lathe_error e;
+        lathe_epoch last;
+        printf("Seed %llu\n", seed);
+        if (!lathe_make_folder(folder, &e)) return user_error("%s", e.text);
+        int status = train_one(j, folder, seed, &last);
+        if (status) return status;
+        value[i] = final_value(&last, &what);
+    }
+    print_statistics(what, value, j->seeds);
+    return 0;
+}
+
+static int run_job(Job *j) {
+    lathe_epoch last;
+    printf("compiled %s in %.2f s: training on %lld samples", j->native.model->name,
+           j->native.generate_seconds + j->native.compile_seconds, (long long)j->train.count);
+    if (j->validation.count) printf(", validating on %lld", (long long)j->validation.count);
+    putchar('\n');
+    j->stop = lathe_stop_on_signal();
+    if (option_given(j->options, OPTION_SEEDS)) return train_seeds(j);
+    return train_one(j, j->folder, j->seed, &last);
+}
+
+static bool build(Job *j) {
+    CodegenOptions c;
+    int threads = (int)option_number(j->options, OPTION_THREADS, 0);
+    return run_passes(j->module, true, j->options) &&
+           codegen_options(j->options, true, DEFAULT_BATCH, &c) &&
+           native_build(j->module, &c, threads, &j->native);
+}
+
+int cmd_train(int argc, char **argv) {
+    Options o;
+    int status;
+    if (!options_parse(&spec, argc, argv, &o, &status)) return status;
+    if (!check_options(&o)) return 1;
+    Job j = {.options = &o,
+             .folder = o.text[OPTION_OUTPUT],
+             .seed = option_number(&o, OPTION_SEED, 0),
+             .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
+    if (!read_validate(&j)) return 1;
+    Arena *a = arena_new();
+    j.module = open_model(a, &o);
+    bool ready = j.module && load_samples(&j) && build(&j) && fit_samples(&j) && prepare_folder(&j);
+    status = ready ? run_job(&j) : 1;
+    native_free(&j.native);
+    lathe_dataset_free(&j.data);
+    arena_free(a);
+    return status;
+}

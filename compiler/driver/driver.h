@@ -1,0 +1,54 @@
+/* The command `lathe`: its subcommands and what they share. A subcommand gets the words after its
+ * name and returns the exit status: 0, or 1 after it printed what is wrong. */
+#ifndef LATHE_DRIVER_DRIVER_H
+#define LATHE_DRIVER_DRIVER_H
+
+#include "../../runtime/dataset.h"
+#include "../codegen/codegen.h"
+#include "../ir/module.h"
+#include "options.h"
+
+/* ---- subcommands (cmd_*.c) ------------------------------------------------------------------ */
+
+int cmd_compile(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_predict(int argc, char **argv);
+int cmd_summary(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+
+/* ---- shared by subcommands (shared.c) ------------------------------------------------------- */
+
+/* Prints "lathe: error: ..." and returns 1, the exit status. */
+__attribute__((format(printf, 1, 2))) int user_error(const char *fmt, ...);
+
+/* Reads the model description o->args[0] (its variable by --model). Prints every diagnostic; NULL
+ * after an error. */
+Module *open_model(Arena *a, const Options *o);
+
+/* Sets from a safetensors file the data of every weight and statistic of m (the file must have each
+ * with its shape), and input scale and class names where the file has them. False after an error
+ * was printed. */
+bool open_weights(Module *m, const char *path);
+
+/* Runs the training or inference pipeline with --after, --verbose and --paranoid of o. Inference
+ * folds weights: parameters that open_weights did not set are drawn from --seed. False after an
+ * error was printed. */
+bool run_passes(Module *m, bool train, const Options *o);
+
+/* --target (default: host), --batch (default: `batch`), --reproducible. False after an error was
+ * printed. */
+bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *out);
+
+/* ---- data sets (data.c) --------------------------------------------------------------------- */
+
+/* Loads the parts (LATHE_TRAIN | LATHE_TEST) of a data set and checks that their samples have the
+ * shape of m's input; a part that was asked for may come out empty. False after an error was
+ * printed, with *d freed. */
+bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d);
+
+/* Gives m the data's class names, which go into generated code. They must outlive m. */
+void use_class_names(Module *m, const lathe_dataset *d);
+
+#endif

@@ -1,0 +1,210 @@
+/* Requires a C compiler: $CC, else cc, gcc or clang. Sources and library live in a private folder
+ * that is gone when native_build returns, whatever happens: signals wait until then. */
+#include "native.h"
+
+#include "../../runtime/files.h"
+#include "../../runtime/train.h"
+#include "driver.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { MAX_WORDS = 64, MAX_LOG = 8000, MISSING = 127 };
+
+/* The folder and the paths in it. */
+typedef struct {
+    char *folder, *source, *header, *library, *log;
+} Place;
+
+/* ---- the private folder -----------------------------------------------------------------------
+ */
+
+static bool make_place(Arena *a, const char *name, Place *p) {
+    const char *parent = getenv("TMPDIR");
+    if (!parent || !*parent) parent = "/tmp";
+    p->folder = arena_printf(a, "%s/lathe-XXXXXX", parent);
+    if (!mkdtemp(p->folder)) {
+        user_error("cannot make a folder in %s for compiling: %s", parent, strerror(errno));
+        return false;
+    }
+    p->source = arena_printf(a, "%s/%s.c", p->folder, name);
+    p->header = arena_printf(a, "%s/%s.h", p->folder, name);
+    p->library = arena_printf(a, "%s/%s.so", p->folder, name);
+    p->log = arena_printf(a, "%s/log", p->folder);
+    return true;
+}
+
+static void remove_place(const Place *p) {
+    unlink(p->source);
+    unlink(p->header);
+    unlink(p->library);
+    unlink(p->log);
+    rmdir(p->folder);
+}
+
+static bool write_sources(const Generated *g, const Place *p) {
+    lathe_error e;
+    if (lathe_write_file(p->source, g->source.text, g->source.length, &e) &&
+        lathe_write_file(p->header, g->header.text, g->header.length, &e))
+        return true;
+    user_error("%s", e.text);
+    return false;
+}
+
+/* ---- the C compiler ---------------------------------------------------------------------------
+ */
+
+/* Runs a command with its output in p->log and the signal mask `mask`. Its exit status; MISSING
+ * where there is no such program; 128 + the signal that ended it. */
+static int run_command(char **words, const Place *p, const sigset_t *mask) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    pid_t child;
+    int status;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 1, p->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&files, 1, 2);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    int failed = posix_spawnp(&child, words[0], &files, &attributes, words, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (failed) return MISSING;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) return MISSING;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* `compiler` may hold options ("ccache gcc"): it is split at spaces. */
+static int compile_with(Arena *a, const char *compiler, bool openmp, const Place *p,
+                        const sigset_t *mask) {
+    char *words[MAX_WORDS + 16], *rest = arena_strdup(a, compiler), *state;
+    int n = 0;
+    for (char *w = strtok_r(rest, " ", &state); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &state))
+        words[n++] = w;
+    if (n == 0) return MISSING;
+    char *fixed[] = {"-O2", "-fPIC", "-shared", "-o", p->library, p->source, "-lm"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) words[n++] = fixed[i];
+    if (openmp) words[n++] = "-fopenmp";
+    words[n] = NULL;
+    return run_command(words, p, mask);
+}
+
+static void print_failure(const Place *p, const char *compiler, int status) {
+    unsigned char *text;
+    size_t size;
+    lathe_error e;
+    if (status > 128)
+        user_error("the C compiler '%s' was ended by signal %d", compiler, status - 128);
+    else
+        user_error("the C compiler '%s' failed with exit status %d", compiler, status);
+    if (!lathe_read_file(p->log, (size_t)1 << 30, &text, &size, &e)) return;
+    fwrite(text, 1, size < MAX_LOG ? size : MAX_LOG, stderr);
+    free(text);
+}
+
+/* Tries with OpenMP, then without. */
+static bool compile(Arena *a, const Place *p, const sigset_t *mask) {
+    const char *own = getenv("CC"), *usual[] = {"cc", "gcc", "clang", NULL};
+    const char *chosen[] = {own, NULL}, **candidate = own && *own ? chosen : usual;
+    for (; *candidate; candidate++) {
+        int status = compile_with(a, *candidate, true, p, mask);
+        if (status > 0 && status < MISSING) status = compile_with(a, *candidate, false, p, mask);
+        if (status == 0) return true;
+        if (status == MISSING) continue;
+        print_failure(p, *candidate, status);
+        return false;
+    }
+    if (own && *own)
+        user_error("no C compiler: CC is '%s', which is not there", own);
+    else
+        user_error("no C compiler: none of cc, gcc, clang is there; install one or set CC");
+    return false;
+}
+
+/* ---- loading ----------------------------------------------------------------------------------
+ */
+
+static bool load(Arena *a, const Module *m, const Place *p, int threads, Native *n) {
+    void *library = dlopen(p->library, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        user_error("cannot load the compiled code: %s", dlerror());
+        return false;
+    }
+    n->model = dlsym(library, arena_printf(a, "%s_model", m->name));
+    CHECK(n->model && n->model->abi == LATHE_ABI);
+    void (*set_threads)(int);
+    *(void **)&set_threads = dlsym(library, "omp_set_num_threads");
+    if (threads > 0 && set_threads) set_threads(threads);
+    return true;
+}
+
+/* Binds the weights of an inference build. */
+static bool bind_weights(const Generated *g, Native *n) {
+    const lathe_model *model = n->model;
+    if (!model->weights_open) return true;
+    const unsigned char *image = model->embedded_weights;
+    size_t size = model->weights_bytes;
+    if (!image) {
+        CHECK(g->image);
+        n->image = lathe_aligned_alloc(model->alignment, g->image_bytes);
+        if (!n->image) {
+            user_error("out of memory for %zu bytes of weights", g->image_bytes);
+            return false;
+        }
+        memcpy(n->image, g->image, g->image_bytes);
+        image = n->image;
+        size = g->image_bytes;
+    }
+    int code = model->weights_open(&n->weights, image, size);
+    if (code != LATHE_OK) PANIC("generated code refuses its own weights (%d)", code);
+    return true;
+}
+
+static bool build_in(Arena *a, const Module *m, const Generated *g, int threads,
+                     const sigset_t *mask, Native *n) {
+    Place p;
+    if (!make_place(a, m->name, &p)) return false;
+    double start = lathe_seconds();
+    bool ok = write_sources(g, &p) && compile(a, &p, mask) && load(a, m, &p, threads, n);
+    n->compile_seconds = lathe_seconds() - start;
+    remove_place(&p);
+    return ok;
+}
+
+bool native_build(Module *m, const CodegenOptions *o, int threads, Native *n) {
+    Diag d;
+    Generated g = {0};
+    diag_init(&d, m->arena, NULL, NULL);
+    *n = (Native){0};
+    double start = lathe_seconds();
+    bool ok = generate(m, o, &g, &d);
+    diag_print(&d, stderr);
+    n->generate_seconds = lathe_seconds() - start;
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    ok = ok && build_in(m->arena, m, &g, threads, &before, n);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    ok = ok && bind_weights(&g, n);
+    generated_free(&g);
+    return ok;
+}
+
+void native_free(Native *n) {
+    free(n->image);
+    *n = (Native){0};
+}

@@ -1,0 +1,107 @@
+/* What several subcommands do in the same way. */
+#include "../../runtime/safetensors.h"
+#include "../frontend/frontend.h"
+#include "../passes/passes.h"
+#include "driver.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int user_error(const char *fmt, ...) {
+    va_list ap;
+    fputs("lathe: error: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return 1;
+}
+
+Module *open_model(Arena *a, const Options *o) {
+    Diag d;
+    diag_init(&d, a, o->args[0], NULL);
+    const char *variable = option_given(o, OPTION_MODEL) ? o->text[OPTION_MODEL] : NULL;
+    Module *m = load_model(a, o->args[0], variable, &d);
+    diag_print(&d, stderr);
+    return d.errors ? NULL : m;
+}
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+static bool set_param(Module *m, Param *p, const lathe_safetensors *s, lathe_error *e) {
+    p->data = ARENA_ARRAY(m->arena, float, (size_t)shape_count(&p->type.shape));
+    return lathe_safetensors_get(s, p->name, p->type.shape.rank, p->type.shape.dim, p->data, e);
+}
+
+/* Class names, a line each. */
+static void set_classes(Module *m, const char *text) {
+    int capacity = 0;
+    m->classes = NULL;
+    m->nclasses = 0;
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        const char *name = arena_strndup(m->arena, text, n);
+        ARENA_PUSH(m->arena, m->classes, m->nclasses, capacity, name);
+        text += n + (text[n] == '\n');
+    }
+}
+
+static bool set_metadata(Module *m, const lathe_safetensors *s, lathe_error *e) {
+    const char *scale = lathe_safetensors_meta(s, "input_scale");
+    const char *classes = lathe_safetensors_meta(s, "classes");
+    if (scale) {
+        char *end;
+        float v = strtof(scale, &end);
+        if (!*scale || *end || !(v > 0.0f && v < 1e30f))
+            return lathe_fail(e, "%s: its input_scale '%.40s' is no positive number", s->path,
+                              scale);
+        m->input_scale = v;
+    }
+    if (classes) set_classes(m, classes);
+    return true;
+}
+
+bool open_weights(Module *m, const char *path) {
+    lathe_error e;
+    lathe_safetensors s;
+    bool ok = lathe_safetensors_read(path, &s, &e);
+    for (int i = 0; ok && i < m->nparams; i++) {
+        Param *p = &m->params[i];
+        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) ok = set_param(m, p, &s, &e);
+    }
+    ok = ok && set_metadata(m, &s, &e);
+    lathe_safetensors_free(&s);
+    if (!ok) user_error("%s", e.text);
+    return ok;
+}
+
+/* ---- pipeline and code generation ----------------------------------------------------------- */
+
+bool run_passes(Module *m, bool train, const Options *o) {
+    Diag d;
+    diag_init(&d, m->arena, NULL, NULL);
+    if (!train) materialize_params(m, option_number(o, OPTION_SEED, 0));
+    PipelineOptions p = {.train = train,
+                         .after = o->text[OPTION_AFTER],
+                         .verbose = option_given(o, OPTION_VERBOSE),
+                         .paranoid = option_given(o, OPTION_PARANOID)};
+    bool ok = run_pipeline(m, &p, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
+bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *out) {
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a, NULL, NULL);
+    *out = (CodegenOptions){.batch = (int)option_number(o, OPTION_BATCH, (uint64_t)batch),
+                            .train = train,
+                            .reproducible = option_given(o, OPTION_REPRODUCIBLE)};
+    const char *target = option_given(o, OPTION_TARGET) ? o->text[OPTION_TARGET] : "host";
+    bool ok = parse_targets(target, out, &d);
+    diag_print(&d, stderr);
+    arena_free(a);
+    return ok;
+}

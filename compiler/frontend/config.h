@@ -1,0 +1,70 @@
+/* Things that Keras takes by name or by object: activations, initialisers, optimizers, losses and
+ * metrics. One table a family. */
+#ifndef LATHE_FRONTEND_CONFIG_H
+#define LATHE_FRONTEND_CONFIG_H
+
+#include "args.h"
+
+typedef enum {
+    FAMILY_ACTIVATION,
+    FAMILY_INITIALIZER,
+    FAMILY_OPTIMIZER,
+    FAMILY_LOSS,
+    FAMILY_METRIC
+} Family;
+
+/* One class; lathe's meaning of it is `id`, an enum of its family. */
+struct ConfigClass {
+    Family family;
+    const char *class_name; /* "GlorotUniform"; NULL for functions such as relu */
+    const char *name;       /* "glorot_uniform" */
+    const char *alias;      /* another accepted spelling or NULL */
+    int id;
+    const ParamSpec *specs;
+    int nspecs, positional;
+};
+
+/* Activations of layers; ACTIVATION_SOFTMAX is an operation of its own in the IR. */
+typedef enum {
+    ACTIVATION_LINEAR,
+    ACTIVATION_RELU,
+    ACTIVATION_TANH,
+    ACTIVATION_SIGMOID,
+    ACTIVATION_SOFTMAX
+} ActivationFn;
+
+/* How a parameter is initialised; variance scaling needs the parameter's shape. */
+typedef struct {
+    bool scaled;  /* by fan-in and fan-out */
+    double scale; /* of variance scaling */
+    char fan;     /* 'i' in, 'o' out, 'a' average */
+    Init fixed;   /* if not scaled; if scaled only its kind */
+} Initializer;
+
+const ConfigClass *config_classes(Family f, int *count);
+const ConfigClass *activation_classes(int *count);  /* initializers.c */
+const ConfigClass *initializer_classes(int *count); /* initializers.c */
+const ConfigClass *optimizer_classes(int *count);   /* compile_args.c */
+const ConfigClass *loss_classes(int *count);        /* compile_args.c */
+const ConfigClass *metric_classes(int *count);      /* compile_args.c */
+const ConfigClass *config_find(Family f, const char *name);
+/* Names of the family as users write them, NULL-terminated. */
+const char **config_names(Arena *a, Family f, bool classes);
+const char *family_module(Family f); /* "initializers" */
+const char *family_text(Family f);   /* "initialiser" */
+
+/* Makes an object: keras.optimizers.Adam(...). */
+Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args);
+/* The class and the bound arguments (NULL for a name) of argument g of b; NULL after an error. */
+const ConfigClass *config_resolve(Script *s, const Bound *b, const CallArg *g, Family f,
+                                  const Bound **bound);
+
+/* Read argument `name` of b; false after an error. */
+bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out);
+bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out);
+/* The distribution for a parameter of this shape, by Keras 3's formulas. */
+Init initializer_for(const Initializer *i, const Shape *shape);
+/* The initialiser of this name, which must exist. */
+Initializer initializer_named(const char *name);
+
+#endif

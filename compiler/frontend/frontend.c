@@ -1,0 +1,52 @@
+/* Reads a model description from a file. */
+#include "frontend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_BYTES = 4 << 20 };
+
+/* Formats that people will try; scripts may have any other name. */
+static const char *other_format(const char *path) {
+    static const char *const endings[] = {".keras",       ".h5",      ".hdf5", ".onnx", ".json",
+                                          ".safetensors", ".weights", ".npz",  ".pt",   ".pth"};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t k = strlen(endings[i]);
+        if (n > k && strcmp(path + n - k, endings[i]) == 0) return endings[i];
+    }
+    return NULL;
+}
+
+/* The whole file, at most MAX_BYTES; NULL and an error in d if it cannot be read. */
+static char *read_file(Arena *a, const char *path, size_t *length, Diag *d) {
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        diag_error(d, "cannot open the file: %s", strerror(errno));
+        return NULL;
+    }
+    char *text = arena_alloc(a, MAX_BYTES + 2, 1);
+    *length = fread(text, 1, MAX_BYTES + 1, f);
+    if (ferror(f)) {
+        diag_error(d, "cannot read the file: %s", strerror(errno));
+        text = NULL;
+    } else if (*length > MAX_BYTES) {
+        diag_error(d, "the file is too large for a script (more than %d bytes)", MAX_BYTES);
+        text = NULL;
+    }
+    fclose(f);
+    return text;
+}
+
+Module *load_model(Arena *a, const char *path, const char *variable, Diag *d) {
+    size_t length = 0;
+    const char *other = other_format(path);
+    diag_init(d, a, path, NULL);
+    if (other) {
+        diag_error(d, "%s files cannot be read\naccepted: a Keras script (.py)", other);
+        return NULL;
+    }
+    char *text = read_file(a, path, &length, d);
+    return text ? keras_script_load(a, path, text, length, variable, d) : NULL;
+}

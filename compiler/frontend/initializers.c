@@ -1,0 +1,165 @@
+/* Activations and initialisers. Formulas are Keras 3's (keras/src/initializers): variance scaling
+ * with fans from the parameter's shape, and a truncated normal whose deviation is corrected for the
+ * truncation at two standard deviations. */
+#include "config.h"
+
+#include <math.h>
+#include <string.h>
+
+static const ConfigClass activations[] = {
+    {FAMILY_ACTIVATION, NULL, "relu", NULL, ACTIVATION_RELU, NULL, 0, 0},
+    {FAMILY_ACTIVATION, NULL, "tanh", NULL, ACTIVATION_TANH, NULL, 0, 0},
+    {FAMILY_ACTIVATION, NULL, "sigmoid", NULL, ACTIVATION_SIGMOID, NULL, 0, 0},
+    {FAMILY_ACTIVATION, NULL, "softmax", NULL, ACTIVATION_SOFTMAX, NULL, 0, 0},
+    {FAMILY_ACTIVATION, NULL, "linear", NULL, ACTIVATION_LINEAR, NULL, 0, 0},
+};
+
+enum {
+    INITIALIZER_ZEROS,
+    INITIALIZER_ONES,
+    INITIALIZER_CONSTANT,
+    INITIALIZER_RANDOM_UNIFORM,
+    INITIALIZER_RANDOM_NORMAL,
+    INITIALIZER_TRUNCATED_NORMAL,
+    INITIALIZER_GLOROT_UNIFORM, /* from here on: variance scaling, see scalings[] */
+    INITIALIZER_GLOROT_NORMAL,
+    INITIALIZER_HE_UNIFORM,
+    INITIALIZER_HE_NORMAL,
+    INITIALIZER_LECUN_UNIFORM,
+    INITIALIZER_LECUN_NORMAL
+};
+
+static const ParamSpec no_specs[] = {{"dtype", ""}};
+static const ParamSpec seed_specs[] = {
+    {"seed", ""}, {"input_axes", "None"}, {"output_axes", "None"}};
+static const ParamSpec constant_specs[] = {{"value", NULL}};
+static const ParamSpec uniform_specs[] = {{"minval", NULL}, {"maxval", NULL}, {"seed", ""}};
+static const ParamSpec normal_specs[] = {{"mean", NULL}, {"stddev", NULL}, {"seed", ""}};
+
+#define SPECS(table, positional) table, (int)(sizeof(table) / sizeof *(table)), positional
+
+static const ConfigClass initializers[] = {
+    {FAMILY_INITIALIZER, "Zeros", "zeros", "zero", INITIALIZER_ZEROS, SPECS(no_specs, 0)},
+    {FAMILY_INITIALIZER, "Ones", "ones", "one", INITIALIZER_ONES, SPECS(no_specs, 0)},
+    {FAMILY_INITIALIZER, "Constant", "constant", NULL, INITIALIZER_CONSTANT,
+     SPECS(constant_specs, 1)},
+    {FAMILY_INITIALIZER, "RandomUniform", "random_uniform", "uniform", INITIALIZER_RANDOM_UNIFORM,
+     SPECS(uniform_specs, 3)},
+    {FAMILY_INITIALIZER, "RandomNormal", "random_normal", "normal", INITIALIZER_RANDOM_NORMAL,
+     SPECS(normal_specs, 3)},
+    {FAMILY_INITIALIZER, "TruncatedNormal", "truncated_normal", NULL, INITIALIZER_TRUNCATED_NORMAL,
+     SPECS(normal_specs, 3)},
+    {FAMILY_INITIALIZER, "GlorotUniform", "glorot_uniform", NULL, INITIALIZER_GLOROT_UNIFORM,
+     SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "GlorotNormal", "glorot_normal", NULL, INITIALIZER_GLOROT_NORMAL,
+     SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "HeUniform", "he_uniform", NULL, INITIALIZER_HE_UNIFORM,
+     SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "HeNormal", "he_normal", NULL, INITIALIZER_HE_NORMAL,
+     SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "LecunUniform", "lecun_uniform", NULL, INITIALIZER_LECUN_UNIFORM,
+     SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "LecunNormal", "lecun_normal", NULL, INITIALIZER_LECUN_NORMAL,
+     SPECS(seed_specs, 1)},
+};
+
+static const struct {
+    double scale;
+    char fan;
+    InitKind kind;
+} scalings[] = {
+    {1, 'a', INIT_UNIFORM}, {1, 'a', INIT_TRUNCATED_NORMAL},
+    {2, 'i', INIT_UNIFORM}, {2, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'i', INIT_UNIFORM}, {1, 'i', INIT_TRUNCATED_NORMAL},
+};
+
+const ConfigClass *activation_classes(int *count) {
+    *count = sizeof activations / sizeof *activations;
+    return activations;
+}
+
+const ConfigClass *initializer_classes(int *count) {
+    *count = sizeof initializers / sizeof *initializers;
+    return initializers;
+}
+
+bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out) {
+    const CallArg *g = bound_get(b, name);
+    if (!g) return true;
+    const Bound *inner;
+    const ConfigClass *c = config_resolve(s, b, g, FAMILY_ACTIVATION, &inner);
+    if (!c) return false;
+    *out = (ActivationFn)c->id;
+    return true;
+}
+
+/* Keras's defaults where there are no arguments. */
+static Initializer standard(int id) {
+    Initializer i = {0};
+    if (id >= INITIALIZER_GLOROT_UNIFORM) {
+        i.scaled = true;
+        i.scale = scalings[id - INITIALIZER_GLOROT_UNIFORM].scale;
+        i.fan = scalings[id - INITIALIZER_GLOROT_UNIFORM].fan;
+        i.fixed.kind = scalings[id - INITIALIZER_GLOROT_UNIFORM].kind;
+        return i;
+    }
+    static const Init fixed[] = {{INIT_CONSTANT, 0, 0},   {INIT_CONSTANT, 1, 0},
+                                 {INIT_CONSTANT, 0, 0},   {INIT_UNIFORM, -0.05f, 0.05f},
+                                 {INIT_NORMAL, 0, 0.05f}, {INIT_TRUNCATED_NORMAL, 0, 0.05f}};
+    i.fixed = fixed[id];
+    return i;
+}
+
+Initializer initializer_named(const char *name) {
+    const ConfigClass *c = config_find(FAMILY_INITIALIZER, name);
+    CHECK(c != NULL);
+    return standard(c->id);
+}
+
+bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out) {
+    const CallArg *g = bound_get(b, name);
+    if (!g) return true;
+    const Bound *inner;
+    const ConfigClass *c = config_resolve(s, b, g, FAMILY_INITIALIZER, &inner);
+    if (!c) return false;
+    *out = standard(c->id);
+    if (!inner) return true;
+    const double huge = 1e30;
+    switch (c->id) {
+    case INITIALIZER_CONSTANT: return bound_float(s, inner, "value", -huge, huge, &out->fixed.a);
+    case INITIALIZER_RANDOM_UNIFORM:
+        return bound_float(s, inner, "minval", -huge, huge, &out->fixed.a) &&
+               bound_float(s, inner, "maxval", -huge, huge, &out->fixed.b);
+    case INITIALIZER_RANDOM_NORMAL:
+    case INITIALIZER_TRUNCATED_NORMAL:
+        return bound_float(s, inner, "mean", -huge, huge, &out->fixed.a) &&
+               bound_float(s, inner, "stddev", 0, huge, &out->fixed.b);
+    default: return true;
+    }
+}
+
+/* Keras's compute_fans: kernels are [rows, columns, channels in, channels out]. */
+static void compute_fans(const Shape *shape, double *in, double *out) {
+    double field = 1;
+    if (shape->rank <= 1) {
+        *in = *out = shape->rank ? (double)shape->dim[0] : 1;
+        return;
+    }
+    for (int i = 0; i < shape->rank - 2; i++) field *= (double)shape->dim[i];
+    *in = (double)shape->dim[shape->rank - 2] * field;
+    *out = (double)shape->dim[shape->rank - 1] * field;
+}
+
+Init initializer_for(const Initializer *i, const Shape *shape) {
+    if (!i->scaled) return i->fixed;
+    double in, out;
+    compute_fans(shape, &in, &out);
+    double fan = i->fan == 'i' ? in : i->fan == 'o' ? out : (in + out) / 2;
+    double variance = i->scale / (fan > 1 ? fan : 1);
+    if (i->fixed.kind == INIT_UNIFORM) {
+        float limit = (float)sqrt(3 * variance);
+        return (Init){INIT_UNIFORM, -limit, limit};
+    }
+    /* The deviation of a normal distribution truncated at two deviations is 0.8796... of it. */
+    return (Init){INIT_TRUNCATED_NORMAL, 0, (float)(sqrt(variance) / 0.87962566103423978)};
+}

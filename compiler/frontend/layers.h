@@ -1,0 +1,100 @@
+/* Layers, tensors and models of a script, and the table of layer classes. A class has three rules:
+ *   configure  reads its arguments when the layer is made
+ *   shape      the shape of its result, when it is called; problems are in the user's terms
+ *   emit       its nodes in the IR, when the model is built
+ * Adding a layer is a row in layer_table.c and these rules. */
+#ifndef LATHE_FRONTEND_LAYERS_H
+#define LATHE_FRONTEND_LAYERS_H
+
+#include "args.h"
+#include "config.h"
+
+/* What configure found out; each class uses its part. */
+typedef struct {
+    int64_t units; /* filters of a convolution */
+    int32_t kernel[2], stride[2], dilation[2];
+    int32_t pad[4]; /* ZeroPadding2D */
+    bool same, use_bias, center, scale;
+    float momentum, epsilon, rate;
+    ActivationFn activation;
+    Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
+} LayerConfig;
+
+struct ScriptLayer {
+    const LayerClass *class;
+    const char *name;
+    Bound *bound;
+    LayerConfig c;
+    Shape *input_shape; /* of the older style's input_shape=, with the batch dimension */
+    Shape built;        /* input shape of its first call: it decides the shapes of its weights */
+    bool is_built;
+    /* while the IR is built: */
+    int depth, index; /* Keras's order of layers: by depth, then by first visit */
+    bool visited;
+    int row;       /* in the module's table of layers */
+    int params[4]; /* indices of its parameters in the module, in the order of init */
+};
+
+/* The result of a call of a layer. */
+struct Tensor {
+    Shape shape;
+    ScriptLayer *layer;
+    Tensor **inputs;
+    int ninputs;
+    SrcLoc loc; /* of the call */
+    /* while the IR is built: */
+    int depth;      /* longest way from here to the output */
+    int next_input; /* traversal: inputs looked at so far, -1 when done */
+    bool visited;
+    Value *value;
+};
+
+typedef struct {
+    Script *script;
+    Module *module;
+    Function *function;
+    uint32_t dropouts; /* streams given so far */
+} Builder;
+
+struct LayerClass {
+    const char *name;       /* "Conv2D" */
+    const char *alias_of;   /* another row's name: "MaxPool2D" is "MaxPooling2D" */
+    const ParamSpec *specs; /* without the arguments that every layer has */
+    int nspecs, positional;
+    int min_inputs, max_inputs;
+    bool (*configure)(Script *s, ScriptLayer *l);
+    bool (*shape)(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, Shape *out);
+    void (*add_params)(Builder *b, ScriptLayer *l, Layer *row);
+    Value *(*emit)(Builder *b, ScriptLayer *l, const Tensor *t);
+};
+
+extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
+const LayerClass *layer_class_find(const char *name);
+const char **layer_class_names(Arena *a);
+
+/* ---- layer.c: making and calling layers ---- */
+Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
+Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args);
+/* The tensor of an input layer. */
+Obj *input_make(Script *s, const CallArgs *args);
+Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc);
+/* Calls l on tensors that are known to be fine; NULL after an error. */
+Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc);
+/* Reads a shape argument; `batch` says whether it begins with the batch dimension. */
+bool read_shape(Script *s, const Bound *b, const CallArg *g, bool batch, Shape *out);
+extern const LayerClass input_layer_class;
+
+/* ---- helpers of the rules (layer.c, layer_build.c) ---- */
+bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, SrcLoc loc);
+bool expect_rank(Script *s, const ScriptLayer *l, const Tensor *in, int rank, SrcLoc loc);
+bool configure_same(Script *s, ScriptLayer *l);
+bool window_shape(Script *s, const ScriptLayer *l, const Shape *in, const char *kernel_arg,
+                  SrcLoc loc, Shape *out);
+void resolve_same(const ScriptLayer *l, const Shape *in, int32_t pad[4]);
+int add_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role, Shape shape);
+Value *emit_node(Builder *b, OpKind op, const char *name, Value *const *in, int n,
+                 const Attrs *attr, SrcLoc loc);
+Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
+Value *param_value(Builder *b, const ScriptLayer *l, int slot);
+
+#endif

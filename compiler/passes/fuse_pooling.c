@@ -1,0 +1,26 @@
+/* fuse-pooling: a max pooling whose windows do not overlap runs behind the convolution that feeds
+ * it (and behind its activation: those are monotone, so the maximum commutes with them anyway). Not
+ * where somebody else, such as a gradient, reads the convolution's result. */
+#include "rewrite.h"
+
+static bool fits(const Node *conv, const Node *pool) {
+    const Attrs *a = &pool->attr;
+    return pool->op == OP_MAX_POOL && !conv->attr.pool[0] && a->kernel[0] == a->stride[0] &&
+           a->kernel[1] == a->stride[1] && !a->pad[0] && !a->pad[1] && !a->pad[2] && !a->pad[3];
+}
+
+static bool rewrite(PassContext *c, Function *f) {
+    for (int i = 0; i < f->nnodes; i++) {
+        Node *conv = f->nodes[i];
+        if (conv->op != OP_CONV2D) continue;
+        Node *pool = only_user(f, conv->out[0]);
+        if (!pool || !fits(conv, pool)) continue;
+        conv->attr.pool[0] = pool->attr.kernel[0];
+        conv->attr.pool[1] = pool->attr.kernel[1];
+        pass_log(c, "%s: %s runs behind %s", f->name, pool->name, conv->name);
+        absorb_user(f, conv, pool);
+    }
+    return true;
+}
+
+bool pass_fuse_pooling(PassContext *c) { return for_functions(c, made_functions, rewrite); }

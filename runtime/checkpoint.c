@@ -1,0 +1,204 @@
+/* Weights files and checkpoints. */
+#include "checkpoint.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- from a model to the writer ---------------------------------------------------------------
+ */
+
+typedef struct {
+    const lathe_model *model;
+    const void *state;
+    int *index; /* which of the model's tensors entry i of the file is */
+} Export;
+
+static void export_tensor(void *context, int i, float *out) {
+    const Export *x = context;
+    x->model->export_tensor(x->state, x->index[i], out);
+}
+
+/* Writes the tensors of m, with or without the optimizer's. */
+static bool save(const char *path, const lathe_model *m, const void *state, bool slots,
+                 const lathe_meta *meta, int metas, lathe_error *e) {
+    lathe_named_tensor *tensor = calloc((size_t)m->tensors + 1, sizeof *tensor);
+    int *index = calloc((size_t)m->tensors + 1, sizeof *index), n = 0;
+    if (!tensor || !index) {
+        free(tensor);
+        free(index);
+        return lathe_fail(e, "cannot write %s: out of memory", path);
+    }
+    for (int i = 0; i < m->tensors; i++) {
+        const lathe_tensor *t = &m->tensor[i];
+        if (t->role == LATHE_SLOT && !slots) continue;
+        index[n] = i;
+        tensor[n] =
+            (lathe_named_tensor){.name = (char *)t->name, .rank = t->rank, .count = t->count};
+        memcpy(tensor[n].dim, t->dim, sizeof t->dim);
+        n++;
+    }
+    Export x = {m, state, index};
+    lathe_tensor_source source = {tensor, n, meta, metas, export_tensor, &x};
+    bool ok = lathe_safetensors_write(path, &source, e);
+    free(tensor);
+    free(index);
+    return ok;
+}
+
+/* Hands the tensors that the file must have to the model: first all are checked, then imported. */
+static bool load(const lathe_safetensors *s, const lathe_model *m, void *state, bool slots,
+                 lathe_error *e) {
+    int64_t most = 1;
+    for (int i = 0; i < m->tensors; i++)
+        if (m->tensor[i].count > most) most = m->tensor[i].count;
+    float *values = malloc((size_t)most * sizeof *values);
+    if (!values) return lathe_fail(e, "%s: out of memory", s->path);
+    bool ok = true;
+    for (int pass = 0; ok && pass < 2; pass++) {
+        for (int i = 0; ok && i < m->tensors; i++) {
+            const lathe_tensor *t = &m->tensor[i];
+            if (t->role == LATHE_SLOT && !slots) continue;
+            ok = lathe_safetensors_get(s, t->name, t->rank, t->dim, values, e);
+            if (ok && pass == 1) m->import_tensor(state, i, values);
+        }
+    }
+    free(values);
+    return ok;
+}
+
+/* ---- weights ----------------------------------------------------------------------------------
+ */
+
+/* Class names as one text, a line each; to be freed, NULL if memory is out. */
+static char *join_names(const lathe_dataset *d) {
+    size_t size = 1;
+    for (int i = 0; i < d->classes; i++) size += strlen(d->class_name[i]) + 1;
+    char *text = malloc(size), *p = text;
+    if (!text) return NULL;
+    *p = '\0';
+    for (int i = 0; i < d->classes; i++)
+        p += snprintf(p, size - (size_t)(p - text), "%s%s", i ? "\n" : "", d->class_name[i]);
+    return text;
+}
+
+bool lathe_weights_save(const char *path, const lathe_model *m, const void *state,
+                        const lathe_dataset *names, lathe_error *e) {
+    char scale[40];
+    snprintf(scale, sizeof scale, "%.9g", (double)m->input_scale);
+    char *classes = join_names(names);
+    if (!classes) return lathe_fail(e, "cannot write %s: out of memory", path);
+    lathe_meta meta[] = {{"input_scale", scale}, {"classes", classes}};
+    bool ok = save(path, m, state, false, meta, names->classes ? 2 : 1, e);
+    free(classes);
+    return ok;
+}
+
+bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lathe_error *e) {
+    lathe_safetensors s;
+    if (!lathe_safetensors_read(path, &s, e)) return false;
+    bool ok = load(&s, m, state, false, e);
+    lathe_safetensors_free(&s);
+    return ok;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
+
+enum { FIELDS = 10, FIELD_BYTES = 48 };
+
+/* The position and what must not change between runs, as texts; sums as hexadecimal floats, which
+ * lose nothing. */
+typedef struct {
+    lathe_meta meta[FIELDS];
+    char text[FIELDS][FIELD_BYTES];
+    int count;
+} Fields;
+
+static char *add_field(Fields *f, const char *key) {
+    f->meta[f->count] = (lathe_meta){(char *)key, f->text[f->count]};
+    return f->text[f->count++];
+}
+
+static void add_whole(Fields *f, const char *key, uint64_t v) {
+    snprintf(add_field(f, key), FIELD_BYTES, "%" PRIu64, v);
+}
+
+static void add_real(Fields *f, const char *key, double v) {
+    snprintf(add_field(f, key), FIELD_BYTES, "%a", v);
+}
+
+bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
+    Fields f = {.count = 0};
+    add_whole(&f, "model_hash", t->model->model_hash);
+    add_whole(&f, "batch_size", (uint64_t)t->model->batch);
+    add_whole(&f, "samples", (uint64_t)t->data.count);
+    add_whole(&f, "seed", t->at.seed);
+    add_whole(&f, "step", t->at.step);
+    add_whole(&f, "epoch", t->at.epoch);
+    add_whole(&f, "done", (uint64_t)t->at.done);
+    add_real(&f, "loss", t->at.loss);
+    add_real(&f, "correct", t->at.correct);
+    add_real(&f, "seconds", t->at.seconds);
+    return save(path, t->model, t->state, true, f.meta, f.count, e);
+}
+
+static bool get_whole(const lathe_safetensors *s, const char *key, uint64_t *v, lathe_error *e) {
+    const char *text = lathe_safetensors_meta(s, key);
+    char *end;
+    errno = 0;
+    *v = text && *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    if (text && *text >= '0' && *text <= '9' && !*end && !errno) return true;
+    return lathe_fail(e, "%s: not a checkpoint: '%s' is missing or no number", s->path, key);
+}
+
+static bool get_real(const lathe_safetensors *s, const char *key, double *v, lathe_error *e) {
+    const char *text = lathe_safetensors_meta(s, key);
+    char *end;
+    *v = text ? strtod(text, &end) : 0.0;
+    if (text && *text && !*end) return true;
+    return lathe_fail(e, "%s: not a checkpoint: '%s' is missing or no number", s->path, key);
+}
+
+/* What a run must have in common with its checkpoint. */
+static bool check_same(const lathe_safetensors *s, const char *key, const char *what,
+                       uint64_t expected, lathe_error *e) {
+    uint64_t found;
+    if (!get_whole(s, key, &found, e)) return false;
+    if (found == expected) return true;
+    return lathe_fail(
+        e, "%s: cannot resume with another %s: %" PRIu64 " in the checkpoint, %" PRIu64 " now",
+        s->path, what, found, expected);
+}
+
+static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lathe_position *at,
+                         lathe_error *e) {
+    uint64_t epoch, done;
+    if (!get_whole(s, "step", &at->step, e) || !get_whole(s, "epoch", &epoch, e) ||
+        !get_whole(s, "done", &done, e) || !get_real(s, "loss", &at->loss, e) ||
+        !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e))
+        return false;
+    uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->model->batch;
+    if (epoch > UINT32_MAX || done > samples || (done % batch != 0 && done != samples))
+        return lathe_fail(e, "%s: damaged: epoch %" PRIu64 ", sample %" PRIu64 " of %" PRIu64,
+                          s->path, epoch, done, samples);
+    at->epoch = (uint32_t)epoch;
+    at->done = (int64_t)done;
+    return true;
+}
+
+bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *e) {
+    lathe_safetensors s;
+    if (!lathe_safetensors_read(path, &s, e)) return false;
+    lathe_position at = t->at;
+    bool ok = check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
+              check_same(&s, "batch_size", "batch size", (uint64_t)t->model->batch, e) &&
+              check_same(&s, "samples", "number of training samples", (uint64_t)t->data.count, e) &&
+              check_same(&s, "seed", "seed", t->at.seed, e) && get_position(&s, t, &at, e) &&
+              load(&s, t->model, t->state, true, e);
+    lathe_safetensors_free(&s);
+    if (ok) t->at = at;
+    return ok;
+}

@@ -1,0 +1,184 @@
+/* What all data formats share: memory, views, and fitting samples to a model. */
+#include "dataset.h"
+
+#include "files.h"
+#include "reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Sample numbers are 32-bit in the shuffled order. */
+static const int64_t MAX_SAMPLES = INT32_MAX, MAX_BYTES = (int64_t)1 << 40;
+
+bool lathe_samples_alloc(lathe_samples *s, int64_t count, int rank, const int64_t *dim, bool u8,
+                         lathe_error *e) {
+    *s = (lathe_samples){.count = count, .rank = rank, .size = 1};
+    int64_t total;
+    for (int i = 0; i < rank; i++) {
+        s->dim[i] = dim[i];
+        if (dim[i] < 1 || !lathe_multiply(s->size, dim[i], MAX_BYTES, &s->size))
+            return lathe_fail(e, "samples with a dimension of %lld are not possible",
+                              (long long)dim[i]);
+    }
+    if (count < 1 || count > MAX_SAMPLES || !lathe_multiply(s->size, count, MAX_BYTES / 4, &total))
+        return lathe_fail(e, "%lld samples of %lld values are not possible", (long long)count,
+                          (long long)s->size);
+    if (u8)
+        s->u8 = malloc((size_t)total);
+    else
+        s->f32 = malloc((size_t)total * sizeof(float));
+    s->index = calloc((size_t)count, sizeof *s->index);
+    if ((s->u8 || s->f32) && s->index) return true;
+    lathe_samples_free(s);
+    return lathe_fail(e, "out of memory for %lld samples of %lld values", (long long)count,
+                      (long long)s->size);
+}
+
+void lathe_samples_free(lathe_samples *s) {
+    free(s->u8);
+    free(s->f32);
+    free(s->index);
+    free(s->target);
+    *s = (lathe_samples){0};
+}
+
+void lathe_dataset_free(lathe_dataset *d) {
+    lathe_samples_free(&d->train);
+    lathe_samples_free(&d->test);
+    for (int i = 0; i < d->classes; i++) free(d->class_name[i]);
+    free(d->class_name);
+    *d = (lathe_dataset){0};
+}
+
+static bool unknown_data(const char *path, const lathe_format *const *formats, lathe_error *e) {
+    char list[700] = "";
+    size_t n = 0;
+    for (; *formats && n < sizeof list; formats++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "\n  %s: %s", (*formats)->name,
+                              (*formats)->looks_like);
+    if (!lathe_folder_exists(path) && !lathe_file_exists(path))
+        return lathe_fail(e, "%s: there is no such data set", path);
+    return lathe_fail(e, "%.200s: no known data set. Accepted:%s", path, list);
+}
+
+bool lathe_dataset_load(const lathe_data_request *r, const lathe_format *const *formats,
+                        lathe_dataset *d, lathe_error *e) {
+    *d = (lathe_dataset){0};
+    for (int i = 0; formats[i]; i++) {
+        if (!formats[i]->recognise(r->path)) continue;
+        if (formats[i]->load(r, d, e)) return true;
+        lathe_dataset_free(d);
+        return false;
+    }
+    return unknown_data(r->path, formats, e);
+}
+
+int lathe_samples_max(const lathe_samples *s) {
+    int max = 0;
+    for (int64_t i = 0; s->u8 && max < 255 && i < s->count * s->size; i++)
+        if (s->u8[i] > max) max = s->u8[i];
+    return max;
+}
+
+lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t count) {
+    lathe_samples v = *s;
+    v.count = count;
+    if (v.u8) v.u8 += first * v.size;
+    if (v.f32) v.f32 += first * v.size;
+    if (v.index) v.index += first;
+    if (v.target) v.target += first * v.target_size;
+    return v;
+}
+
+static void shape_text(int rank, const int64_t *dim, char *out, size_t size) {
+    size_t n = (size_t)snprintf(out, size, "(");
+    for (int i = 0; i < rank && n < size - 24; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%lld", i ? ", " : "", (long long)dim[i]);
+    snprintf(out + n, size - n, ")");
+}
+
+bool lathe_samples_fit_shape(const lathe_samples *s, int rank, const int64_t *dim, const char *what,
+                             lathe_error *e) {
+    /* (28, 28) is (28, 28, 1): files of grey images do not write the last dimension */
+    int data_rank = s->rank, model_rank = rank;
+    while (data_rank > 1 && s->dim[data_rank - 1] == 1) data_rank--;
+    while (model_rank > 1 && dim[model_rank - 1] == 1) model_rank--;
+    if (data_rank == model_rank && !memcmp(s->dim, dim, (size_t)model_rank * sizeof *dim))
+        return true;
+    char found[256], expected[256];
+    shape_text(s->rank, s->dim, found, sizeof found);
+    shape_text(rank, dim, expected, sizeof expected);
+    return lathe_fail(e, "%s: its samples have shape %s, but the model's input is %s", what, found,
+                      expected);
+}
+
+/* Class indices from one-hot rows. */
+static bool index_from_target(lathe_samples *s, const lathe_model *m, const char *what,
+                              lathe_error *e) {
+    if (s->target_size != m->output_count)
+        return lathe_fail(e,
+                          "%s: its labels have %lld values a sample, but the model has %lld "
+                          "outputs",
+                          what, (long long)s->target_size, (long long)m->output_count);
+    s->index = malloc((size_t)s->count * sizeof *s->index);
+    if (!s->index) return lathe_fail(e, "%s: out of memory for labels", what);
+    for (int64_t i = 0; i < s->count; i++) {
+        const float *row = s->target + i * s->target_size;
+        int64_t ones = 0, zeros = 0;
+        for (int64_t k = 0; k < s->target_size; k++) {
+            zeros += row[k] == 0.0f;
+            ones += row[k] == 1.0f;
+            if (row[k] == 1.0f) s->index[i] = (int32_t)k;
+        }
+        if (ones != 1 || zeros != s->target_size - 1)
+            return lathe_fail(e, "%s: label %lld is neither a class index nor one-hot", what,
+                              (long long)i);
+    }
+    free(s->target);
+    s->target = NULL;
+    return true;
+}
+
+/* Values from class indices: the index itself as 0 or 1 for one output, else one-hot. */
+static bool target_from_index(lathe_samples *s, const lathe_model *m, const char *what,
+                              lathe_error *e) {
+    int64_t k = m->output_count, total;
+    if (!lathe_multiply(s->count, k, MAX_BYTES / 4, &total) ||
+        !(s->target = calloc((size_t)total, sizeof(float))))
+        return lathe_fail(e, "%s: out of memory for labels", what);
+    s->target_size = k;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (k == 1)
+            s->target[i] = (float)s->index[i];
+        else
+            s->target[i * k + s->index[i]] = 1.0f;
+    }
+    free(s->index);
+    s->index = NULL;
+    return true;
+}
+
+static bool check_range(const lathe_samples *s, int64_t classes, const char *what, lathe_error *e) {
+    for (int64_t i = 0; i < s->count; i++) {
+        if (s->index[i] < 0 || s->index[i] >= classes)
+            return lathe_fail(e,
+                              "%s: label %d of sample %lld is out of range: the model tells "
+                              "classes 0 to %lld apart",
+                              what, (int)s->index[i], (long long)i, (long long)classes - 1);
+    }
+    return true;
+}
+
+bool lathe_samples_fit(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e) {
+    if (!lathe_samples_fit_shape(s, m->input_rank, m->input_dim, what, e)) return false;
+    if (!m->float_labels && s->target && !index_from_target(s, m, what, e)) return false;
+    int64_t classes = m->float_labels && m->output_count == 1 ? 2 : m->output_count;
+    if (s->index && !check_range(s, classes, what, e)) return false;
+    if (m->float_labels && s->index && !target_from_index(s, m, what, e)) return false;
+    if (s->target && s->target_size != m->output_count)
+        return lathe_fail(e,
+                          "%s: its labels have %lld values a sample, but the model has %lld "
+                          "outputs",
+                          what, (long long)s->target_size, (long long)m->output_count);
+    return true;
+}

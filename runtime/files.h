@@ -1,0 +1,36 @@
+/* Reading whole files, and writing files that are either complete or not there at all: the text
+ * goes to a temporary name in the same folder and is renamed once it is safely on the disk. */
+#ifndef LATHE_RUNTIME_FILES_H
+#define LATHE_RUNTIME_FILES_H
+
+#include "error.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* Reads all of a regular file of at most `most` bytes. The caller frees *bytes. */
+bool lathe_read_file(const char *path, size_t most, unsigned char **bytes, size_t *size,
+                     lathe_error *e);
+bool lathe_file_exists(const char *path);   /* a regular file */
+bool lathe_folder_exists(const char *path); /* a directory */
+/* Makes the folder, and those above it, where they are not there. */
+bool lathe_make_folder(const char *path, lathe_error *e);
+/* "folder/name", to be freed; NULL if memory is out. */
+char *lathe_join_path(const char *folder, const char *name);
+
+/* A file being written. After open: any number of writes (the first error sticks), then either
+ * commit or discard. */
+typedef struct lathe_output {
+    FILE *file;
+    char *path, *temporary;
+    int failed; /* errno of the first failed write, or 0 */
+} lathe_output;
+
+bool lathe_output_open(lathe_output *o, const char *path, lathe_error *e);
+void lathe_output_write(lathe_output *o, const void *data, size_t size);
+bool lathe_output_commit(lathe_output *o, lathe_error *e);
+void lathe_output_discard(lathe_output *o);
+/* All of the above for one block. */
+bool lathe_write_file(const char *path, const void *data, size_t size, lathe_error *e);
+
+#endif

@@ -1,0 +1,108 @@
+/* .npz archives with x_train, y_train, x_test, y_test, or with x and y, which serve as the training
+ * set, and as the test set where only that is asked for. Bytes stay bytes; other numbers become
+ * float. */
+#include "formats.h"
+
+#include "../files.h"
+#include "../npy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+/* Deflate cannot shrink data more than this, so that a larger claim is a lie. */
+enum { MAX_RATIO = 1032 };
+
+static bool recognise(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcmp(path + n - 4, ".npz") && lathe_file_exists(path);
+}
+
+/* Entry `name`.npy as an array that owns its bytes. */
+static bool read_array(zip_t *z, const char *path, const char *name, lathe_array *a,
+                       lathe_error *e) {
+    char entry[40], label[600];
+    zip_stat_t st;
+    snprintf(entry, sizeof entry, "%s.npy", name);
+    snprintf(label, sizeof label, "%.500s: %s", path, entry);
+    zip_stat_init(&st);
+    if (zip_stat(z, entry, 0, &st) != 0) return lathe_fail(e, "%s: the array is missing", label);
+    if (!(st.valid & ZIP_STAT_SIZE) || !(st.valid & ZIP_STAT_COMP_SIZE) ||
+        st.size / MAX_RATIO > st.comp_size)
+        return lathe_fail(e, "%s: damaged: its size is not possible", label);
+    unsigned char *bytes = malloc((size_t)st.size + 1);
+    if (!bytes) return lathe_fail(e, "%s: out of memory for %zu bytes", label, (size_t)st.size);
+    zip_file_t *f = zip_fopen(z, entry, 0);
+    /* one byte more than there should be, which makes libzip compare the checksum */
+    bool ok = f && zip_fread(f, bytes, st.size + 1) == (zip_int64_t)st.size;
+    if (f) zip_fclose(f);
+    if (!ok) lathe_fail(e, "%s: damaged or truncated", label);
+    ok = ok && lathe_npy_parse(label, bytes, (size_t)st.size, a, e);
+    if (ok)
+        a->owned = bytes;
+    else
+        free(bytes);
+    return ok;
+}
+
+/* Whole numbers, one a sample, are class indices; anything else is values. */
+static bool set_labels(lathe_samples *s, const lathe_array *y, const char *label, lathe_error *e) {
+    bool whole = y->type != LATHE_NPY_F32 && y->type != LATHE_NPY_F64;
+    if (whole && y->count == s->count) {
+        for (int64_t i = 0; i < s->count; i++) {
+            double v = lathe_array_value(y, i);
+            if (v < 0.0 || v > 1e9)
+                return lathe_fail(e, "%s: label %.0f of sample %lld is out of range", label, v,
+                                  (long long)i);
+            s->index[i] = (int32_t)v;
+        }
+        return true;
+    }
+    free(s->index);
+    s->index = NULL;
+    s->target_size = y->count / s->count;
+    s->target = lathe_array_floats(y);
+    return s->target || lathe_fail(e, "%s: out of memory", label);
+}
+
+static bool join(const char *path, const lathe_array *x, const lathe_array *y, lathe_samples *s,
+                 lathe_error *e) {
+    if (x->rank < 2 || y->rank < 1 || x->dim[0] != y->dim[0] || y->count < 1)
+        return lathe_fail(e, "%s: %lld inputs and %lld labels do not go together", path,
+                          (long long)x->dim[0], (long long)y->dim[0]);
+    bool u8 = x->type == LATHE_NPY_U8;
+    if (!lathe_samples_alloc(s, x->dim[0], x->rank - 1, x->dim + 1, u8, e)) return false;
+    if (u8) memcpy(s->u8, x->data, (size_t)x->count);
+    for (int64_t i = 0; !u8 && i < x->count; i++) s->f32[i] = (float)lathe_array_value(x, i);
+    return set_labels(s, y, path, e);
+}
+
+static bool load_part(zip_t *z, const char *path, const char *x_name, const char *y_name,
+                      lathe_samples *s, lathe_error *e) {
+    lathe_array x = {0}, y = {0};
+    bool ok = read_array(z, path, x_name, &x, e) && read_array(z, path, y_name, &y, e) &&
+              join(path, &x, &y, s, e);
+    lathe_array_free(&x);
+    lathe_array_free(&y);
+    return ok;
+}
+
+static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
+    int code;
+    zip_t *z = zip_open(r->path, ZIP_RDONLY, &code);
+    if (!z) return lathe_fail(e, "%s: not a .npz archive, or damaged", r->path);
+    bool ok = true;
+    if (zip_name_locate(z, "x.npy", 0) >= 0) {
+        lathe_samples *s = r->parts & LATHE_TRAIN ? &d->train : &d->test;
+        ok = load_part(z, r->path, "x", "y", s, e);
+    } else {
+        if (r->parts & LATHE_TRAIN) ok = load_part(z, r->path, "x_train", "y_train", &d->train, e);
+        if (ok && (r->parts & LATHE_TEST))
+            ok = load_part(z, r->path, "x_test", "y_test", &d->test, e);
+    }
+    zip_discard(z);
+    return ok;
+}
+
+const lathe_format lathe_npz_format = {
+    "NumPy", "a .npz file with x_train, y_train, x_test, y_test, or with x and y", recognise, load};

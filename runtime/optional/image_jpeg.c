@@ -1,0 +1,62 @@
+/* JPEG through libjpeg. Its warnings (a truncated file) are errors here. */
+#include "image.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+typedef struct {
+    struct jpeg_error_mgr base; /* first: libjpeg knows only this */
+    jmp_buf escape;
+    char text[JMSG_LENGTH_MAX];
+} ErrorManager;
+
+static void on_error(j_common_ptr info) {
+    ErrorManager *m = (ErrorManager *)info->err;
+    info->err->format_message(info, m->text);
+    longjmp(m->escape, 1);
+}
+
+static void on_message(j_common_ptr info, int level) {
+    if (level < 0) on_error(info);
+}
+
+/* All between creating and destroying the decoder; libjpeg's errors jump over it. */
+static bool decode(struct jpeg_decompress_struct *d, const unsigned char *bytes, size_t size,
+                   int channels, lathe_image *image, lathe_error *e) {
+    jpeg_mem_src(d, bytes, (unsigned long)size);
+    jpeg_read_header(d, TRUE);
+    d->out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_start_decompress(d);
+    if (d->output_height > LATHE_MAX_SIDE || d->output_width > LATHE_MAX_SIDE ||
+        !lathe_image_alloc(image, (int)d->output_height, (int)d->output_width, channels, e))
+        return lathe_fail(e, "its %u x %u pixels are too many", d->output_width, d->output_height);
+    while (d->output_scanline < d->output_height) {
+        JSAMPROW row =
+            image->pixel + (size_t)d->output_scanline * d->output_width * (size_t)channels;
+        jpeg_read_scanlines(d, &row, 1);
+    }
+    jpeg_finish_decompress(d);
+    return true;
+}
+
+bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
+                       lathe_image *image, lathe_error *e) {
+    struct jpeg_decompress_struct d;
+    ErrorManager manager;
+    lathe_error why;
+    volatile bool ok = false;
+    d.err = jpeg_std_error(&manager.base);
+    manager.base.error_exit = on_error;
+    manager.base.emit_message = on_message;
+    jpeg_create_decompress(&d);
+    if (setjmp(manager.escape) == 0) {
+        ok = decode(&d, bytes, size, channels, image, &why);
+        if (!ok) lathe_fail(e, "%s: %.400s", path, why.text);
+    } else {
+        lathe_fail(e, "%s: damaged JPEG image: %s", path, manager.text);
+    }
+    jpeg_destroy_decompress(&d);
+    return ok;
+}

@@ -1,0 +1,93 @@
+/* Keras's progress lines. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "progress.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR = 20 };
+
+lathe_progress lathe_progress_to(FILE *out) {
+    lathe_progress p = {.out = out};
+    p.terminal = out && isatty(fileno(out));
+    return p;
+}
+
+void lathe_progress_epoch(lathe_progress *p, uint32_t epoch, int epochs) {
+    if (p->out) fprintf(p->out, "Epoch %u/%d\n", (unsigned)epoch + 1, epochs);
+    if (p->out) fflush(p->out);
+    p->last = 0.0;
+}
+
+/* 7s, 2:05, 1:02:05 */
+static void put_duration(FILE *out, double seconds) {
+    long s = lround(seconds);
+    if (s >= 3600)
+        fprintf(out, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else if (s >= 60)
+        fprintf(out, "%ld:%02ld", s / 60, s % 60);
+    else
+        fprintf(out, "%lds", s);
+}
+
+/* Three digits or more of what is small: 2s/step, 13ms/step, 850us/step */
+static void put_step_time(FILE *out, double seconds) {
+    if (seconds >= 1.0 || seconds == 0.0)
+        fprintf(out, "%.0fs/step", seconds);
+    else if (seconds >= 1e-3)
+        fprintf(out, "%.0fms/step", seconds * 1e3);
+    else
+        fprintf(out, "%.0fus/step", seconds * 1e6);
+}
+
+static void put_bar(FILE *out, int64_t done, int64_t total) {
+    int filled = (int)(BAR * done / total);
+    fprintf(out, "%lld/%lld ", (long long)done, (long long)total);
+    for (int i = 0; i < BAR; i++) fputs(i < filled ? "\u2501" : "\u2500", out);
+}
+
+static void put_metric(FILE *out, const char *name, double v) {
+    fprintf(out, fabs(v) >= 1e-3 || v == 0.0 ? " - %s: %.4f" : " - %s: %.4e", name, v);
+}
+
+static void put_means(FILE *out, const lathe_trainer *t) {
+    double n = (double)t->at.done;
+    if (t->model->has_accuracy) put_metric(out, "accuracy", t->at.correct / n);
+    put_metric(out, "loss", t->at.loss / n);
+}
+
+void lathe_progress_step(lathe_progress *p, const lathe_trainer *t) {
+    double now = lathe_seconds();
+    if (!p->terminal || now - p->last < 0.1) return;
+    p->last = now;
+    int64_t done = lathe_trainer_steps_done(t), total = lathe_trainer_steps(t);
+    double step = t->at.seconds / (double)done;
+    fputs("\r\033[K", p->out);
+    put_bar(p->out, done, total);
+    fputs(" ETA ", p->out);
+    put_duration(p->out, step * (double)(total - done));
+    fputc(' ', p->out);
+    put_step_time(p->out, step);
+    put_means(p->out, t);
+    fflush(p->out);
+}
+
+void lathe_progress_done(lathe_progress *p, const lathe_trainer *t, const lathe_epoch *row) {
+    if (!p->out) return;
+    int64_t total = lathe_trainer_steps(t);
+    if (p->terminal) fputs("\r\033[K", p->out);
+    put_bar(p->out, total, total);
+    fputc(' ', p->out);
+    put_duration(p->out, row->seconds);
+    fputc(' ', p->out);
+    put_step_time(p->out, row->ms_per_step * 1e-3);
+    put_means(p->out, t);
+    if (row->has_validation && row->has_accuracy)
+        put_metric(p->out, "val_accuracy", row->val_accuracy);
+    if (row->has_validation) put_metric(p->out, "val_loss", row->val_loss);
+    fputc('\n', p->out);
+    fflush(p->out);
+}

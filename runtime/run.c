@@ -1,0 +1,137 @@
+/* A training run. History is written before the checkpoint: a run that is killed between the two
+ * has a row too many, which resuming drops. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "run.h"
+
+#include "checkpoint.h"
+#include "files.h"
+#include "progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const lathe_run *run;
+    lathe_trainer trainer;
+    lathe_history history;
+    lathe_progress progress;
+    char *checkpoint_path, *history_path, *weights_path;
+} Session;
+
+static volatile sig_atomic_t stop_flag;
+
+static void on_signal(int number) {
+    (void)number;
+    stop_flag = 1;
+}
+
+const volatile sig_atomic_t *lathe_stop_on_signal(void) {
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = on_signal;
+    a.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    stop_flag = 0;
+    return &stop_flag;
+}
+
+static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
+    *s = (Session){.run = r, .progress = lathe_progress_to(r->out)};
+    s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
+    s->history_path = lathe_join_path(r->folder, "history.csv");
+    s->weights_path = lathe_join_path(r->folder, "weights.safetensors");
+    if (!s->checkpoint_path || !s->history_path || !s->weights_path)
+        return lathe_fail(e, "%s: out of memory", r->folder);
+    return lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e) &&
+           (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
+           lathe_history_open(&s->history, s->history_path, (int)s->trainer.at.epoch, e);
+}
+
+static void close_session(Session *s) {
+    lathe_trainer_close(&s->trainer);
+    lathe_history_close(&s->history);
+    free(s->checkpoint_path);
+    free(s->history_path);
+    free(s->weights_path);
+}
+
+static void on_step(void *context, const lathe_trainer *t) {
+    Session *s = context;
+    lathe_progress_step(&s->progress, t);
+}
+
+/* Saves the state and says how to go on. */
+static lathe_run_result stop(Session *s, lathe_error *e) {
+    const lathe_trainer *t = &s->trainer;
+    if (s->progress.terminal) fputc('\n', s->run->out);
+    if (!lathe_checkpoint_save(s->checkpoint_path, t, e)) return LATHE_RUN_FAILED;
+    lathe_fail(e, "stopped in epoch %u after batch %lld of %lld; saved %s, --resume continues",
+               (unsigned)t->at.epoch + 1, (long long)lathe_trainer_steps_done(t),
+               (long long)lathe_trainer_steps(t), s->checkpoint_path);
+    return LATHE_RUN_STOPPED;
+}
+
+static lathe_run_result diverged(Session *s, lathe_error *e) {
+    const lathe_trainer *t = &s->trainer;
+    if (s->progress.terminal) fputc('\n', s->run->out);
+    lathe_fail(e, "the loss is %s at step %llu (epoch %u, batch %lld of %lld)",
+               isnan(t->at.loss) ? "NaN" : "infinite", (unsigned long long)t->at.step,
+               (unsigned)t->at.epoch + 1,
+               (long long)lathe_trainer_steps_done(t), (long long)lathe_trainer_steps(t));
+    return LATHE_RUN_FAILED;
+}
+
+/* The epoch's row; false if stopped during validation. */
+static bool summarise(Session *s, double validation_start, lathe_epoch *row) {
+    lathe_trainer *t = &s->trainer;
+    const lathe_run *r = s->run;
+    double n = (double)t->at.done;
+    *row = (lathe_epoch){.number = (int)t->at.epoch + 1,
+                         .loss = t->at.loss / n,
+                         .accuracy = t->at.correct / n,
+                         .has_accuracy = r->model->has_accuracy,
+                         .has_validation = r->validation != NULL};
+    if (r->validation) {
+        lathe_metrics sums;
+        if (!lathe_trainer_evaluate(t, r->validation, r->stop, &sums)) return false;
+        row->val_loss = sums.loss / (double)sums.count;
+        row->val_accuracy = sums.correct / (double)sums.count;
+    }
+    row->ms_per_step = 1e3 * t->at.seconds / (double)lathe_trainer_steps(t);
+    row->seconds = t->at.seconds + lathe_seconds() - validation_start;
+    return true;
+}
+
+static lathe_run_result run_epoch(Session *s, lathe_epoch *row, lathe_error *e) {
+    lathe_trainer *t = &s->trainer;
+    const lathe_watcher watcher = {on_step, s, s->run->stop};
+    lathe_progress_epoch(&s->progress, t->at.epoch, s->run->epochs);
+    lathe_outcome outcome = lathe_trainer_epoch(t, &watcher);
+    if (outcome == LATHE_EPOCH_STOPPED) return stop(s, e);
+    if (outcome == LATHE_EPOCH_DIVERGED) return diverged(s, e);
+    if (!summarise(s, lathe_seconds(), row)) return stop(s, e);
+    lathe_progress_done(&s->progress, t, row);
+    lathe_trainer_next(t);
+    if (!lathe_history_add(&s->history, s->history_path, row, e) ||
+        !lathe_checkpoint_save(s->checkpoint_path, t, e))
+        return LATHE_RUN_FAILED;
+    return LATHE_RUN_DONE;
+}
+
+lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe_error *e) {
+    Session s;
+    lathe_run_result result = open_session(&s, r, e) ? LATHE_RUN_DONE : LATHE_RUN_FAILED;
+    *last = (lathe_epoch){0};
+    while (result == LATHE_RUN_DONE && s.trainer.at.epoch < (uint32_t)r->epochs)
+        result = run_epoch(&s, last, e);
+    if (result == LATHE_RUN_DONE &&
+        !lathe_weights_save(s.weights_path, r->model, s.trainer.state, r->names, e))
+        result = LATHE_RUN_FAILED;
+    close_session(&s);
+    return result;
+}

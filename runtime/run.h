@@ -1,0 +1,33 @@
+/* A whole training run into a folder: epochs with validation, history.csv, a checkpoint after each
+ * epoch and when it is stopped, the final weights. */
+#ifndef LATHE_RUNTIME_RUN_H
+#define LATHE_RUNTIME_RUN_H
+
+#include "dataset.h"
+#include "history.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+typedef struct lathe_run {
+    const lathe_model *model;
+    const char *folder;              /* must exist */
+    const lathe_samples *train;      /* fitted to the model */
+    const lathe_samples *validation; /* fitted to the model, or NULL */
+    const lathe_dataset *names;      /* whose class names the weights file gets */
+    int epochs;
+    uint64_t seed;
+    bool resume;                       /* from the folder's checkpoint */
+    FILE *out;                         /* progress; NULL: none */
+    const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
+} lathe_run;
+
+typedef enum { LATHE_RUN_DONE, LATHE_RUN_STOPPED, LATHE_RUN_FAILED } lathe_run_result;
+
+/* `last` is the last finished epoch; after STOPPED, *e says where the run stands. */
+lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe_error *e);
+
+/* Makes SIGINT and SIGTERM set the flag it returns, once: a second one ends the program. */
+const volatile sig_atomic_t *lathe_stop_on_signal(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* Training and evaluation of any generated model over data sets in memory: one epoch at a time, no
+ * files, no output. A trainer's results depend only on model, data, seed and batch: stopping and
+ * going on, also in the middle of an epoch, changes nothing. */
+#ifndef LATHE_RUNTIME_TRAIN_H
+#define LATHE_RUNTIME_TRAIN_H
+
+#include "dataset.h"
+
+#include <signal.h>
+
+/* How far a run is; together with the state it is all that a checkpoint needs. */
+typedef struct lathe_position {
+    uint64_t seed;
+    uint64_t step;        /* optimizer steps done */
+    uint32_t epoch;       /* epochs finished */
+    int64_t done;         /* samples of the running epoch already trained on */
+    double loss, correct; /* sums over those */
+    double seconds;       /* spent on those */
+} lathe_position;
+
+typedef struct lathe_trainer {
+    const lathe_model *model;
+    void *state, *workspace;
+    uint32_t *order; /* of the running epoch */
+    void *input;     /* one gathered batch */
+    void *labels;    /* one gathered batch */
+    lathe_samples data;
+    lathe_position at;
+} lathe_trainer;
+
+typedef enum {
+    LATHE_EPOCH_DONE,
+    LATHE_EPOCH_STOPPED, /* the stop flag was set; go on later with the same call */
+    LATHE_EPOCH_DIVERGED /* the last step's loss is NaN or infinite */
+} lathe_outcome;
+
+/* What an epoch tells while it runs; called after every step. */
+typedef struct lathe_watcher {
+    void (*step)(void *context, const lathe_trainer *t);
+    void *context;
+    const volatile sig_atomic_t *stop; /* leave when this becomes non-zero, or NULL */
+} lathe_watcher;
+
+/* Allocates and initialises the state from `seed`. `data` (fitted to the model) may be NULL for a
+ * trainer that only evaluates; else its arrays must outlive the trainer. */
+bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
+                        uint64_t seed, lathe_error *e);
+void lathe_trainer_close(lathe_trainer *t);
+/* Trains to the end of the running epoch. After DONE, at.loss and at.correct hold the epoch's sums
+ * until lathe_trainer_next. */
+lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w);
+/* Moves on to the next epoch. */
+void lathe_trainer_next(lathe_trainer *t);
+/* Steps in an epoch, and steps of the running one that are done. */
+int64_t lathe_trainer_steps(const lathe_trainer *t);
+int64_t lathe_trainer_steps_done(const lathe_trainer *t);
+
+/* Loss and accuracy over all of `data`; false if stopped. */
+bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
+                            const volatile sig_atomic_t *stop, lathe_metrics *sums);
+
+/* A block of at least one byte at the model's alignment; free it with free. NULL if memory is out.
+ */
+void *lathe_aligned_alloc(size_t alignment, size_t bytes);
+/* Seconds from an arbitrary start. */
+double lathe_seconds(void);
+
+#endif

@@ -1,0 +1,7 @@
+from keras import Input, Model, Sequential
+from keras.layers import Dense
+
+model = Sequential([Input((4,)), Dense(3, activation="softmax")])
+model.compile("adamm", "mse")
+model.compile("nadam", "mse")
+model.compile(5, "mse")

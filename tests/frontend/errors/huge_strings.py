@@ -1,0 +1,3 @@
+s = "x"
+for i in range(100):
+    s = s + s

@@ -1,0 +1,3 @@
+from keras.layers import *
+
+model = 3

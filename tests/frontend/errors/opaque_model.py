@@ -1,0 +1,3 @@
+import keras
+
+model = keras.applications.VGG16()

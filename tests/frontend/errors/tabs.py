@@ -1,0 +1,5 @@
+from keras import Input, Model, Sequential
+from keras.layers import Dense
+
+if True:
+	model = Sequential([Input((4,)), Dense(0)])

@@ -1,0 +1,2 @@
+"""A model
+that never ends

@@ -1,0 +1,123 @@
+"""The same scripts under Keras (JAX backend): outputs, gradients and optimizer steps as numpy arrays
+under lathe's tensor names ("conv2d/kernel", slots "conv2d/kernel/m")."""
+import os
+import runpy
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import keras
+import numpy as np
+
+# float32 matrix products in full precision, as lathe has them.
+jax.config.update("jax_default_matmul_precision", "highest")
+
+# lathe's slot name -> the attribute of Keras's optimizer that lists those variables
+SLOTS = {"sgd": {"velocity": "momentums"},
+         "adam": {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"},
+         "rmsprop": {"velocity": "_velocities", "momentum": "_momentums",
+                     "average_gradient": "_average_gradients"}}
+
+
+def _masked_dropout(layer, inputs, training=False):
+    """Dropout whose mask is given from outside instead of drawn."""
+    return inputs * layer.given_mask if training else inputs
+
+
+keras.layers.Dropout.call = _masked_dropout
+
+
+def run_script(path):
+    """The variable `model` of a script, executed as an imported module is."""
+    keras.utils.clear_session()
+    return runpy.run_path(path, run_name="oracle")["model"]
+
+
+class KerasModel:
+    def __init__(self, script):
+        self.model = run_script(script)
+        self.names = {id(v): "%s/%s" % (layer.name, v.name)
+                      for layer in self.model.layers for v in layer.weights}
+        self.trainable = [self.names[id(v)] for v in self.model.trainable_variables]
+        self.fixed = [self.names[id(v)] for v in self.model.non_trainable_variables
+                      if id(v) in self.names]
+        self.dropouts = [layer for layer in self.model.layers
+                         if isinstance(layer, keras.layers.Dropout)]
+        self._gradients = jax.jit(jax.value_and_grad(self._mean_loss, has_aux=True))
+
+    # -- weights and slots --------------------------------------------------------------------
+
+    def _slots(self):
+        """The optimizer's slots as name -> Keras variable."""
+        optimizer = self.model.optimizer
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        kind = next(k for k, cls in (("adam", keras.optimizers.Adam),
+                                     ("rmsprop", keras.optimizers.RMSprop),
+                                     ("sgd", keras.optimizers.SGD)) if isinstance(optimizer, cls))
+        return {"%s/%s" % (name, slot): variable
+                for slot, attribute in SLOTS[kind].items()
+                for name, variable in zip(self.trainable, getattr(optimizer, attribute, None) or [])}
+
+    def variables(self, slots=False):
+        found = {self.names[id(v)]: v for v in self.model.weights if id(v) in self.names}
+        return {**found, **self._slots()} if slots else found
+
+    def get(self, slots=False):
+        return {name: np.array(v) for name, v in self.variables(slots).items()}
+
+    def set(self, values):
+        for name, variable in self.variables().items():
+            variable.assign(values[name])
+
+    def randomize(self, seed):
+        """Weights of ordinary size in which nothing is at its special initial value."""
+        random = np.random.default_rng(seed)
+        values = {}
+        for name, variable in self.variables().items():
+            value = np.array(variable)
+            if name.endswith(("/gamma", "/moving_variance")):
+                value = random.uniform(0.5, 1.5, value.shape)
+            elif name.endswith(("/bias", "/beta", "/moving_mean")):
+                value = random.normal(0, 0.1, value.shape)
+            values[name] = value.astype(np.float32)
+        self.set(values)
+
+    # -- computation --------------------------------------------------------------------------
+
+    def predict(self, x):
+        return np.array(self.model(x, training=False))
+
+    def loss_of(self, y, prediction):
+        return keras.ops.mean(keras.losses.get(self.model.loss)(y, prediction))
+
+    def _mean_loss(self, trainable, fixed, x, y, masks):
+        for layer, mask in zip(self.dropouts, masks):
+            layer.given_mask = mask
+        prediction, fixed = self.model.stateless_call(trainable, fixed, x, training=True)
+        return self.loss_of(y, prediction), fixed
+
+    def gradients(self, x, y, masks=()):
+        """Loss, gradient of each trainable weight, new statistics; the model is left alone."""
+        (loss, fixed), gradients = self._gradients(
+            [v.value for v in self.model.trainable_variables],
+            [v.value for v in self.model.non_trainable_variables], x, y, list(masks))
+        statistics = {self.names[id(v)]: np.array(value)
+                      for v, value in zip(self.model.non_trainable_variables, fixed)
+                      if id(v) in self.names}
+        return float(loss), dict(zip(self.trainable, map(np.array, gradients))), statistics
+
+    def train_step(self, x, y, masks=()):
+        """One step of training: weights, statistics, slots and iteration move on."""
+        loss, gradients, statistics = self.gradients(x, y, masks)
+        self.apply(gradients)
+        for name, variable in self.variables().items():
+            if name in statistics:
+                variable.assign(statistics[name])
+        return loss
+
+    def apply(self, gradients):
+        self._slots()
+        self.model.optimizer.apply([jax.numpy.asarray(gradients[name]) for name in self.trainable],
+                                   self.model.trainable_variables)

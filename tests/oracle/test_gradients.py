@@ -1,0 +1,64 @@
+"""The gradient of every weight, the training loss and batch normalisation's new statistics, against
+automatic differentiation of the same script under Keras."""
+import unittest
+
+import compare
+import lathe_abi
+from keras_side import KerasModel
+
+EVERY_TARGET = ("model1", "lenet5", "convbn", "pool_same", "conv_same_strided", "dropout",
+                "functional_residual")
+SEED, STEP, FIRST_SAMPLE = 2 ** 40 + 7, 3, 11
+
+
+class Gradients(compare.OracleCase):
+    def check(self, name, script, targets, samples=compare.BATCH):
+        model = KerasModel(script)
+        model.randomize(compare.seed_of(name))
+        x = compare.inputs(model.model, samples, name)
+        y, indices = compare.labels(model, samples, name)
+        streams = lathe_abi.dropout_streams(script) if model.dropouts else {}
+        masks = compare.masks(model, streams, samples, SEED, STEP, FIRST_SAMPLE)
+        want = model.gradients(x, y, masks)
+        for target in targets:
+            with self.subTest(network=name, target=target, samples=samples):
+                lathe = compare.trainer(script, name, target)
+                compare.copy_state(model, lathe)
+                loss, _ = lathe.gradients(x, indices, seed=SEED, step=STEP,
+                                          first_sample=FIRST_SAMPLE)
+                lathe.apply(x, seed=SEED, step=STEP)
+                self.compare_all(lathe, loss, *want)
+
+    def compare_all(self, lathe, loss, want_loss, gradients, statistics):
+        self.assertAlmostEqual(loss, want_loss, delta=compare.TOLERANCE * max(1.0, abs(want_loss)))
+        for weight, gradient in gradients.items():
+            self.assert_close(lathe.gradient(weight), gradient, "gradient of " + weight,
+                              scale=self.scale(weight, gradients))
+        for statistic, value in statistics.items():
+            self.assert_close(lathe.get(statistic), value, statistic)
+
+    @staticmethod
+    def scale(weight, gradients):
+        """The tensor's largest gradient; where it cancels to nothing but rounding (a bias before
+        batch normalisation has no effect), a hundredth of its layer's largest."""
+        layer = weight.rsplit("/", 1)[0] + "/"
+        largest = max(abs(g).max() for name, g in gradients.items() if name.startswith(layer))
+        return max(abs(gradients[weight]).max(), 0.01 * largest)
+
+    def test_every_network(self):
+        for name, script in compare.scripts().items():
+            self.check(name, script, ["host"])
+
+    def test_short_batch(self):
+        scripts = compare.scripts()
+        for name in EVERY_TARGET:
+            self.check(name, scripts[name], ["host"], compare.BATCH - 1)
+
+    def test_every_target(self):
+        scripts = compare.scripts()
+        for name in EVERY_TARGET:
+            self.check(name, scripts[name], lathe_abi.host_targets())
+
+
+if __name__ == "__main__":
+    unittest.main()
