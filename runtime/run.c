@@ -81,8 +81,8 @@ static lathe_run_result diverged(Session *s, lathe_error *e) {
     if (s->progress.terminal) fputc('\n', s->run->out);
     lathe_fail(e, "the loss is %s at step %llu (epoch %u, batch %lld of %lld)",
                isnan(t->at.loss) ? "NaN" : "infinite", (unsigned long long)t->at.step,
-               (unsigned)t->at.epoch + 1,
-               (long long)lathe_trainer_steps_done(t), (long long)lathe_trainer_steps(t));
+               (unsigned)t->at.epoch + 1, (long long)lathe_trainer_steps_done(t),
+               (long long)lathe_trainer_steps(t));
     return LATHE_RUN_FAILED;
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     bool train;        /* eval, train_step and init; else predict */
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
+    bool exact;        /* no Winograd */
     bool guarded;      /* tests: one guarded, poisoned buffer a value */
     Target targets[2]; /* best first */
     int ntargets;

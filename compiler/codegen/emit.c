@@ -70,9 +70,8 @@ static void emit_opening(const File *f, StrBuf *w) {
     strbuf_puts(w, "\n#include <math.h>\n");
     const char *last = "";
     for (int i = 0; i < f->nsections; i++) {
-            const char *include = f->section[i].machine.include;
-            if (include && strcmp(include, last))
-                strbuf_printf(w, "#include <%s>\n", last = include);
+        const char *include = f->section[i].machine.include;
+        if (include && strcmp(include, last)) strbuf_printf(w, "#include <%s>\n", last = include);
     }
     strbuf_puts(w, "\n#if defined(__GNUC__)\n"
                    "#define LATHE_INLINE static inline __attribute__((unused))\n"

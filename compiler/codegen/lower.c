@@ -110,6 +110,21 @@ Layout with_pitch(Lower *l, const Value *v, int64_t pitch) {
     return y;
 }
 
+Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad) {
+    for (int i = 0; i < l->nderived; i++) {
+        const Derived *d = &l->derived[i];
+        if (d->kind != kind || d->value != v) continue;
+        if (!pad || !memcmp(d->pad, pad, sizeof d->pad)) return d->place;
+    }
+    return no_place();
+}
+
+void keep_derived(Lower *l, DerivedKind kind, const Value *v, const int32_t *pad, Place place) {
+    Derived d = {.kind = kind, .value = v, .place = place};
+    if (pad) memcpy(d.pad, pad, sizeof d.pad);
+    ARENA_PUSH(l->m->arena, l->derived, l->nderived, l->derived_cap, d);
+}
+
 /* ---- steps ---------------------------------------------------------------------------------- */
 
 static void touch(Lower *l, Place p) {

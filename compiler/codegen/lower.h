@@ -7,11 +7,18 @@
 
 #include <string.h>
 
-/* A buffer derived from a value, kept for later steps: padded copy, transposed weights. */
+/* A buffer derived from a value, kept for later steps of the same function. */
+typedef enum {
+    DERIVED_PADDED,
+    DERIVED_TRANSPOSED,
+    DERIVED_WINOGRAD,
+    DERIVED_WINOGRAD_TRANSPOSED
+} DerivedKind;
+
 typedef struct {
+    DerivedKind kind;
     const Value *value;
     int32_t pad[4];
-    bool transposed;
     Place place;
 } Derived;
 
@@ -43,6 +50,10 @@ void define_as(Lower *l, const Value *v, Layout y);
 Place new_buffer(Lower *l, const char *name, int64_t floats);
 /* v as rows of `pitch` floats; copied if it lies otherwise. */
 Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
+
+/* The derived buffer, or a place of kind PLACE_NONE where it is not made yet. */
+Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad);
+void keep_derived(Lower *l, DerivedKind kind, const Value *v, const int32_t *pad, Place place);
 
 /* ---- steps (lower.c) ------------------------------------------------------------------------ */
 
@@ -104,6 +115,25 @@ const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last)
 const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, int64_t rows,
                      int64_t qb);
 
+/* ---- convolutions (lower_conv.c, lower_winograd.c) ------------------------------------------- */
+
+/* A convolution's geometry over its padded input. */
+typedef struct {
+    int64_t H, W, C, XP; /* padded input: rows, columns, channels, floats a pixel */
+    int64_t P, Q, K, YP; /* output */
+    int64_t R, S;
+    int64_t sh, sw, dh, dw;
+} Geometry;
+
+/* Whether Winograd's F(2x2,3x3) serves this layer: looks at the layer and the function only. */
+bool winograd_fits(const Lower *l, const Geometry *g);
+void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
+void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dy, Layout dx, int act);
+void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, Layout dy,
+                          Place dw);
+const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
+                       int64_t panel);
+
 /* ---- pieces that several rules use ---------------------------------------------------------- */
 
 /* lower_shape.c: x with zeros around it, as a dense image of pixels of the same pitch. */
@@ -112,8 +142,9 @@ void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y
                  int64_t top, int64_t left);
 /* lower_elementwise.c */
 void add_elementwise(Lower *l, int op, int act, const Value *a, const Value *b, const Value *y);
-/* lower_conv.c: parameter v in the layout of the input gradient. */
-Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int64_t K);
+/* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
+Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
+                         int64_t C, int64_t K);
 /* lower_norm.c: partial sums join into `result`. */
 int sample_ranges(const Lower *l);
 void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels);

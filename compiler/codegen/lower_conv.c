@@ -1,14 +1,6 @@
 /* Convolutions and their gradients, direct: register blocks over pixels and output channels. */
 #include "lower.h"
 
-/* A convolution's geometry over its padded input. */
-typedef struct {
-    int64_t H, W, C, XP; /* padded input: rows, columns, channels, floats a pixel */
-    int64_t P, Q, K, YP; /* output */
-    int64_t R, S;
-    int64_t sh, sw, dh, dw;
-} Geometry;
-
 static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
     const Attrs *a = &n->attr;
     CHECK(a->groups <= 1);
@@ -56,6 +48,10 @@ void lower_conv2d(Lower *l, const Node *n) {
     Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
     g.XP = x.pitch;
     g.YP = yl.pitch;
+    if (!pools && winograd_fits(l, &g)) {
+        winograd_forward(l, n, &g, x, yl);
+        return;
+    }
     bool bias = n->nin > 2;
     Groups gr = choose_groups(l->machine, g.YP, panel_of(g.K));
     SweepShape s = {.P = g.P * ph,
@@ -88,9 +84,10 @@ void lower_conv2d(Lower *l, const Node *n) {
          out(yl.place));
 }
 
-Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int64_t K) {
-    for (int i = 0; i < l->nderived; i++)
-        if (l->derived[i].value == v && l->derived[i].transposed) return l->derived[i].place;
+Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
+                         int64_t C, int64_t K) {
+    Place place = find_derived(l, kind, v, NULL);
+    if (place.kind != PLACE_NONE) return place;
     int panel = panel_of(C);
     TransposeWeightsParams p = {.taps = taps,
                                 .C = C,
@@ -98,13 +95,11 @@ Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int6
                                 .PK = panel_of(K),
                                 .PC = panel,
                                 .GC = (C + panel - 1) / panel};
-    Place place =
+    place =
         new_buffer(l, arena_printf(l->m->arena, "%s/transposed", v->name), taps * p.GC * K * panel);
     STEP(l, l->plan->buffers[place.at].name, &kernel_transpose_weights, &p, "transpose_weights",
-         "weights in the order in which the input gradient reads them", in(layout_of(l, v).place),
-         out(place));
-    Derived d = {.value = v, .transposed = true, .place = place};
-    ARENA_PUSH(l->m->arena, l->derived, l->nderived, l->derived_cap, d);
+         "weights in the order in which the input gradient reads them", in(w), out(place));
+    keep_derived(l, kind, v, NULL, place);
     return place;
 }
 
@@ -112,6 +107,10 @@ Place transposed_weights(Lower *l, const Value *v, int64_t taps, int64_t C, int6
  */
 static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, int act) {
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
+    if (winograd_fits(l, g)) {
+        winograd_grad_input(l, n, g, dy, target, act);
+        return;
+    }
     Groups gr = choose_groups(l->machine, target.pitch, panel_of(g->C));
     int64_t panels = (g->C + gr.panel - 1) / gr.panel;
     SweepShape s = {.P = g->P,
@@ -145,7 +144,8 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .act = act,
         .m = macs_of(g)};
     p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
-    Place w = transposed_weights(l, n->in[1], g->R * g->S, g->C, g->K);
+    Place w = transposed_weights(l, DERIVED_TRANSPOSED, n->in[1], layout_of(l, n->in[1]).place,
+                                 g->R * g->S, g->C, g->K);
     p.sweep = use_sweep(l, &s, &gr, false);
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     const char *stem = stem_of(l, "conv2d_grad_input", act, gr.lanes);
@@ -183,8 +183,8 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
 
 /* ---- kernel gradients ----------------------------------------------------------------------- */
 
-static const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
-                              int64_t rows, int64_t panel) {
+const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
+                       int64_t panel) {
     int lanes = last ? gr->last_lanes : gr->lanes;
     OuterTileParams p = {.V = vector_name(l->machine, lanes),
                          .L = lanes,
@@ -231,6 +231,8 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
                                 .J = J,
                                 .batch = l->o->batch,
                                 .jstep = floats,
+                                .E = 1,
+                                .mult = 1,
                                 .m = macs_of(g)};
     /* Tiles of equal height, then cuts of at least half a million multiply-adds. */
     int64_t rows = gr.last && gr.last_rows < gr.rows ? gr.last_rows : gr.rows;
@@ -260,6 +262,10 @@ void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
     Layout dyl = with_pitch(l, dy, pitch_of(g.K));
     g.XP = xl.pitch;
     g.YP = dyl.pitch;
+    if (winograd_fits(l, &g)) {
+        winograd_grad_kernel(l, n, &g, xl, dyl, define(l, n->out[0]).place);
+        return;
+    }
     add_grad_kernel(l, n, &g, xl.place, dyl.place, define(l, n->out[0]).place);
 }
 
@@ -374,7 +380,8 @@ void lower_dense_grad_input(Lower *l, const Node *n) {
         add_grad_input(l, n, &g, dx, n->attr.act_grad);
         return;
     }
-    Place wt = transposed_weights(l, n->in[1], 1, C, K);
+    Place wt =
+        transposed_weights(l, DERIVED_TRANSPOSED, n->in[1], layout_of(l, n->in[1]).place, 1, C, K);
     Groups gr = choose_groups(l->machine, dx.pitch, panel_of(C));
     SweepShape s = {0};
     DenseParams p = dense_params(l, &gr, &s, K, dy.pitch, dx.pitch);

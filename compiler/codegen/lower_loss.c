@@ -1,7 +1,7 @@
 /* Softmax, losses, metrics and optimizers. */
 #include "lower.h"
 
-#include "../interp/decimal.h"
+#include "../support/decimal.h"
 
 enum { SOFTMAX_ELEMENTS = 2048 }; /* elements a part, so that a part is worth a thread */
 

@@ -2,7 +2,7 @@
  * over fixed ranges of samples and join by a fixed tree, whatever the number of threads. */
 #include "lower.h"
 
-#include "../interp/decimal.h"
+#include "../support/decimal.h"
 
 enum { REDUCE_SUM, REDUCE_SQUARES, REDUCE_GRADS };
 enum { COMBINE_SUM, COMBINE_MEAN };

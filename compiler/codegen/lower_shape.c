@@ -27,18 +27,12 @@ Layout padded(Lower *l, const Value *x, const int32_t pad[4]) {
     wide.dim[1] += pad[0] + pad[1];
     wide.dim[2] += pad[2] + pad[3];
     b.rows = wide.dim[1] * wide.dim[2];
-    for (int i = 0; i < l->nderived; i++) {
-        const Derived *d = &l->derived[i];
-        if (d->value != x || d->transposed || memcmp(d->pad, pad, sizeof d->pad)) continue;
-        b.place = d->place;
-        return b;
-    }
+    b.place = find_derived(l, DERIVED_PADDED, x, pad);
+    if (b.place.kind != PLACE_NONE) return b;
     b.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", x->name),
                          sample_floats(&b) * l->o->batch);
     copy_window(l, l->plan->buffers[b.place.at].name, a, s, b, &wide, pad[0], pad[2]);
-    Derived d = {.value = x, .place = b.place};
-    memcpy(d.pad, pad, sizeof d.pad);
-    ARENA_PUSH(l->m->arena, l->derived, l->nderived, l->derived_cap, d);
+    keep_derived(l, DERIVED_PADDED, x, pad, b.place);
     return b;
 }
 

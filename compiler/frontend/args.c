@@ -32,14 +32,10 @@ static const char *join_alternatives(Arena *a, const char *only) {
 static bool check_only(Script *s, const Bound *b, const CallArg *g, const ParamSpec *spec) {
     if (!spec->only || !*spec->only || g->value->kind == OBJ_POISON) return true;
     if (is_alternative(spec->only, obj_repr(s->arena, g->value))) return true;
-    if (obj_is_silent(g->value)) {
-        script_unknown_error(s, g->loc, arena_printf(s->arena, "%s: %s", b->owner, spec->name),
-                             g->value);
-    } else {
-        script_error(s, g->loc, "%s: %s=%s is not supported; lathe accepts %s=%s", b->owner,
-                     spec->name, obj_repr(s->arena, g->value), spec->name,
-                     join_alternatives(s->arena, spec->only));
-    }
+    bool unknown = obj_is_silent(g->value);
+    script_error(s, g->loc, "%s: %s=%s is not supported; lathe accepts %s=%s", b->owner, spec->name,
+                 unknown ? g->value->text : obj_repr(s->arena, g->value), spec->name,
+                 join_alternatives(s->arena, spec->only));
     return false;
 }
 
@@ -51,7 +47,6 @@ static const char *renamed(const char *name) {
                                            {"stride", "strides"},
                                            {"p", "rate"},
                                            {"output_dim", "units"},
-                                           {"inplace", NULL},
                                            {"decay", "weight_decay"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (strcmp(pairs[i][0], name) == 0) return pairs[i][1];
@@ -61,17 +56,19 @@ static const char *renamed(const char *name) {
 
 static void unknown_keyword(Script *s, const Bound *b, const CallArg *g) {
     const char **names = ARENA_ARRAY(s->arena, const char *, (size_t)b->nspecs + 1);
+    const char **useful = ARENA_ARRAY(s->arena, const char *, (size_t)b->nspecs + 1);
     int n = 0;
     for (int i = 0; i < b->nspecs; i++) {
+        names[i] = b->specs[i].name;
         /* Only what may differ from its default is worth listing. */
-        if (!b->specs[i].only || strchr(b->specs[i].only, '|')) names[n++] = b->specs[i].name;
+        if (!b->specs[i].only) useful[n++] = b->specs[i].name;
     }
     const char *new_name = renamed(g->name);
     bool known = new_name && find_spec(b->specs, b->nspecs, new_name) >= 0;
-    script_error(s, g->loc, "%s has no argument '%s'%s%s", b->owner, g->name,
+    script_error(s, g->name_loc, "%s has no argument '%s'%s%s", b->owner, g->name,
                  known ? arena_printf(s->arena, "; did you mean '%s'?", new_name)
                        : script_did_you_mean(s, g->name, names),
-                 script_accepted(s, names));
+                 script_accepted(s, useful));
 }
 
 bool bind_args(Script *s, Bound *b, const char *owner, const ParamSpec *specs, int nspecs,
@@ -87,10 +84,11 @@ bool bind_args(Script *s, Bound *b, const char *owner, const ParamSpec *specs, i
             if (g->name)
                 unknown_keyword(s, b, g);
             else
-                script_error(s, g->loc, "%s takes at most %d arguments by position", owner,
-                             positional);
+                script_error(s, g->loc, "%s takes at most %d argument%s by position", owner,
+                             positional, positional == 1 ? "" : "s");
         } else if (b->args[k].value) {
-            script_error(s, g->loc, "%s: '%s' is given twice", owner, specs[k].name);
+            script_error(s, g->name ? g->name_loc : g->loc, "%s: '%s' is given twice", owner,
+                         specs[k].name);
         } else if (check_only(s, b, g, &specs[k])) {
             b->args[k] = *g;
             ok = ok && g->value->kind != OBJ_POISON;

@@ -33,7 +33,7 @@ static bool unpack_dict(Script *s, CallArgs *args, Obj *o, SrcLoc loc) {
             script_error(s, loc, "the keys behind '**' must be strings");
             return false;
         }
-        push_arg(s, args, (CallArg){key->text, o->seq.items[i + 1], loc});
+        push_arg(s, args, (CallArg){key->text, o->seq.items[i + 1], loc, loc});
     }
     return true;
 }
@@ -48,7 +48,7 @@ static bool eval_args(Script *s, Env *env, const Expr *e, CallArgs *args) {
         } else if (g->name && strcmp(g->name, "**") == 0) {
             ok = unpack_dict(s, args, o, g->loc);
         } else {
-            push_arg(s, args, (CallArg){g->name, o, g->value->loc});
+            push_arg(s, args, (CallArg){g->name, o, g->value->loc, g->loc});
         }
         if (!ok) return false;
     }
@@ -66,7 +66,7 @@ static void pass_keyword(Script *s, Env *env, const Stmt *def, const CallArg *g,
         names[n++] = def->parameters[i].name;
         if (strcmp(g->name, def->parameters[i].name) != 0) continue;
         if (namemap_get(&env->names, g->name))
-            script_error(s, g->loc, "%s: '%s' is given twice", def->text, g->name);
+            script_error(s, g->name_loc, "%s: '%s' is given twice", def->text, g->name);
         namemap_set(s->arena, &env->names, g->name, g->value);
         return;
     }
@@ -75,7 +75,7 @@ static void pass_keyword(Script *s, Env *env, const Stmt *def, const CallArg *g,
         script_push(s, rest, g->value);
         return;
     }
-    script_error(s, g->loc, "%s has no parameter '%s'%s%s", def->text, g->name,
+    script_error(s, g->name_loc, "%s has no parameter '%s'%s%s", def->text, g->name,
                  script_did_you_mean(s, g->name, names), script_accepted(s, names));
 }
 
@@ -114,7 +114,8 @@ static bool bind_parameters(Script *s, Env *env, const Obj *f, const CallArgs *a
         } else if (list) {
             script_push(s, list, g->value);
         } else {
-            script_error(s, g->loc, "%s takes fewer arguments", def->text);
+            script_error(s, g->loc, "%s takes at most %d arguments by position", def->text,
+                         given - 1);
         }
     }
     for (int i = 0; i < def->nparameters; i++) {

@@ -115,7 +115,7 @@ static void scan_expr(Script *s, Env *env, const Expr *e, const char *what) {
         if (o && o->kind == OBJ_MODEL &&
             (strcmp(name, "add") == 0 || strcmp(name, "pop") == 0 || strcmp(name, "compile") == 0))
             script_error(s, e->a->loc,
-                         "this changes the model inside %s that lathe does not run\n"
+                         "this changes the model inside a '%s' that lathe does not run\n"
                          "accepted: 'for' over range(...) or lists of known values, 'if' on known "
                          "values, 'def'",
                          what);
@@ -184,7 +184,7 @@ static Flow run_if(Script *s, Env *env, const Stmt *t, Obj **result) {
         Obj *o = test ? eval_expr(s, env, test) : NULL;
         if (o && o->kind == OBJ_POISON) return FLOW_NEXT;
         if (o && o->kind == OBJ_UNKNOWN) {
-            leave_out(s, env, t, "an 'if'");
+            leave_out(s, env, t, "if");
             return FLOW_NEXT;
         }
         if (!o || obj_truth(o)) return eval_block(s, env, &t->blocks[i], result);
@@ -195,7 +195,7 @@ static Flow run_if(Script *s, Env *env, const Stmt *t, Obj **result) {
 static Flow run_for(Script *s, Env *env, const Stmt *t, Obj **result) {
     Obj *over = eval_expr(s, env, t->value);
     int64_t n = iterable_count(over);
-    if (over->kind == OBJ_UNKNOWN) leave_out(s, env, t, "a 'for'");
+    if (over->kind == OBJ_UNKNOWN) leave_out(s, env, t, "for");
     if (obj_is_silent(over)) return FLOW_NEXT;
     if (n < 0) {
         script_error(s, t->value->loc,
@@ -271,7 +271,7 @@ static Flow run_statement(Script *s, Env *env, const Stmt *t, Obj **result) {
     case STMT_BREAK: return FLOW_BREAK;
     case STMT_CONTINUE: return FLOW_CONTINUE;
     case STMT_RUN: return run_blocks(s, env, t, result);
-    case STMT_SKIP: leave_out(s, env, t, arena_printf(s->arena, "a '%s'", t->text)); break;
+    case STMT_SKIP: leave_out(s, env, t, t->text); break;
     }
     return FLOW_NEXT;
 }

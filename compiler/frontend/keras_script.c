@@ -45,8 +45,15 @@ static ScriptModel *pick_model(Script *s, const char *variable) {
         script_unknown_error(s, o->loc, arena_printf(s->arena, "the model '%s'", variable), o);
         return NULL;
     }
-    if (!o || (o->kind != OBJ_MODEL && o->kind != OBJ_POISON)) {
+    if (!o) {
         missing_model(s, variable);
+        return NULL;
+    }
+    if (o->kind != OBJ_MODEL && o->kind != OBJ_POISON) {
+        script_error(s, (SrcLoc){0, 0},
+                     "'%s' is %s, not a model\n"
+                     "accepted: %s = Sequential([...]) or %s = Model(inputs, outputs)",
+                     variable, obj_kind_text(o), variable, variable);
         return NULL;
     }
     if (o->kind == OBJ_POISON || o->model->broken) return NULL;
@@ -83,7 +90,8 @@ Module *keras_script_load(Arena *a, const char *file, const char *source, size_t
     Script s = {.arena = a, .diag = d, .globals = globals};
     Obj *result = NULL;
     if (eval_block(&s, globals, &program, &result) != FLOW_NEXT)
-        script_error(&s, (SrcLoc){0, 0}, "'return', 'break' or 'continue' stands outside");
+        script_error(&s, (SrcLoc){0, 0},
+                     "'return', 'break' or 'continue' stands outside of a function or loop");
     ScriptModel *m = d->errors ? NULL : pick_model(&s, variable ? variable : "model");
     Module *out = m ? build_module(&s, m, module_name(a, file)) : NULL;
     if (!out || d->errors) return NULL;

@@ -136,10 +136,10 @@ Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
 /* ---- calling ----------------------------------------------------------------------------------
  */
 
-bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, SrcLoc loc) {
+bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, const char *what, SrcLoc loc) {
     int64_t total;
     if (shape_total(shape, 1, &total) && total <= MAX_ELEMENTS) return true;
-    script_error(s, loc, "%s '%s': a tensor of shape %s is too large", l->class->name, l->name,
+    script_error(s, loc, "%s '%s': %s of shape %s is too large", l->class->name, l->name, what,
                  shape_text(s->arena, shape));
     return false;
 }
@@ -163,7 +163,8 @@ Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc 
     Tensor *t = ARENA_NEW(s->arena, Tensor);
     if (!script_charge(s, 1 + n, loc)) return NULL;
     if (!l->class->shape(s, l, in, n, loc, &t->shape)) return NULL;
-    if (!shape_fits(s, l, &t->shape, loc) || !check_shared(s, l, &in[0]->shape, loc)) return NULL;
+    if (!shape_fits(s, l, &t->shape, "a result", loc) || !check_shared(s, l, &in[0]->shape, loc))
+        return NULL;
     t->layer = l;
     t->ninputs = n;
     t->inputs = ARENA_ARRAY(s->arena, Tensor *, (size_t)n);

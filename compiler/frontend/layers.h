@@ -85,7 +85,8 @@ bool read_shape(Script *s, const Bound *b, const CallArg *g, bool batch, Shape *
 extern const LayerClass input_layer_class;
 
 /* ---- helpers of the rules (layer.c, layer_build.c) ---- */
-bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, SrcLoc loc);
+/* Reports a tensor with too many elements; `what` says which. */
+bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, const char *what, SrcLoc loc);
 bool expect_rank(Script *s, const ScriptLayer *l, const Tensor *in, int rank, SrcLoc loc);
 bool configure_same(Script *s, ScriptLayer *l);
 bool window_shape(Script *s, const ScriptLayer *l, const Shape *in, const char *kernel_arg,

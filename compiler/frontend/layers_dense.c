@@ -36,7 +36,7 @@ bool shape_dense(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc
     *out = in[0]->shape;
     out->dim[out->rank - 1] = l->c.units;
     Shape kernel = dense_kernel(l, &in[0]->shape);
-    return shape_fits(s, l, &kernel, bound_loc(l->bound, "units"));
+    return shape_fits(s, l, &kernel, "a kernel", bound_loc(l->bound, "units"));
 }
 
 void params_dense(Builder *b, ScriptLayer *l, Layer *row) {

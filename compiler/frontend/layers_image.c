@@ -43,7 +43,7 @@ bool shape_conv2d(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc lo
     if (!window_shape(s, l, x, "kernel_size", loc, out)) return false;
     out->dim[3] = l->c.units;
     Shape kernel = kernel_shape(l, x);
-    return shape_fits(s, l, &kernel, bound_loc(l->bound, "filters"));
+    return shape_fits(s, l, &kernel, "a kernel", bound_loc(l->bound, "filters"));
 }
 
 void params_conv2d(Builder *b, ScriptLayer *l, Layer *row) {

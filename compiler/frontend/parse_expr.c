@@ -132,6 +132,8 @@ static Expr *parse_strings(Parser *p) {
     return measure(p, joined);
 }
 
+static Expr *parse_or(Parser *p);
+
 /* Behind `[a` or `(a`: "for b in c if d ...". Only one loop of a list is evaluated; generators and
  * nested loops become EXPR_OTHER. */
 static Expr *parse_comprehension(Parser *p, Expr *value, bool list) {
@@ -144,8 +146,8 @@ static Expr *parse_comprehension(Parser *p, Expr *value, bool list) {
         e->b = parse_target_list(p);
         parser_expect(p, "in", "after the names of 'for'");
         int at = p->at;
-        e->c = parse_expression(p);
-        while (parser_accept(p, "if")) push_item(p, e, parse_expression(p));
+        e->c = parse_or(p);
+        while (parser_accept(p, "if")) push_item(p, e, parse_or(p));
         loops++;
         if (p->at == at) break; /* a syntax error: nothing was read */
     }

@@ -21,6 +21,16 @@ Obj *script_poison(Script *s) { return obj_new(s->arena, OBJ_POISON); }
 
 Obj *script_none(Script *s) { return obj_new(s->arena, OBJ_NONE); }
 
+/* The same error in every round of a loop is said once. */
+static bool is_reported(const Script *s, SrcLoc loc, const char *text) {
+    for (int i = 0; i < s->diag->count; i++) {
+        const DiagMessage *m = &s->diag->messages[i];
+        if (m->loc.line == loc.line && m->loc.column == loc.column && strcmp(m->text, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 Obj *script_error(Script *s, SrcLoc loc, const char *fmt, ...) {
     if (s->stopped) return script_poison(s);
     StrBuf text = {0};
@@ -28,6 +38,10 @@ Obj *script_error(Script *s, SrcLoc loc, const char *fmt, ...) {
     va_start(ap, fmt);
     strbuf_vprintf(&text, fmt, ap);
     va_end(ap);
+    if (is_reported(s, loc, text.text ? text.text : "")) {
+        strbuf_free(&text);
+        return script_poison(s);
+    }
     diag_add(s->diag, DIAG_ERROR, loc, "%s", text.text ? text.text : "");
     strbuf_free(&text);
     if (s->diag->errors >= MAX_ERRORS) {

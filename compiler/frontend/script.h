@@ -24,7 +24,8 @@ typedef struct {
 typedef struct {
     const char *name; /* keyword or NULL */
     Obj *value;
-    SrcLoc loc; /* of the value, or of the keyword */
+    SrcLoc loc;      /* of the value */
+    SrcLoc name_loc; /* of the keyword, if there is one */
 } CallArg;
 
 typedef struct {

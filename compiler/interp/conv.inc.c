@@ -172,7 +172,7 @@ static void conv_forward(const Call *call, const Conv *c, real *y, real *scratch
         }
         Finish f = {call, c, to};
         bool slow = call->node->attr.act == ACT_TANH || call->node->attr.act == ACT_SIGMOID;
-        pool_run(call->pool, lines, (slow ? 16 : 1) * Q * c->K, finish_lines, &f);
+        pool_run(call->pool, lines, (slow ? 4 : 1) * Q * c->K, finish_lines, &f);
     }
 }
 

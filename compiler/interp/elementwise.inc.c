@@ -82,7 +82,7 @@ static void run_relu(const Call *c) {
 }
 
 static void run_tanh(const Call *c) {
-    pool_run(c->pool, elements(c->node->out[0], c->n), 16, activation_range, c);
+    pool_run(c->pool, elements(c->node->out[0], c->n), 4, activation_range, c);
 }
 
 static void run_sigmoid(const Call *c) { run_tanh(c); }

@@ -3,7 +3,7 @@
 #ifndef LATHE_INTERP_REAL_H
 #define LATHE_INTERP_REAL_H
 
-#include "decimal.h"
+#include "../support/decimal.h"
 #include "geometry.h"
 #include "kernels.h"
 
@@ -19,6 +19,8 @@ typedef double real;
 typedef float real;
 #define BLAS(f) cblas_s##f
 #endif
+
+#include "activation.h"
 
 static inline double seconds_now(void) {
     struct timespec t;
@@ -58,44 +60,6 @@ static inline real one_minus(float x) { return (real)(1.0 - decimal_of(x)); }
 
 /* The larger, or NaN if either is. */
 static inline real larger(real a, real b) { return b > a || b != b ? b : a; }
-
-/* max(x, 0), that passes NaN on. */
-static inline real relu(real x) { return x <= 0 ? 0 : x; }
-
-static inline real sigmoid(real x) { return 1 / (1 + exp(-x)); }
-
-/* y = act(x); y may be x. */
-static inline void activate(int act, const real *x, real *y, int64_t count) {
-    switch (act) {
-    case ACT_RELU:
-        for (int64_t i = 0; i < count; i++) y[i] = relu(x[i]);
-        break;
-    case ACT_TANH:
-        for (int64_t i = 0; i < count; i++) y[i] = tanh(x[i]);
-        break;
-    case ACT_SIGMOID:
-        for (int64_t i = 0; i < count; i++) y[i] = sigmoid(x[i]);
-        break;
-    default: break;
-    }
-}
-
-/* dx = dy act'(x) in terms of y = act(x); dx may be dy. */
-static inline void activation_gradient(int act, const real *dy, const real *y, real *dx,
-                                       int64_t count) {
-    switch (act) {
-    case ACT_RELU:
-        for (int64_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
-        break;
-    case ACT_TANH:
-        for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (1 - y[i] * y[i]);
-        break;
-    case ACT_SIGMOID:
-        for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * y[i] * (1 - y[i]);
-        break;
-    default: break;
-    }
-}
 
 /* y [count,C] = x, then + bias [C] unless NULL, then act; y may be x. */
 static inline void add_bias(const real *x, const real *bias, int act, real *y, int64_t count,

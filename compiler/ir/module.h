@@ -8,6 +8,9 @@
  *   eval        inference over parameters in training state, plus loss and accuracy a sample
  *   train_step  forward in training mode, loss, gradients, optimizer
  *   init        initial parameters
+ * eval and train_step have the inputs of forward, then "labels"; their outputs are the loss f32[N]
+ * and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
+ * "P/grad".
  * A function is a list of nodes in topological order over values in SSA form. */
 #ifndef LATHE_IR_MODULE_H
 #define LATHE_IR_MODULE_H

@@ -269,19 +269,29 @@ static void test_batch_norm_train(void **state) {
 
 /* ---- elementwise and movement --------------------------------------------------------------- */
 
+static void check_activation(OpKind op, int act, float scale) {
+    Case *c = case_new(3);
+    Value *x = INPUT(c, -1, 111, 113);
+    Value *y = NODE(c, op, (Attrs){0}, x)->out[0];
+    double *expected = case_doubles(c, case_count(c, y));
+    for (int64_t k = 0; k < case_count(c, y); k++) {
+        case_data(c, x)[k] *= scale;
+        expected[k] = activation(act, (double)case_data(c, x)[k]);
+    }
+    case_expect(c, y, expected, 1e-6);
+    case_data(c, x)[7] = NAN;
+    assert_true(isnan(case_run(c, y, false)[7]));
+    case_free(c);
+}
+
 static void test_activations(void **state) {
     (void)state;
     const OpKind ops[] = {OP_RELU, OP_TANH, OP_SIGMOID};
     const int acts[] = {ACT_RELU, ACT_TANH, ACT_SIGMOID};
     for (int i = 0; i < 3; i++) {
-        Case *c = case_new(3);
-        Value *x = INPUT(c, -1, 111, 113);
-        Value *y = NODE(c, ops[i], (Attrs){0}, x)->out[0];
-        double *expected = case_doubles(c, case_count(c, y));
-        for (int64_t k = 0; k < case_count(c, y); k++)
-            expected[k] = activation(acts[i], (double)case_data(c, x)[k]);
-        case_expect(c, y, expected, 1e-6);
-        case_free(c);
+        check_activation(ops[i], acts[i], 1.0f);
+        check_activation(ops[i], acts[i], 16.0f);
+        check_activation(ops[i], acts[i], 1000.0f);
     }
 }
 

@@ -1,6 +1,7 @@
-/* Both pipelines on small networks that use every operation and optimizer: the result stays the
- * same after every pass (paranoid), and the text form round-trips after every pass. And what
- * happens when a pass does break the result. */
+/* Both pipelines on the examples and on small networks that use every operation and optimizer: the
+ * result stays the same after every pass (paranoid), and the text form round-trips after every
+ * pass. And what happens when a pass does break the result. */
+#include "../../compiler/frontend/frontend.h"
 #include "../../compiler/passes/rewrite.h"
 
 #include <setjmp.h>

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Bad input: one clear message, exit status 1, nothing half-written.
+source "$(dirname "$0")/common.sh"
+write_data data
+write_model good.py 32 10 16
+write_model tall.py 28 10 16
+write_model three.py 32 3 16
+write_model wide.py 32 10 100
+
+# refuses TEXT COMMAND...: the command must end with status 1 and say TEXT, and leave no folder `run`.
+refuses() {
+  local text=$1 status
+  shift
+  "$@" >out 2>err
+  status=$?
+  [ $status = 1 ] || complain "status $status instead of 1: $*"
+  grep -qF -- "$text" err || complain "no '$text' in what '$*' says: $(head -c 600 err)"
+  [ ! -e run ] || complain "left a folder: $*"
+  rm -rf run
+}
+train() { refuses "$1" "$lathe" train "$2" --data "$3" -o run "${@:4}"; }
+
+# --- the command line
+refuses "usage: lathe" "$lathe"
+refuses "unknown subcommand 'trian'; did you mean 'train'?" "$lathe" trian
+refuses "unknown subcommand 'xyz'; see lathe --help" "$lathe" xyz
+refuses "unknown option '--eposh'; did you mean '--epochs'?" "$lathe" train good.py --eposh 3
+refuses "unknown option '-x'" "$lathe" train good.py -x
+refuses "lathe train needs more" "$lathe" train
+refuses "unexpected 'more'" "$lathe" train good.py more
+refuses "--epochs needs a value" "$lathe" train good.py --epochs
+refuses "--epochs is given twice" "$lathe" train good.py --epochs 1 --epochs 2
+refuses "--resume takes no value" "$lathe" train good.py --resume=yes
+for number in 0 -1 1x 99999999999999999999 ""; do
+  refuses "--batch" "$lathe" train good.py --data data -o run --batch "$number"
+done
+refuses "needs --data" "$lathe" train good.py -o run
+refuses "needs -o RUN" "$lathe" train good.py --data data
+refuses "does not go with --seeds" "$lathe" train good.py --data data -o run --seeds 2 --resume
+train "--validate takes" good.py data --validate 1.5
+train "--validate takes" good.py data --validate tset
+train "leaves one part empty" good.py data --validate 0.999
+for command in compile train evaluate predict summary inspect bench; do
+  "$lathe" $command --help | grep -q "usage: lathe $command" || complain "lathe $command --help"
+done
+
+# --- the model
+train "none.py" none.py data
+printf 'model = 1 +\n' >syntax.py
+train "syntax.py:1" syntax.py data
+
+# --- the data
+train "no such data set" good.py nowhere
+mkdir empty
+train "no known data set" good.py empty
+write_data missing && rm missing/data_batch_3.bin
+train "data_batch_3.bin: No such file" good.py missing
+write_data cut && truncate -s 5000 cut/data_batch_2.bin
+train "data_batch_2.bin: truncated" good.py cut
+write_data labels && write_batch labels/data_batch_1.bin 0 12
+train "label 12 of record 1 is out of range" good.py labels
+train "label 3 of sample 3 is out of range: the model tells classes 0 to 2 apart" three.py data
+train "shape (32, 32, 3), but the model's input is (28, 32, 3)" tall.py data
+write_data black
+for file in black/*.bin; do head -c 3073 /dev/zero >"$file"; done
+train "all pixels of the training set are zero" good.py black
+
+# --- the machine
+refuses "cannot make the folder" "$lathe" train good.py --data data -o /dev/null/run
+CC=false train "the C compiler 'false' failed with exit status 1" good.py data
+CC=/no/such/cc train "CC is '/no/such/cc', which is not there" good.py data
+mkdir no_programs
+program=$(command -v "$lathe")
+refuses "no C compiler: none of cc, gcc, clang" env -u CC PATH="$work/no_programs" "$program" train good.py --data data -o run
+TMPDIR=/no/such/folder train "cannot make a folder in /no/such/folder" good.py data
+
+# A full disk: files end at 1 MB, less than the checkpoint of `wide`. The run folder stays, but holds
+# only whole files.
+(
+  trap '' XFSZ
+  ulimit -f 1000
+  "$lathe" train wide.py --data data --epochs 1 -o full >out 2>err
+)
+[ $? = 1 ] || complain "a full disk is not an error"
+grep -q "cannot write full/checkpoint.safetensors: File too large" err || complain "full disk: $(cat err)"
+[ "$(ls full | sort | tr '\n' ' ')" = "history.csv wide.py " ] || complain "full disk left: $(ls full)"
+
+# --- weights, predictions
+"$lathe" train good.py --data data --epochs 1 -o trained >out 2>err || complain "training: $(cat err)"
+weights=trained/weights.safetensors
+refuses "No such file" "$lathe" evaluate good.py --weights none --data data
+refuses "needs --weights" "$lathe" evaluate good.py --data data
+refuses "needs --data" "$lathe" evaluate good.py --weights $weights
+head -c 5000 $weights >cut.safetensors
+refuses "cut.safetensors: truncated" "$lathe" evaluate good.py --weights cut.safetensors --data data
+refuses "shape [3072, 16], but the model's is [3072, 100]" "$lathe" evaluate wide.py --weights $weights --data data
+refuses "good.py: not a safetensors file" "$lathe" predict good.py --weights good.py picture.png
+refuses "takes either" "$lathe" predict good.py --weights $weights
+refuses "go together" "$lathe" predict good.py --weights $weights --input x.npy
+refuses "go together" "$lathe" predict good.py --weights $weights --grid x.png
+refuses "neither a JPEG nor a PNG" "$lathe" predict good.py --weights $weights good.py
+refuses "x.npy: No such file" "$lathe" predict good.py --weights $weights --input x.npy -o y.npy
+printf '\x93NUMPY\x01\x00\x46\x00%-69s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 4), }" >x.npy
+printf 1234 >>x.npy
+refuses "shape (4), but the model's input is (32, 32, 3)" "$lathe" predict good.py --weights $weights --input x.npy -o y.npy
+refuses "cannot write /dev/null/grid.png" "$lathe" predict good.py --weights $weights --data data --grid /dev/null/grid.png
+refuses "checkpoint.safetensors: No such file" "$lathe" train good.py --data data -o no/run --resume
+refuses "another seed" "$lathe" train good.py --data data -o trained --resume --seed 1
+head -c 3000 trained/checkpoint.safetensors >short && mv short trained/checkpoint.safetensors
+refuses "checkpoint.safetensors: truncated" "$lathe" train good.py --data data -o trained --resume
+finish
