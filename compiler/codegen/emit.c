@@ -280,43 +280,30 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
     emit_sequences(f, s, w);
 }
 
-/* One call's arguments, and the two ways to run a step. A parallel region is one call, so that its
- * body needs nothing of the target's. */
-static void emit_run(const File *f, StrBuf *w) {
-    strbuf_printf(w,
-                  "/* What one call works on. */\ntypedef struct {\n"
-                  "    const float *input;\n    const uint8_t *bytes;\n    const void *labels;\n"
-                  "    float *output;\n    const float *weights;\n    float *state;\n"
-                  "    float *work;\n    const lathe_step *step;\n"
-                  "    lathe_parallel_for parallel_for;\n    void *parallel_context;\n"
-                  "    int n, target;\n} %s_run;\n\n",
-                  f->id);
-    strbuf_printf(w,
-                  "LATHE_INLINE void %s_serial(const %s_run *r, void (*step)(const %s_run *, int), "
-                  "int parts) "
-                  "{\n    for (int part = 0; part < parts; part++) step(r, part);\n}\n\n",
-                  f->id, f->id, f->id);
-    strbuf_printf(
-        w,
-        "typedef struct {\n    const %s_run *r;\n    void (*step)(const %s_run *, int);\n} "
-        "%s_closure;\n\nLATHE_INLINE void %s_part(void *closure, int part) {\n"
-        "    const %s_closure *c = (const %s_closure *)closure;\n    c->step(c->r, part);\n}\n\n",
-        f->id, f->id, f->id, f->id, f->id, f->id);
-    strbuf_printf(w,
-                  "LATHE_INLINE void %s_parallel(const %s_run *r, void (*step)(const %s_run *, "
-                  "int), int parts) {\n"
-                  "    if (r->parallel_for) {\n        %s_closure c = {r, step};\n"
-                  "        r->parallel_for(r->parallel_context, parts, %s_part, &c);\n        "
-                  "return;\n    }\n"
-                  "#ifdef _OPENMP\n#pragma omp parallel for schedule(dynamic, 1)\n#endif\n"
-                  "    for (int part = 0; part < parts; part++) step(r, part);\n}\n\n",
-                  f->id, f->id, f->id, f->id, f->id);
+/* Which layer each step belongs to, for `lathe bench --layers`. */
+static void emit_profile_names(const File *f, const Section *s, const Plan *plan, StrBuf *w) {
+    for (int i = 0; plan && i < plan->nsteps; i++)
+        strbuf_printf(w, "    {\"%s\", %s},\n", step_name(f, s, plan, i),
+                      c_string(f->m->arena, plan->steps[i].layer));
+}
+
+static void emit_profile(const File *f, StrBuf *w) {
+    strbuf_printf(w, "#ifdef LATHE_PROFILE\nconst char *const %s_profile_layers[][2] = {\n", f->id);
+    for (int i = 0; i < f->nsections; i++) {
+        const Section *s = &f->section[i];
+        emit_profile_names(f, s, s->predict, w);
+        emit_profile_names(f, s, s->eval, w);
+        emit_profile_names(f, s, s->train, w);
+    }
+    strbuf_puts(w, "    {0, 0}};\n#endif\n\n");
 }
 
 void emit_source(const File *f, StrBuf *w) {
     emit_opening(f, w);
-    emit_run(f, w);
+    RunParams run = {.id = f->id};
+    template_run(w, &run, "");
     for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
+    emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);
 }

@@ -51,38 +51,6 @@ static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 /* ---- inference ------------------------------------------------------------------------------ */
 
-static void emit_weights_functions(const File *f, StrBuf *w) {
-    const char *id = f->id;
-    strbuf_printf(w,
-                  "LATHE_INLINE uint64_t %s_read64(const unsigned char *p) {\n    uint64_t v = 0;\n"
-                  "    for (int i = 7; i >= 0; i--) v = v << 8 | p[i];\n    return v;\n}\n\n",
-                  id);
-    strbuf_printf(
-        w,
-        "int %s_weights_open(lathe_weights *w, const void *image, size_t bytes) {\n"
-        "    static const char magic[] = \"LATHEWT1\";\n"
-        "    const unsigned char *p = (const unsigned char *)image;\n"
-        "    if (bytes < 64) return LATHE_E_SIZE;\n"
-        "    for (int i = 0; i < 8; i++)\n        if (p[i] != (unsigned char)magic[i]) return "
-        "LATHE_E_MAGIC;\n"
-        "    if ((%s_read64(p + 8) & 0xFFFFFFFFu) != 1) return LATHE_E_VERSION;\n"
-        "    if (%s_read64(p + 16) != %s_MODEL_HASH || %s_read64(p + 24) != %s_LAYOUT_HASH) return "
-        "LATHE_E_MODEL;\n"
-        "    if (%s_read64(p + 32) != bytes - 64 || bytes != %s_WEIGHTS_BYTES) return "
-        "LATHE_E_SIZE;\n"
-        "    if ((uintptr_t)p %% 64) return LATHE_E_ALIGN;\n"
-        "    w->image = p;\n    w->bytes = bytes;\n    w->target = %s_pick(-1);\n"
-        "    w->parallel_for = 0;\n    w->parallel_context = 0;\n    return LATHE_OK;\n}\n\n",
-        id, id, id, f->ID, id, f->ID, id, f->ID, id);
-    strbuf_printf(
-        w,
-        "int %s_weights_verify(const lathe_weights *w) {\n"
-        "    uint64_t hash = 0xCBF29CE484222325u;\n"
-        "    for (size_t i = 64; i < w->bytes; i++) hash = (hash ^ w->image[i]) * 0x100000001B3u;\n"
-        "    return hash == %s_read64(w->image + 40) ? LATHE_OK : LATHE_E_CHECKSUM;\n}\n\n",
-        id, id);
-}
-
 static void emit_predict(const File *f, bool bytes, StrBuf *w) {
     strbuf_printf(w,
                   "void %s_predict%s(const lathe_weights *w, void *workspace, int n, const %s "
@@ -285,7 +253,8 @@ void emit_entries(const File *f, StrBuf *w) {
     if (f->o->train) {
         emit_training(f, w);
     } else {
-        emit_weights_functions(f, w);
+        WeightsParams p = {.id = f->id, .ID = f->ID};
+        template_weights(w, &p, "");
         emit_predict(f, false, w);
         emit_predict(f, true, w);
     }

@@ -65,47 +65,6 @@ static void emit_places(const File *f, StrBuf *w) {
     strbuf_puts(w, "};\n\n");
 }
 
-static void emit_state_functions(const File *f, StrBuf *w) {
-    const char *id = f->id;
-    strbuf_printf(
-        w,
-        "LATHE_INLINE ptrdiff_t %s_element(const %s_place *t, int32_t row, int32_t column) {\n"
-        "    return ((ptrdiff_t)(column / t->panel) * t->rows + row) * t->panel + column %% "
-        "t->panel;\n}\n\n",
-        id, id);
-    strbuf_printf(w,
-                  "void %s_init(void *state, uint64_t seed) {\n"
-                  "    float *s = (float *)state;\n"
-                  "    for (ptrdiff_t k = 0; k < %lld; k++) s[k] = 0.0f;\n"
-                  "    for (int i = 0; i < %d; i++) {\n"
-                  "        const %s_place *t = &%s_places[i];\n"
-                  "        uint32_t e = 0;\n"
-                  "        for (int32_t row = 0; row < t->rows; row++)\n"
-                  "            for (int32_t column = 0; column < t->columns; column++)\n"
-                  "                s[t->at + %s_element(t, row, column)] = "
-                  "lathe_init_element(t->init, t->a, t->b, seed, t->stream, e++);\n"
-                  "    }\n}\n\n",
-                  id, (long long)f->params->floats, count_tensors(f->m), id, id, id);
-    static const char *const copies[][4] = {
-        {"export_tensor", "const void *state", "float *out",
-         "const float *s = (const float *)state + t->at"},
-        {"export_gradient", "const void *workspace", "float *out",
-         "const float *s = (const float *)workspace + t->grad_at"},
-        {"import_tensor", "void *state", "const float *in", "float *s = (float *)state + t->at"}};
-    for (int k = 0; k < 3; k++) {
-        strbuf_printf(w,
-                      "void %s_%s(%s, int i, %s) {\n"
-                      "    const %s_place *t = &%s_places[i];\n"
-                      "    %s;\n"
-                      "    for (int32_t row = 0; row < t->rows; row++)\n"
-                      "        for (int32_t column = 0; column < t->columns; column++) %s;\n}\n\n",
-                      id, copies[k][0], copies[k][1], copies[k][2], id, id, copies[k][3],
-                      k < 2
-                          ? arena_printf(f->m->arena, "*out++ = s[%s_element(t, row, column)]", id)
-                          : arena_printf(f->m->arena, "s[%s_element(t, row, column)] = *in++", id));
-    }
-}
-
 static void emit_names(const File *f, StrBuf *w) {
     const Module *m = f->m;
     if (m->nclasses) {
@@ -144,5 +103,6 @@ void emit_tables(const File *f, StrBuf *w) {
     emit_embedded(f, w);
     if (!f->o->train) return;
     emit_places(f, w);
-    emit_state_functions(f, w);
+    StateParams p = {.id = f->id, .floats = f->params->floats, .tensors = count_tensors(f->m)};
+    template_state(w, &p, "");
 }

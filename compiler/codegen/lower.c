@@ -143,6 +143,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
     const char *fn = use_kernel(l->kernels, type, params, stem);
     for (int i = 0; i < l->kernels->nuses; i++)
         if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
+    s.layer = l->node ? l->node->name : name;
     s.apply = l->node && is_optimizer(l->node->op);
     for (int i = 0; i < nargs; i++) {
         touch(l, args[i].place);

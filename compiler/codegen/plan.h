@@ -75,6 +75,7 @@ typedef struct {
 
 typedef struct {
     const char *name;    /* layer and role: "conv2d", "conv2d/kernel/grad" */
+    const char *layer;   /* of the node that it serves */
     const char *comment; /* what it computes and its shapes */
     const KernelUse *kernel;
     KernelInfo info;

@@ -77,6 +77,7 @@ bool bind_args(Script *s, Bound *b, const char *owner, const ParamSpec *specs, i
     bool ok = true;
     int next = 0;
     CHECK(nspecs <= MAX_PARAMS);
+    if (!script_charge(s, MAX_PARAMS, args->loc)) return false;
     for (int i = 0; i < args->count; i++) {
         const CallArg *g = &args->items[i];
         int k = g->name ? find_spec(specs, nspecs, g->name) : next < positional ? next++ : -1;

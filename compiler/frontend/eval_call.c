@@ -58,25 +58,32 @@ static bool eval_args(Script *s, Env *env, const Expr *e, CallArgs *args) {
 /* ---- functions of the script --------------------------------------------------------------------
  */
 
-static void pass_keyword(Script *s, Env *env, const Stmt *def, const CallArg *g, Obj *rest) {
+static void unknown_parameter(Script *s, const Stmt *def, const CallArg *g) {
     const char **names = ARENA_ARRAY(s->arena, const char *, (size_t)def->nparameters + 1);
     int n = 0;
+    if (!script_charge(s, def->nparameters, g->loc)) return;
     for (int i = 0; i < def->nparameters; i++) {
-        if (def->parameters[i].star) continue;
-        names[n++] = def->parameters[i].name;
-        if (strcmp(g->name, def->parameters[i].name) != 0) continue;
+        if (!def->parameters[i].star) names[n++] = def->parameters[i].name;
+    }
+    script_error(s, g->name_loc, "%s has no parameter '%s'%s%s", def->text, g->name,
+                 script_did_you_mean(s, g->name, names), script_accepted(s, names));
+}
+
+/* `rest` is the dictionary of **kwargs or NULL. */
+static void pass_keyword(Script *s, Env *env, const Stmt *def, const CallArg *g, Obj *rest) {
+    for (int i = 0; i < def->nparameters; i++) {
+        if (def->parameters[i].star || strcmp(g->name, def->parameters[i].name) != 0) continue;
         if (namemap_get(&env->names, g->name))
             script_error(s, g->name_loc, "%s: '%s' is given twice", def->text, g->name);
         namemap_set(s->arena, &env->names, g->name, g->value);
         return;
     }
-    if (rest) {
-        script_push(s, rest, obj_text(s->arena, OBJ_STRING, g->name));
-        script_push(s, rest, g->value);
+    if (!rest) {
+        unknown_parameter(s, def, g);
         return;
     }
-    script_error(s, g->name_loc, "%s has no parameter '%s'%s%s", def->text, g->name,
-                 script_did_you_mean(s, g->name, names), script_accepted(s, names));
+    script_push(s, rest, obj_text(s->arena, OBJ_STRING, g->name));
+    script_push(s, rest, g->value);
 }
 
 /* The n-th parameter that takes positional arguments, or NULL. */

@@ -14,6 +14,7 @@ static Obj *eval_name(Script *s, Env *env, const Expr *e) {
     }
     NameMap all = {0};
     for (const Env *v = env; v; v = v->parent) {
+        if (!script_charge(s, (int64_t)v->names.capacity, e->loc)) return script_poison(s);
         for (size_t i = 0; i < v->names.capacity; i++) {
             if (v->names.slots[i].name)
                 namemap_set(s->arena, &all, v->names.slots[i].name, v->names.slots[i].value);
@@ -123,15 +124,17 @@ static Obj *eval_comprehension(Script *s, Env *env, const Expr *e) {
     return list;
 }
 
-static Obj *eval_slice(Script *s, Env *env, const Expr *e, Obj *base) {
+/* Start, stop and step of a slice of n items with Python's rules; an object that is not NULL is the
+ * result of the slice: an error or an unknown value. */
+static Obj *slice_bounds(Script *s, Env *env, const Expr *e, int64_t n, int64_t v[3]) {
     const Expr *parts[3] = {e->a, e->b, e->c};
-    int64_t n = iterable_count(base), v[3] = {0, n, 1};
-    if (obj_is_silent(base)) return base;
-    if (n < 0) return script_error(s, e->loc, "cannot take a slice of %s", obj_kind_text(base));
+    v[0] = 0;
+    v[1] = n;
+    v[2] = 1;
     for (int i = 0; i < 3; i++) {
-        if (!parts[i]) continue;
-        Obj *o = eval_expr(s, env, parts[i]);
+        Obj *o = parts[i] ? eval_expr(s, env, parts[i]) : script_none(s);
         if (obj_is_silent(o)) return o;
+        if (o->kind == OBJ_NONE) continue;
         if (!obj_is_integer(o))
             return script_error(s, parts[i]->loc, "a slice needs whole numbers, not %s",
                                 obj_kind_text(o));
@@ -139,22 +142,31 @@ static Obj *eval_slice(Script *s, Env *env, const Expr *e, Obj *base) {
         if (i < 2 && v[i] < 0) v[i] = v[i] < -n ? 0 : v[i] + n;
         if (i < 2 && v[i] > n) v[i] = n;
     }
-    if (v[2] == -1 && !parts[0] && !parts[1]) { /* [::-1] */
-        Obj *list = script_list(s, base->kind == OBJ_TUPLE ? OBJ_TUPLE : OBJ_LIST);
-        for (int64_t i = n - 1; i >= 0 && script_charge(s, 1, e->loc); i--)
-            script_push(s, list, iterable_item(s, base, i));
-        return list;
-    }
-    if (v[2] < 1) return script_error(s, e->loc, "only steps of 1 or more are accepted in slices");
-    if (base->kind == OBJ_STRING && v[2] == 1) {
-        size_t length = v[1] > v[0] ? (size_t)(v[1] - v[0]) : 0;
-        return obj_string(s->arena, arena_strndup(s->arena, base->text + v[0], length), length);
-    }
+    bool reversed = v[2] == -1 && !parts[0] && !parts[1];
+    if (v[2] >= 1 || reversed) return NULL;
+    return script_error(s, e->loc, "accepted in slices: steps of 1 or more, and [::-1]");
+}
+
+static Obj *eval_slice(Script *s, Env *env, const Expr *e, Obj *base) {
+    int64_t n = iterable_count(base), v[3];
+    if (obj_is_silent(base)) return base;
+    if (n < 0 || base->kind == OBJ_DICT)
+        return script_error(s, e->loc, "cannot take a slice of %s", obj_kind_text(base));
+    Obj *wrong = slice_bounds(s, env, e, n, v);
+    if (wrong) return wrong;
+    bool text = base->kind == OBJ_STRING, reversed = v[2] < 0;
+    int64_t count = v[1] > v[0] ? (v[1] - v[0] - 1) / (reversed ? 1 : v[2]) + 1 : 0;
+    if (!script_charge(s, count, e->loc)) return script_poison(s);
     Obj *list = script_list(s, base->kind == OBJ_TUPLE ? OBJ_TUPLE : OBJ_LIST);
-    for (int64_t i = v[0]; i < v[1] && script_charge(s, 1, e->loc);
-         i = v[2] > v[1] - i ? v[1] : i + v[2])
-        script_push(s, list, iterable_item(s, base, i));
-    return list;
+    char *copy = arena_alloc(s->arena, text ? (size_t)count + 1 : 1, 1);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = reversed ? n - 1 - i : v[0] + i * v[2];
+        if (text)
+            copy[i] = base->text[at];
+        else
+            script_push(s, list, iterable_item(s, base, at));
+    }
+    return text ? obj_string(s->arena, copy, (size_t)count) : list;
 }
 
 static Obj *eval_subscript(Script *s, Env *env, const Expr *e) {

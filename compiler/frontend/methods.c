@@ -17,20 +17,19 @@ static Obj *string_format(Script *s, Obj *self, const CallArgs *args) {
     return format_method(s, self, args);
 }
 
-static Obj *change_case(Script *s, const Obj *self, int (*change)(int)) {
+static Obj *change_case(Script *s, const Obj *self, int (*change)(int), SrcLoc loc) {
+    if (!script_charge(s, (int64_t)self->length / 64, loc)) return script_poison(s);
     char *text = arena_strndup(s->arena, self->text, self->length);
     for (size_t i = 0; i < self->length; i++) text[i] = (char)change((unsigned char)text[i]);
     return obj_string(s->arena, text, self->length);
 }
 
 static Obj *string_lower(Script *s, Obj *self, const CallArgs *args) {
-    (void)args;
-    return change_case(s, self, tolower);
+    return change_case(s, self, tolower, args->loc);
 }
 
 static Obj *string_upper(Script *s, Obj *self, const CallArgs *args) {
-    (void)args;
-    return change_case(s, self, toupper);
+    return change_case(s, self, toupper, args->loc);
 }
 
 static Obj *list_append(Script *s, Obj *self, const CallArgs *args) {

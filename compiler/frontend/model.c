@@ -25,8 +25,8 @@ static bool name_is_taken(Script *s, const ScriptModel *m, const ScriptLayer *l,
         script_error(s, loc, "the name '%s' is already that of the model's input", l->name);
         return true;
     }
+    if (!script_charge(s, 1 + m->nlayers / 64, loc)) return true;
     for (int i = 0; i < m->nlayers; i++) {
-        if (!script_charge(s, 1, loc)) return true;
         if (strcmp(m->layers[i]->name, l->name) != 0) continue;
         script_error(s, loc,
                      m->layers[i] == l ? "the layer '%s' is already in this model"

@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_REPR_ITEMS = 8, MAX_REPR_TEXT = 60, MAX_REPR_DEPTH = 4, MAX_EQUAL_DEPTH = 20 };
+enum {
+    MAX_REPR_ITEMS = 8,
+    MAX_REPR_TEXT = 60,
+    MAX_REPR_DEPTH = 4,
+    MAX_EQUAL_DEPTH = 20,
+    MAX_COMPARISONS = 20000
+};
 
 Obj *obj_new(Arena *a, ObjKind kind) {
     Obj *o = ARENA_NEW(a, Obj);
@@ -70,7 +76,8 @@ bool obj_truth(const Obj *o) {
     }
 }
 
-static bool equal(const Obj *a, const Obj *b, int depth) {
+static bool equal(const Obj *a, const Obj *b, int *budget, int depth) {
+    if (--*budget < 0) return false;
     if (obj_is_integer(a) && obj_is_integer(b)) return a->integer == b->integer;
     if (obj_is_number(a) && obj_is_number(b)) return obj_real(a) == obj_real(b);
     if (a->kind != b->kind) return false;
@@ -80,14 +87,18 @@ static bool equal(const Obj *a, const Obj *b, int depth) {
     if (obj_is_sequence(a)) {
         if (a->seq.count != b->seq.count || depth == MAX_EQUAL_DEPTH) return false;
         for (int i = 0; i < a->seq.count; i++) {
-            if (!equal(a->seq.items[i], b->seq.items[i], depth + 1)) return false;
+            if (!equal(a->seq.items[i], b->seq.items[i], budget, depth + 1)) return false;
         }
         return true;
     }
     return a == b;
 }
 
-bool obj_equal(const Obj *a, const Obj *b) { return equal(a, b, 0); }
+/* A list may hold itself many times over: the number of comparisons is bounded. */
+bool obj_equal(const Obj *a, const Obj *b) {
+    int budget = MAX_COMPARISONS;
+    return equal(a, b, &budget, 0);
+}
 
 const char *obj_kind_text(const Obj *o) {
     switch (o->kind) {

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MAX_STEPS = 1000000, MAX_ERRORS = 50, MAX_DEPTH = 600 };
+enum { MAX_STEPS = 1000000, MAX_ERRORS = 50, ERROR_STEPS = 100, MAX_DEPTH = 600 };
 
 bool script_charge(Script *s, int64_t amount, SrcLoc loc) {
     if (s->stopped) return false;
@@ -32,7 +32,7 @@ static bool is_reported(const Script *s, SrcLoc loc, const char *text) {
 }
 
 Obj *script_error(Script *s, SrcLoc loc, const char *fmt, ...) {
-    if (s->stopped) return script_poison(s);
+    if (!script_charge(s, ERROR_STEPS, loc)) return script_poison(s);
     StrBuf text = {0};
     va_list ap;
     va_start(ap, fmt);

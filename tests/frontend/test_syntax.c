@@ -38,7 +38,7 @@ static void tokens_have_their_kinds(void **state) {
         {"f(\n  1,\n  2)\n", "aoioion$"},
         {"x = \\\n 1\n", "aoin$"},
         {"1.5 1e3 .5 0x1F 1_0 1.", "fffiifn$"},
-        {"'a' \"b\" r'\\' '''c\nd''' f'{x}' Rb'x'", "sssstsn$"},
+        {"'a' \"b\" r'\\\\' '''c\nd''' f'{x}' Rb'x'", "sssstsn$"},
         {"a**b//c!=d->e:=f...", "aoaoaoaoaoaon$"},
         {"x\r\ny\r\n", "anan$"},
         {"\xEF\xBB\xBFx", "an$"},
