@@ -4,47 +4,6 @@
 #include <ctype.h>
 #include <string.h>
 
-/* ---- names ---------------------------------------------------------------------------------- */
-
-const char *identifier(Arena *a, const char *name) {
-    StrBuf b = {0};
-    if (!isalpha((unsigned char)*name)) strbuf_puts(&b, "n");
-    for (; *name; name++) {
-        bool plain = isalnum((unsigned char)*name) && (unsigned char)*name < 128;
-        strbuf_printf(&b, "%c", plain ? *name : '_');
-    }
-    const char *copy = arena_strndup(a, b.text, b.length > 64 ? 64 : b.length);
-    strbuf_free(&b);
-    return copy;
-}
-
-const char *c_string(Arena *a, const char *text) {
-    StrBuf b = {0};
-    strbuf_puts(&b, "\"");
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        /* '?' is escaped against trigraphs; octal escapes never run into a following digit. */
-        if (c == '"' || c == '\\' || c == '?' || c < 32 || c > 126)
-            strbuf_printf(&b, "\\%03o", c);
-        else
-            strbuf_printf(&b, "%c", c);
-    }
-    strbuf_puts(&b, "\"");
-    const char *copy = arena_strdup(a, b.text);
-    strbuf_free(&b);
-    return copy;
-}
-
-const char *c_comment(Arena *a, const char *text) {
-    char *copy = arena_strndup(a, text, strlen(text) > 200 ? 200 : strlen(text));
-    for (char *p = copy; *p; p++) {
-        bool opens = (*p == '/' && p[1] == '*') || (*p == '*' && p[1] == '/');
-        if (opens || *p == '\\' || *p == '?' || (unsigned char)*p < 32 || (unsigned char)*p > 126)
-            *p = '_';
-    }
-    return copy;
-}
-
 /* ---- preamble ------------------------------------------------------------------------------- */
 
 static void emit_opening(const File *f, StrBuf *w) {
@@ -148,9 +107,22 @@ static void emit_vectors(const File *f, const Section *s, const char *kernels, S
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
-static void print_place(const File *f, const Step *s, int i, StrBuf *w) {
+/* By the name of the parameter that lies there, where one does. Gradients have the same offsets as
+ * their parameters, at the start of the workspace. */
+static void print_offset(const File *f, const char *base, int64_t at, StrBuf *w) {
+    for (int i = 0; at > 0 && i < f->m->nparams; i++) {
+        if (f->params->param[i].at != at) continue;
+        strbuf_printf(w, "%s + %s", base, f->params->param[i].id);
+        return;
+    }
+    if (at)
+        strbuf_printf(w, "%s + %lld", base, (long long)at);
+    else
+        strbuf_puts(w, base);
+}
+
+static void print_place(const File *f, const Plan *plan, const Step *s, int i, StrBuf *w) {
     const Place *p = &s->arg[i];
-    long long at = (long long)p->at;
     switch (p->kind) {
     case PLACE_NONE: strbuf_puts(w, "0"); break;
     case PLACE_INPUT: strbuf_puts(w, "r->input"); break;
@@ -159,19 +131,10 @@ static void print_place(const File *f, const Step *s, int i, StrBuf *w) {
     case PLACE_LABELS:
         strbuf_printf(w, "(%s)r->labels", s->arg_type[i] ? s->arg_type[i] : "const float *");
         break;
-    case PLACE_WEIGHTS: strbuf_printf(w, "r->weights + %lld", at); break;
-    case PLACE_STATE: strbuf_printf(w, "r->state + %lld", at); break;
-    case PLACE_GRADS: strbuf_printf(w, "r->work + %lld", (long long)f->work.grads + at); break;
-    case PLACE_BUFFER: PANIC("buffers are printed by their plan");
-    }
-}
-
-static void print_argument(const File *f, const Plan *plan, const Step *s, int i, StrBuf *w) {
-    if (s->arg[i].kind == PLACE_BUFFER) {
-        const Buffer *b = &plan->buffers[s->arg[i].at];
-        strbuf_printf(w, "r->work + %lld", (long long)(f->work.buffers + b->offset));
-    } else {
-        print_place(f, s, i, w);
+    case PLACE_WEIGHTS: print_offset(f, "r->weights", p->at, w); break;
+    case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
+    case PLACE_GRADS: print_offset(f, "r->work", p->at, w); break;
+    case PLACE_BUFFER: strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id); break;
     }
 }
 
@@ -199,7 +162,7 @@ static void emit_step(const File *f, const Section *s, const Plan *plan, int ind
     strbuf_printf(w, "    %s(", step->kernel->fn);
     for (int i = 0; i < step->nargs; i++) {
         if (i) strbuf_puts(w, ", ");
-        print_argument(f, plan, step, i, w);
+        print_place(f, plan, step, i, w);
     }
     const char *tail = step->kernel->type->tail;
     strbuf_printf(w, "%s%s);\n}\n\n", step->nargs && *tail ? ", " : "", tail);
@@ -244,8 +207,19 @@ static void emit_sequence(const File *f, const Section *s, const Plan *plan, boo
     strbuf_puts(w, "}\n\n");
 }
 
+/* Offsets of the plan's buffers in the workspace, in floats. */
+static void emit_buffer_names(const File *f, const Plan *plan, StrBuf *w) {
+    if (!plan->nbuffers) return;
+    strbuf_puts(w, "enum {\n");
+    for (int i = 0; i < plan->nbuffers; i++)
+        strbuf_printf(w, "    %s = %lld,\n", plan->buffers[i].id,
+                      (long long)(f->work.buffers + plan->buffers[i].offset));
+    strbuf_puts(w, "};\n\n");
+}
+
 static void emit_plan_steps(const File *f, const Section *s, const Plan *plan, StrBuf *w) {
     if (!plan) return;
+    emit_buffer_names(f, plan, w);
     for (int i = 0; i < plan->nsteps; i++) emit_step(f, s, plan, i, w);
 }
 
@@ -298,10 +272,21 @@ static void emit_profile(const File *f, StrBuf *w) {
     strbuf_puts(w, "    {0, 0}};\n#endif\n\n");
 }
 
+/* Offsets of the parameters in weights or state, in floats. */
+static void emit_param_names(const File *f, StrBuf *w) {
+    strbuf_puts(w, "enum {\n");
+    for (int i = 0; i < f->m->nparams; i++) {
+        const ParamLayout *p = &f->params->param[i];
+        if (p->at >= 0) strbuf_printf(w, "    %s = %lld,\n", p->id, (long long)p->at);
+    }
+    strbuf_printf(w, "    %s_floats = %lld\n};\n\n", f->id, (long long)f->params->floats);
+}
+
 void emit_source(const File *f, StrBuf *w) {
     emit_opening(f, w);
     RunParams run = {.id = f->id};
     template_run(w, &run, "");
+    emit_param_names(f, w);
     for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
     emit_profile(f, w);
     emit_tables(f, w);

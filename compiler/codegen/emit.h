@@ -22,7 +22,7 @@ typedef struct {
     const CodegenOptions *o;
     const char *id; /* the model's identifier: prefix of every symbol */
     const char *ID; /* the same in capitals: prefix of macros */
-    const ParamTable *params;
+    ParamTable *params;
     Section section[2];
     int nsections;
     WorkspaceLayout work;
@@ -37,6 +37,9 @@ typedef struct {
 
 /* A name as part of an identifier: letters, digits and underscores. */
 const char *identifier(Arena *a, const char *name);
+/* prefix and name as an identifier that none of the `taken` ones (which may be null) equals. */
+const char *unique_identifier(Arena *a, const char *prefix, const char *name,
+                              const char *const *taken, int ntaken);
 /* Text between quotes in C, whatever the name holds. */
 const char *c_string(Arena *a, const char *text);
 /* Text inside a comment: no comment ends or begins in it, and it stays on its line. */

@@ -66,10 +66,29 @@ static void lay_out_workspace(File *f) {
     w->floats = w->buffers + most;
 }
 
+static void name_params(File *f) {
+    Arena *a = f->m->arena;
+    const char **ids = ARENA_ARRAY(a, const char *, (size_t)f->m->nparams + 1);
+    const char *prefix = arena_printf(a, "%s_at_", f->id);
+    for (int i = 0; i < f->m->nparams; i++)
+        f->params->param[i].id = ids[i] =
+            unique_identifier(a, prefix, f->m->params[i].name, ids, i);
+}
+
+static void name_buffers(const File *f, const Section *s, Plan *p) {
+    Arena *a = f->m->arena;
+    const char **ids = ARENA_ARRAY(a, const char *, (size_t)p->nbuffers + 1);
+    const char *prefix = arena_printf(a, "%s%s_at_", s->kernels.prefix, p->function->name);
+    for (int i = 0; i < p->nbuffers; i++)
+        p->buffers[i].id = ids[i] = unique_identifier(a, prefix, p->buffers[i].name, ids, i);
+}
+
 static Plan *lower_named(File *f, Section *s, const char *name) {
     const Function *fn = module_function(f->m, name);
     if (!fn) PANIC("module has no function %s", name);
-    return lower_function(f->m, fn, f->params, f->o, &s->machine, &s->kernels);
+    Plan *p = lower_function(f->m, fn, f->params, f->o, &s->machine, &s->kernels);
+    name_buffers(f, s, p);
+    return p;
 }
 
 static void lower_section(File *f, Target target) {
@@ -148,6 +167,7 @@ static void lower_file(File *f, Module *m, const CodegenOptions *o) {
     f->input = fn->inputs[0];
     f->output = forward->outputs[0];
     f->params = layout_params(m, o->train);
+    name_params(f);
     for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
     lay_out_workspace(f);
     f->model_hash = hash_model(f);

@@ -42,6 +42,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    const char *id; /* the name of its offset in the C file */
     int64_t floats;
     int first, last; /* steps that touch it */
     bool pinned;     /* alive from start to end */
@@ -54,6 +55,7 @@ typedef struct {
     int64_t rows, columns; /* of the packed matrix; a vector is one row */
     int panel;             /* PW */
     int64_t floats;        /* padded to 16 */
+    const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */
 } ParamLayout;
