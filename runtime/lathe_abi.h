@@ -104,18 +104,18 @@ typedef struct lathe_model {
     void (*import_tensor)(void *state, int i, const float *in);
     /* gradient of tensor i (trainable weights) after `gradients` */
     void (*export_gradient)(const void *workspace, int i, float *out);
-    /* Compares with values stored when the file was written: LATHE_OK or LATHE_E_SELF_TEST. Inference uses w,
-     * training uses (and overwrites) state. */
+    /* Compares with values stored when the file was written: LATHE_OK or LATHE_E_SELF_TEST.
+     * Inference uses w, training uses (and overwrites) state. */
     int (*self_test)(const lathe_weights *w, void *state, void *workspace);
 } lathe_model;
 
 enum {
     LATHE_OK = 0,
-    LATHE_E_MAGIC = 1,   /* not a weights image */
-    LATHE_E_VERSION = 2, /* of another version */
-    LATHE_E_MODEL = 3,   /* of another model or layout */
-    LATHE_E_SIZE = 4,    /* truncated or too long */
-    LATHE_E_ALIGN = 5,   /* the image is not 64-byte aligned */
+    LATHE_E_MAGIC = 1,    /* not a weights image */
+    LATHE_E_VERSION = 2,  /* of another version */
+    LATHE_E_MODEL = 3,    /* of another model or layout */
+    LATHE_E_SIZE = 4,     /* truncated or too long */
+    LATHE_E_ALIGN = 5,    /* the image is not 64-byte aligned */
     LATHE_E_CHECKSUM = 6, /* the payload is damaged */
     LATHE_E_SELF_TEST = 7 /* this build computes something else */
 };

@@ -1,7 +1,7 @@
 /* One job at a time. `entry` holds whether the job is open and how many helpers are inside it;
  * parts are claimed by an atomic counter. Helpers watch `job` for a while after each job, then
  * sleep. */
-#define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
 #include "pool.h"
 
 #include <pthread.h>

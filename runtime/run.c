@@ -47,8 +47,9 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     s->weights_path = lathe_join_path(r->folder, "weights.safetensors");
     if (!s->checkpoint_path || !s->history_path || !s->weights_path)
         return lathe_fail(e, "%s: out of memory", r->folder);
-    return lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e) &&
-           (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
+    if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
+    s->trainer.pool = r->pool;
+    return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
            lathe_history_open(&s->history, s->history_path, (int)s->trainer.at.epoch, e);
 }
 

@@ -5,6 +5,7 @@
 
 #include "dataset.h"
 #include "history.h"
+#include "pool.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ typedef struct lathe_run {
     int epochs;
     uint64_t seed;
     bool resume;                       /* from the folder's checkpoint */
+    lathe_pool *pool;                  /* threads; NULL: OpenMP, or none */
     FILE *out;                         /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
 } lathe_run;

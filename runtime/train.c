@@ -79,7 +79,9 @@ static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
                         .step = t->at.step,
                         .first_sample = (uint64_t)first,
                         .seed = t->at.seed,
-                        .learning_rate = t->model->learning_rate};
+                        .learning_rate = t->model->learning_rate,
+                        .parallel_for = t->pool ? lathe_pool_run : NULL,
+                        .parallel_context = t->pool};
 }
 
 static int batch_size(const lathe_model *m, int64_t left) {

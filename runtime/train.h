@@ -5,6 +5,7 @@
 #define LATHE_RUNTIME_TRAIN_H
 
 #include "dataset.h"
+#include "pool.h"
 
 #include <signal.h>
 
@@ -26,6 +27,7 @@ typedef struct lathe_trainer {
     void *labels;    /* one gathered batch */
     lathe_samples data;
     lathe_position at;
+    lathe_pool *pool; /* the caller's threads; NULL after open: OpenMP, or none */
 } lathe_trainer;
 
 typedef enum {

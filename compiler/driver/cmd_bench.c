@@ -153,7 +153,7 @@ static bool open_contest(Arena *a, const Options *o, Contest *c) {
     const float *const *loaded = loaded_params(c->m);
     if (!codegen_options(o, c->train, c->n, &codegen)) return false;
     codegen.batch = c->n;
-    if (!native_build(c->m, &codegen, (int)option_number(o, OPTION_THREADS, 0), &c->native))
+    if (!native_build(c->m, &codegen, (int)option_number(o, OPTION_THREADS, 0), false, &c->native))
         return false;
     c->f = module_function(c->m, c->train ? "train_step" : "predict");
     CHECK(c->f && c->f->ninputs == (c->train ? 2 : 1));
@@ -182,7 +182,9 @@ static double run_generated(Contest *c) {
                        .target = -1,
                        .step = c->run.step,
                        .seed = c->run.seed,
-                       .learning_rate = c->run.learning_rate};
+                       .learning_rate = c->run.learning_rate,
+                       .parallel_for = lathe_pool_run,
+                       .parallel_context = c->native.pool};
     double start = lathe_seconds();
     if (c->train)
         m->train_step(c->state, c->workspace, &step, c->input, c->labels, &c->metrics);

@@ -27,7 +27,7 @@ static const CommandSpec spec = {"evaluate",
 static bool build(Module *m, const Options *o, Native *n) {
     CodegenOptions c;
     return run_passes(m, true, o) && codegen_options(o, true, DEFAULT_BATCH, &c) &&
-           native_build(m, &c, (int)option_number(o, OPTION_THREADS, 0), n);
+           native_build(m, &c, (int)option_number(o, OPTION_THREADS, 0), false, n);
 }
 
 static void print_result(const lathe_model *m, const lathe_metrics *sums) {
@@ -37,14 +37,16 @@ static void print_result(const lathe_model *m, const lathe_metrics *sums) {
     printf(" - loss: %.4f\n", sums->loss / n);
 }
 
-static int evaluate(const lathe_model *m, const char *weights, const char *data,
+static int evaluate(const Native *native, const char *weights, const char *data,
                     lathe_samples *test) {
+    const lathe_model *m = native->model;
     lathe_trainer t;
     lathe_metrics sums;
     lathe_error e;
     if (!test->count) return user_error("%s: it has no test set", data);
     if (!lathe_samples_fit(test, m, data, &e) || !lathe_trainer_open(&t, m, NULL, 0, &e))
         return user_error("%s", e.text);
+    t.pool = native->pool;
     bool ok = lathe_weights_load(weights, m, t.state, &e);
     if (ok) {
         lathe_trainer_evaluate(&t, test, NULL, &sums);
@@ -67,7 +69,7 @@ int cmd_evaluate(int argc, char **argv) {
     Module *m = open_model(a, &o);
     bool ready =
         m && open_weights(m, weights) && open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
-    status = ready ? evaluate(n.model, weights, data, &d.test) : 1;
+    status = ready ? evaluate(&n, weights, data, &d.test) : 1;
     native_free(&n);
     lathe_dataset_free(&d);
     arena_free(a);

@@ -252,7 +252,7 @@ static bool prepare(Job *j) {
     CodegenOptions c;
     if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !run_passes(j->module, false, o) ||
         !codegen_options(o, false, DEFAULT_BATCH, &c) ||
-        !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), &j->native))
+        !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
     const lathe_model *m = j->native.model;
     j->workspace = lathe_aligned_alloc(m->alignment, m->workspace_bytes);

@@ -150,6 +150,7 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
     lathe_error e;
     lathe_run r = {.model = j->native.model,
                    .folder = folder,
+                   .pool = j->native.pool,
                    .train = &j->train,
                    .validation = j->validation.count ? &j->validation : NULL,
                    .names = &j->data,
@@ -218,7 +219,7 @@ static bool build(Job *j) {
     int threads = (int)option_number(j->options, OPTION_THREADS, 0);
     return run_passes(j->module, true, j->options) &&
            codegen_options(j->options, true, DEFAULT_BATCH, &c) &&
-           native_build(j->module, &c, threads, &j->native);
+           native_build(j->module, &c, threads, false, &j->native);
 }
 
 int cmd_train(int argc, char **argv) {

@@ -87,7 +87,7 @@ static int run_command(char **words, const Place *p, const sigset_t *mask) {
 }
 
 /* `compiler` may hold options ("ccache gcc"): it is split at spaces. */
-static int compile_with(Arena *a, const char *compiler, bool openmp, const Place *p,
+static int compile_with(Arena *a, const char *compiler, bool profile, const Place *p,
                         const sigset_t *mask) {
     char *words[MAX_WORDS + 16], *rest = arena_strdup(a, compiler), *state;
     int n = 0;
@@ -96,7 +96,7 @@ static int compile_with(Arena *a, const char *compiler, bool openmp, const Place
     if (n == 0) return MISSING;
     char *fixed[] = {"-O2", "-fPIC", "-shared", "-o", p->library, p->source, "-lm"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) words[n++] = fixed[i];
-    if (openmp) words[n++] = "-fopenmp";
+    if (profile) words[n++] = "-DLATHE_PROFILE";
     words[n] = NULL;
     return run_command(words, p, mask);
 }
@@ -114,13 +114,11 @@ static void print_failure(const Place *p, const char *compiler, int status) {
     free(text);
 }
 
-/* Tries with OpenMP, then without. */
-static bool compile(Arena *a, const Place *p, const sigset_t *mask) {
+static bool compile(Arena *a, bool profile, const Place *p, const sigset_t *mask) {
     const char *own = getenv("CC"), *usual[] = {"cc", "gcc", "clang", NULL};
     const char *chosen[] = {own, NULL}, **candidate = own && *own ? chosen : usual;
     for (; *candidate; candidate++) {
-        int status = compile_with(a, *candidate, true, p, mask);
-        if (status > 0 && status < MISSING) status = compile_with(a, *candidate, false, p, mask);
+        int status = compile_with(a, *candidate, profile, p, mask);
         if (status == 0) return true;
         if (status == MISSING) continue;
         print_failure(p, *candidate, status);
@@ -136,18 +134,24 @@ static bool compile(Arena *a, const Place *p, const sigset_t *mask) {
 /* ---- loading ----------------------------------------------------------------------------------
  */
 
+static bool open_pool(int threads, Native *n) {
+    lathe_error e;
+    n->pool = lathe_pool_open(threads, &e);
+    if (!n->pool) user_error("%s", e.text);
+    return n->pool != NULL;
+}
+
 static bool load(Arena *a, const Module *m, const Place *p, int threads, Native *n) {
-    void *library = dlopen(p->library, RTLD_NOW | RTLD_LOCAL);
+    void *library = n->library = dlopen(p->library, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         user_error("cannot load the compiled code: %s", dlerror());
         return false;
     }
     n->model = dlsym(library, arena_printf(a, "%s_model", m->name));
     CHECK(n->model && n->model->abi == LATHE_ABI);
-    void (*set_threads)(int);
-    *(void **)&set_threads = dlsym(library, "omp_set_num_threads");
-    if (threads > 0 && set_threads) set_threads(threads);
-    return true;
+    n->profile = dlsym(library, arena_printf(a, "%s_profile", m->name));
+    n->profile_layers = dlsym(library, arena_printf(a, "%s_profile_layers", m->name));
+    return open_pool(threads, n);
 }
 
 /* Binds the weights of an inference build. */
@@ -169,21 +173,23 @@ static bool bind_weights(const Generated *g, Native *n) {
     }
     int code = model->weights_open(&n->weights, image, size);
     if (code != LATHE_OK) PANIC("generated code refuses its own weights (%d)", code);
+    n->weights.parallel_for = lathe_pool_run;
+    n->weights.parallel_context = n->pool;
     return true;
 }
 
-static bool build_in(Arena *a, const Module *m, const Generated *g, int threads,
+static bool build_in(Arena *a, const Module *m, const Generated *g, int threads, bool profile,
                      const sigset_t *mask, Native *n) {
     Place p;
     if (!make_place(a, m->name, &p)) return false;
     double start = lathe_seconds();
-    bool ok = write_sources(g, &p) && compile(a, &p, mask) && load(a, m, &p, threads, n);
+    bool ok = write_sources(g, &p) && compile(a, profile, &p, mask) && load(a, m, &p, threads, n);
     n->compile_seconds = lathe_seconds() - start;
     remove_place(&p);
     return ok;
 }
 
-bool native_build(Module *m, const CodegenOptions *o, int threads, Native *n) {
+bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n) {
     Diag d;
     Generated g = {0};
     diag_init(&d, m->arena, NULL, NULL);
@@ -197,7 +203,7 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, Native *n) {
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_BLOCK, &blocked, &before);
-    ok = ok && build_in(m->arena, m, &g, threads, &before, n);
+    ok = ok && build_in(m->arena, m, &g, threads, profile, &before, n);
     sigprocmask(SIG_SETMASK, &before, NULL);
     ok = ok && bind_weights(&g, n);
     generated_free(&g);
@@ -205,6 +211,8 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, Native *n) {
 }
 
 void native_free(Native *n) {
+    lathe_pool_close(n->pool);
+    if (n->library) dlclose(n->library);
     free(n->image);
     *n = (Native){0};
 }

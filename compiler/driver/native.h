@@ -3,19 +3,25 @@
 #define LATHE_DRIVER_NATIVE_H
 
 #include "../../runtime/lathe_abi.h"
+#include "../../runtime/pool.h"
 #include "../codegen/codegen.h"
 
 typedef struct {
     const lathe_model *model;
     lathe_weights weights; /* of an inference build: opened */
+    lathe_pool *pool;      /* the threads it runs on */
     unsigned char *image;  /* what weights is bound to, unless it is embedded */
+    void *library;
+    void (**profile)(
+        const char *step); /* of a profile build: called before each step; must be set */
+    const char *const (*profile_layers)[2]; /* pairs of step and layer, ended by nulls */
     double generate_seconds, compile_seconds;
 } Native;
 
-/* Generates C for m (its pipeline has run), compiles and loads it. `threads` limits OpenMP; 0
- * leaves it alone. False after an error was printed. The code stays loaded until the process ends,
- * because OpenMP's threads may be inside it. */
-bool native_build(Module *m, const CodegenOptions *o, int threads, Native *n);
+/* Generates C for m (its pipeline has run), compiles and loads it, with a pool of
+ * `threads` threads (0: one for each core); a `profile` build calls *n->profile before each step.
+ * False after an error was printed. */
+bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n);
 void native_free(Native *n);
 
 #endif

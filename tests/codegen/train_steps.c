@@ -1,14 +1,16 @@
 /* Trains any generated network for some steps on made-up data and writes every exported tensor to
  * stdout, so that two builds can be compared byte for byte.
- *   train_steps STEPS THREADS TARGET [gradients]
+ *   train_steps STEPS THREADS TARGET [gradients [FILE]]
  * STEPS    optimizer steps of a full batch; the fourth and the last are short
  * THREADS  plain: as the file was compiled; region: inside a parallel region of the caller;
  *          pthreads: a parallel_for on threads; reverse: one that runs the parts backwards
  * TARGET   index of the target, -1: the best
- * With a fourth word: the gradients of the last step instead of the parameters.
+ * gradients writes the gradients of the last step instead; with FILE it compares them to that file:
+ * exit status 1 where one differs by more than 1e-5 of its tensor's largest.
  * MODEL is the name of the network's table. Plain C99 and POSIX threads. */
 #include "lathe_abi.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,17 +118,35 @@ static void train(Run *r, lathe_step *s, int steps) {
     }
 }
 
-static void dump(const Run *r, int gradients) {
+static void compare(const lathe_tensor *t, const float *got, FILE *file) {
+    float *want = (float *)malloc((size_t)t->count * sizeof(float)), largest = 0.0f, worst = 0.0f;
+    if (!want || fread(want, sizeof(float), (size_t)t->count, file) != (size_t)t->count) exit(2);
+    for (int64_t k = 0; k < t->count; k++) {
+        float d = fabsf(got[k] - want[k]);
+        if (!(d <= worst)) worst = d;
+        if (fabsf(want[k]) > largest) largest = fabsf(want[k]);
+    }
+    free(want);
+    if (worst <= 1e-5f * largest) return;
+    fprintf(stderr, "%s: off by %g, largest %g\n", t->name, (double)worst, (double)largest);
+    exit(1);
+}
+
+static void report(const Run *r, int gradients, FILE *wanted) {
     for (int i = 0; i < MODEL.tensors; i++) {
         const lathe_tensor *t = &MODEL.tensor[i];
         if (gradients && !(t->role == LATHE_WEIGHT && t->trainable)) continue;
-        float *out = (float *)malloc((size_t)t->count * sizeof(float));
+        size_t count = (size_t)t->count;
+        float *out = (float *)malloc(count * sizeof(float));
         if (!out) exit(2);
         if (gradients)
             MODEL.export_gradient(r->workspace, i, out);
         else
             MODEL.export_tensor(r->state, i, out);
-        if (fwrite(out, sizeof(float), (size_t)t->count, stdout) != (size_t)t->count) exit(2);
+        if (wanted)
+            compare(t, out, wanted);
+        else if (fwrite(out, sizeof(float), count, stdout) != count)
+            exit(2);
         free(out);
     }
 }
@@ -146,6 +166,9 @@ int main(int argc, char **argv) {
              !strcmp(argv[2], "region")};
     MODEL.init(r.state, s.seed);
     train(&r, &s, atoi(argv[1]));
-    dump(&r, argc > 4);
+    FILE *wanted = argc > 5 ? fopen(argv[5], "rb") : NULL;
+    if (argc > 5 && !wanted) return 2;
+    report(&r, argc > 4, wanted);
+    if (wanted) fclose(wanted);
     return 0;
 }

@@ -1,0 +1,27 @@
+"""Every layer and every kind of step that the examples leave out: strides, dilation, 'same' padding,
+two paths that join, batch normalisation behind a convolution with bias, overlapping pools, dropout."""
+import keras
+from keras import layers
+
+inputs = keras.Input((23, 21, 3))
+x = layers.Conv2D(20, 3, strides=2, padding="same")(inputs)
+x = layers.BatchNormalization()(x)
+x = layers.Activation("tanh")(x)
+y = layers.Conv2D(20, 3, dilation_rate=2, padding="same", activation="sigmoid")(x)
+x = layers.Add()([x, y])
+x = layers.Dropout(0.3)(x)
+x = layers.AveragePooling2D(3, strides=2, padding="same")(x)
+x = layers.Conv2D(40, (1, 3), activation="relu")(x)
+x = layers.MaxPooling2D(2, strides=1)(x)
+x = layers.BatchNormalization(momentum=0.9)(x)
+x = layers.GlobalAveragePooling2D()(x)
+x = layers.Dense(33, activation="relu")(x)
+x = layers.Dropout(0.5)(x)
+outputs = layers.Dense(7, activation="softmax")(x)
+
+model = keras.Model(inputs, outputs, name="mixed")
+model.compile(
+    optimizer=keras.optimizers.SGD(learning_rate=0.05, momentum=0.9),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+)
