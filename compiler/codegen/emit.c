@@ -34,9 +34,12 @@ static void emit_opening(const File *f, StrBuf *w) {
     }
     strbuf_puts(w, "\n#if defined(__GNUC__)\n"
                    "#define LATHE_INLINE static inline __attribute__((unused))\n"
+                   "#define LATHE_PRIMITIVE static inline __attribute__((unused, "
+                   "always_inline))\n"
                    "#define LATHE_RESTRICT __restrict\n"
                    "#else\n"
                    "#define LATHE_INLINE static inline\n"
+                   "#define LATHE_PRIMITIVE static inline\n"
                    "#define LATHE_RESTRICT\n"
                    "#endif\n"
                    "#if defined(__clang__)\n"
