@@ -28,6 +28,7 @@ static const OptionUse options[] = {
     {OPTION_SEED, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_COUNT_ALL, NULL},
 };

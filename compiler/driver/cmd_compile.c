@@ -14,6 +14,7 @@ static const OptionUse options[] = {
     {OPTION_BATCH, "most samples a call (default: 1, with --train 32)"},
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},

@@ -13,6 +13,7 @@ static const OptionUse options[] = {
     {OPTION_THREADS, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_COUNT_ALL, NULL},
 };

@@ -98,7 +98,8 @@ bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *ou
     diag_init(&d, a, NULL, NULL);
     *out = (CodegenOptions){.batch = (int)option_number(o, OPTION_BATCH, (uint64_t)batch),
                             .train = train,
-                            .reproducible = option_given(o, OPTION_REPRODUCIBLE)};
+                            .reproducible = option_given(o, OPTION_REPRODUCIBLE),
+                            .exact = option_given(o, OPTION_EXACT)};
     const char *target = option_given(o, OPTION_TARGET) ? o->text[OPTION_TARGET] : "host";
     bool ok = parse_targets(target, out, &d);
     diag_print(&d, stderr);

@@ -22,10 +22,18 @@ static bool is_alternative(const char *only, const char *text) {
     return false;
 }
 
+/* "a|b" as "a or b". */
 static const char *join_alternatives(Arena *a, const char *only) {
-    char *text = arena_alloc(a, strlen(only) * 4 + 1, 1);
-    for (const char *p = only; *p; p++) strncat(text, *p == '|' ? " or " : p, *p == '|' ? 4 : 1);
-    return text;
+    StrBuf text = {0};
+    for (const char *p = only; *p; p++) {
+        if (*p == '|')
+            strbuf_puts(&text, " or ");
+        else
+            strbuf_bytes(&text, p, 1);
+    }
+    const char *copy = arena_strndup(a, text.text, text.length);
+    strbuf_free(&text);
+    return copy;
 }
 
 /* Arguments that Keras has and lathe accepts only in one way. */

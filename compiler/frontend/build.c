@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CALLS = 10000 };
+enum { MAX_CALLS = 4096 };
 
 typedef struct {
     Tensor **calls; /* every call of a layer, inputs before users; includes the model's input */
@@ -131,7 +131,10 @@ static bool emit_calls(Builder *b, const Graph *g, const ScriptModel *m) {
     for (int i = 0; i < g->ncalls; i++) {
         Tensor *t = g->calls[i];
         if (t == m->input) continue;
-        t->value = t->layer->class->emit(b, t->layer, t);
+        int call = t->layer->calls++;
+        b->name = t->layer->name;
+        if (call) b->name = arena_printf(b->script->arena, "%s/call%d", b->name, call);
+        t->value = t->layer->class->emit(b, t);
         if (!t->value) return false;
         CHECK(shape_equal(&t->value->type.shape, &t->shape));
     }

@@ -45,6 +45,7 @@ Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc) {
     bool alone = strcmp(l->class->name, "Activation") == 0 || strcmp(l->class->name, "ReLU") == 0 ||
                  strcmp(l->class->name, "Softmax") == 0;
     const char *role = rows[l->c.activation].role;
-    return emit_node(b, rows[l->c.activation].op, alone ? l->name : role_name(b, l, role), &v, 1,
-                     NULL, loc);
+    return emit_node(b, rows[l->c.activation].op,
+                     alone ? b->name : arena_printf(b->script->arena, "%s/%s", b->name, role), &v,
+                     1, NULL, loc);
 }

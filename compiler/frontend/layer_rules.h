@@ -9,7 +9,7 @@ enum { MAX_PAD = 1 << 20 };
 typedef bool ConfigureRule(Script *s, ScriptLayer *l);
 typedef bool ShapeRule(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, Shape *out);
 typedef void ParamsRule(Builder *b, ScriptLayer *l, Layer *row);
-typedef Value *EmitRule(Builder *b, ScriptLayer *l, const Tensor *t);
+typedef Value *EmitRule(Builder *b, const Tensor *t);
 
 ConfigureRule configure_conv2d, configure_pool, configure_zero_padding, configure_dense,
     configure_batch_norm, configure_dropout, configure_activation, configure_relu,

@@ -31,6 +31,7 @@ struct ScriptLayer {
     /* while the IR is built: */
     int depth, index; /* Keras's order of layers: by depth, then by first visit */
     bool visited;
+    int calls;     /* emitted so far */
     int row;       /* in the module's table of layers */
     int params[4]; /* indices of its parameters in the module, in the order of init */
 };
@@ -53,6 +54,7 @@ typedef struct {
     Script *script;
     Module *module;
     Function *function;
+    const char *name;  /* of the call that is emitted: the layer's, then "dense/call1", ... */
     uint32_t dropouts; /* streams given so far */
 } Builder;
 
@@ -65,7 +67,7 @@ struct LayerClass {
     bool (*configure)(Script *s, ScriptLayer *l);
     bool (*shape)(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, Shape *out);
     void (*add_params)(Builder *b, ScriptLayer *l, Layer *row);
-    Value *(*emit)(Builder *b, ScriptLayer *l, const Tensor *t);
+    Value *(*emit)(Builder *b, const Tensor *t);
 };
 
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */

@@ -44,10 +44,11 @@ void params_dense(Builder *b, ScriptLayer *l, Layer *row) {
     if (l->c.use_bias) add_param(b, l, row, 1, "bias", (Shape){1, {l->c.units}});
 }
 
-Value *emit_dense(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_dense(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     Value *in[3] = {t->inputs[0]->value, param_value(b, l, 0), NULL};
     if (l->c.use_bias) in[2] = param_value(b, l, 1);
-    Value *v = emit_node(b, OP_DENSE, l->name, in, l->c.use_bias ? 3 : 2, NULL, t->loc);
+    Value *v = emit_node(b, OP_DENSE, b->name, in, l->c.use_bias ? 3 : 2, NULL, t->loc);
     return emit_activation(b, l, v, t->loc);
 }
 
@@ -60,8 +61,8 @@ bool shape_flatten(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc l
     return true;
 }
 
-Value *emit_flatten(Builder *b, ScriptLayer *l, const Tensor *t) {
-    return emit_node(b, OP_RESHAPE, l->name, &t->inputs[0]->value, 1, NULL, t->loc);
+Value *emit_flatten(Builder *b, const Tensor *t) {
+    return emit_node(b, OP_RESHAPE, b->name, &t->inputs[0]->value, 1, NULL, t->loc);
 }
 
 /* ---- BatchNormalization -----------------------------------------------------------------------
@@ -120,11 +121,12 @@ void params_batch_norm(Builder *b, ScriptLayer *l, Layer *row) {
     add_param(b, l, row, 3, "moving_variance", channels);
 }
 
-Value *emit_batch_norm(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_batch_norm(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     Value *in[5] = {t->inputs[0]->value};
     for (int i = 0; i < 4; i++) in[1 + i] = param_value(b, l, i);
     Attrs a = {.epsilon = l->c.epsilon, .momentum = l->c.momentum};
-    return emit_node(b, OP_BATCH_NORM, l->name, in, 5, &a, t->loc);
+    return emit_node(b, OP_BATCH_NORM, b->name, in, 5, &a, t->loc);
 }
 
 /* ---- Dropout ----------------------------------------------------------------------------------
@@ -144,9 +146,10 @@ bool configure_dropout(Script *s, ScriptLayer *l) {
 }
 
 /* Every call draws masks of its own. */
-Value *emit_dropout(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_dropout(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     Attrs a = {.rate = l->c.rate, .stream = 0x80000000u | b->dropouts++};
-    return emit_node(b, OP_DROPOUT, l->name, &t->inputs[0]->value, 1, &a, t->loc);
+    return emit_node(b, OP_DROPOUT, b->name, &t->inputs[0]->value, 1, &a, t->loc);
 }
 
 /* ---- activations ------------------------------------------------------------------------------
@@ -169,7 +172,8 @@ bool configure_softmax(Script *s, ScriptLayer *l) {
     return true;
 }
 
-Value *emit_activation_layer(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_activation_layer(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     return emit_activation(b, l, t->inputs[0]->value, t->loc);
 }
 
@@ -189,12 +193,12 @@ bool shape_add(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, 
 }
 
 /* More than two inputs are added from left to right, as Keras does. */
-Value *emit_add(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_add(Builder *b, const Tensor *t) {
     Value *sum = t->inputs[0]->value;
     for (int i = 1; i < t->ninputs && sum; i++) {
         Value *in[2] = {sum, t->inputs[i]->value};
         bool last = i == t->ninputs - 1;
-        const char *name = last ? l->name : arena_printf(b->script->arena, "%s/sum%d", l->name, i);
+        const char *name = last ? b->name : arena_printf(b->script->arena, "%s/sum%d", b->name, i);
         sum = emit_node(b, OP_ADD, name, in, 2, NULL, t->loc);
     }
     return sum;

@@ -51,14 +51,15 @@ void params_conv2d(Builder *b, ScriptLayer *l, Layer *row) {
     if (l->c.use_bias) add_param(b, l, row, 1, "bias", (Shape){1, {l->c.units}});
 }
 
-Value *emit_conv2d(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_conv2d(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     Value *in[3] = {t->inputs[0]->value, param_value(b, l, 0), NULL};
     Attrs a = {.groups = 1};
     memcpy(a.stride, l->c.stride, sizeof a.stride);
     memcpy(a.dilation, l->c.dilation, sizeof a.dilation);
     resolve_same(l, &t->inputs[0]->shape, a.pad);
     if (l->c.use_bias) in[2] = param_value(b, l, 1);
-    Value *v = emit_node(b, OP_CONV2D, l->name, in, l->c.use_bias ? 3 : 2, &a, t->loc);
+    Value *v = emit_node(b, OP_CONV2D, b->name, in, l->c.use_bias ? 3 : 2, &a, t->loc);
     return emit_activation(b, l, v, t->loc);
 }
 
@@ -83,21 +84,18 @@ bool shape_pool(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc,
            window_shape(s, l, &in[0]->shape, "pool_size", loc, out);
 }
 
-static Value *emit_pool(Builder *b, const ScriptLayer *l, const Tensor *t, OpKind op) {
+static Value *emit_pool(Builder *b, const Tensor *t, OpKind op) {
+    const ScriptLayer *l = t->layer;
     Attrs a = {0};
     memcpy(a.kernel, l->c.kernel, sizeof a.kernel);
     memcpy(a.stride, l->c.stride, sizeof a.stride);
     resolve_same(l, &t->inputs[0]->shape, a.pad);
-    return emit_node(b, op, l->name, &t->inputs[0]->value, 1, &a, t->loc);
+    return emit_node(b, op, b->name, &t->inputs[0]->value, 1, &a, t->loc);
 }
 
-Value *emit_max_pool(Builder *b, ScriptLayer *l, const Tensor *t) {
-    return emit_pool(b, l, t, OP_MAX_POOL);
-}
+Value *emit_max_pool(Builder *b, const Tensor *t) { return emit_pool(b, t, OP_MAX_POOL); }
 
-Value *emit_avg_pool(Builder *b, ScriptLayer *l, const Tensor *t) {
-    return emit_pool(b, l, t, OP_AVG_POOL);
-}
+Value *emit_avg_pool(Builder *b, const Tensor *t) { return emit_pool(b, t, OP_AVG_POOL); }
 
 bool shape_global_pool(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc,
                        Shape *out) {
@@ -107,8 +105,8 @@ bool shape_global_pool(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcL
     return true;
 }
 
-Value *emit_global_pool(Builder *b, ScriptLayer *l, const Tensor *t) {
-    return emit_node(b, OP_GLOBAL_AVG_POOL, l->name, &t->inputs[0]->value, 1, NULL, t->loc);
+Value *emit_global_pool(Builder *b, const Tensor *t) {
+    return emit_node(b, OP_GLOBAL_AVG_POOL, b->name, &t->inputs[0]->value, 1, NULL, t->loc);
 }
 
 /* ---- ZeroPadding2D ----------------------------------------------------------------------------
@@ -149,8 +147,9 @@ bool shape_zero_padding(Script *s, ScriptLayer *l, Tensor *const *in, int n, Src
     return true;
 }
 
-Value *emit_zero_padding(Builder *b, ScriptLayer *l, const Tensor *t) {
+Value *emit_zero_padding(Builder *b, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
     Attrs a = {0};
     memcpy(a.pad, l->c.pad, sizeof a.pad);
-    return emit_node(b, OP_PAD, l->name, &t->inputs[0]->value, 1, &a, t->loc);
+    return emit_node(b, OP_PAD, b->name, &t->inputs[0]->value, 1, &a, t->loc);
 }

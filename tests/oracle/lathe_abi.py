@@ -1,11 +1,14 @@
 """Generated models from outside: compiles a model with lathe and a C compiler, loads the shared
 library and drives it through its table of functions (runtime/lathe_abi.h, mirrored here in ctypes).
 
-LATHE names the command; CC the C compiler (default: cc).
+LATHE names the command; CC the C compiler (default: cc); LATHE_COMPILED the folder that keeps what
+was compiled.
 """
 import ctypes
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 from ctypes import (POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int64, c_size_t,
                     c_uint64, c_void_p)
@@ -63,7 +66,7 @@ class ModelTable(Structure):
         ("train_step", _TRAIN), ("train_step_u8", _TRAIN),
         ("evaluate", _TRAIN), ("evaluate_u8", _TRAIN),
         ("export_tensor", _TENSOR), ("import_tensor", _TENSOR), ("export_gradient", _TENSOR),
-        ("self_test", ctypes.CFUNCTYPE(c_int, c_void_p)),
+        ("self_test", ctypes.CFUNCTYPE(c_int, POINTER(Weights), c_void_p, c_void_p)),
     ]
 
 
@@ -77,17 +80,28 @@ def lathe(*words):
 
 
 def build(script, folder, *options, flags=("-O2",)):
-    """`lathe compile` with these options, then the C compiler: the path of the shared library."""
+    """`lathe compile` with these options, then the C compiler: the path of the shared library, which
+    lies beside the weights. Equal C is compiled once: several tests want the same networks."""
     os.makedirs(folder, exist_ok=True)
     lathe("compile", script, "-o", folder, *options)
     sources = [f for f in os.listdir(folder) if f.endswith(".c")]
     if len(sources) != 1:
         raise RuntimeError("lathe compile wrote %s in %s, not one C file" % (sources, folder))
     source = os.path.join(folder, sources[0])
+    command = [os.environ.get("CC", "cc"), "-std=c99", *flags, "-fPIC", "-shared"]
+    with open(source, "rb") as f:
+        key = hashlib.sha256(" ".join(command).encode() + f.read()).hexdigest()
+    cache = os.environ.get("LATHE_COMPILED") or os.path.join(folder, "compiled")
+    kept = os.path.join(cache, key + ".so")
+    if not os.path.exists(kept):
+        os.makedirs(cache, exist_ok=True)
+        fresh = "%s.%d" % (kept, os.getpid())
+        subprocess.run([*command, "-o", fresh, source, "-lm"], check=True,
+                       stdin=subprocess.DEVNULL)
+        os.replace(fresh, kept)
     library = source[:-2] + ".so"
-    cc = os.environ.get("CC", "cc")
-    subprocess.run([cc, "-std=c99", *flags, "-fPIC", "-shared", "-o", library, source, "-lm"],
-                   check=True, stdin=subprocess.DEVNULL)
+    shutil.copyfile(kept, library + ".part")
+    os.replace(library + ".part", library)
     return library
 
 

@@ -14,19 +14,19 @@ COUNTS = {"model1": 181334, "model1_10": 226390, "model2": 1628214}
 
 
 def rows(text):
-    """The table's rows: cells of wrapped lines joined, borders dropped."""
+    """The table's rows without borders and spaces: lines are wrapped in the middle of names too."""
     table, current = [], None
     for line in text.splitlines():
         if line[:1] in "├└┡┏╇":
             current = None
         elif line[:1] in "│┃":
-            cells = [c.strip() for c in re.split("[│┃]", line)[1:-1]]
+            cells = [c.replace(" ", "") for c in re.split("[│┃]", line)[1:-1]]
             if current is None:
                 current = cells
                 table.append(current)
             else:
                 for i, cell in enumerate(cells):
-                    current[i] = (current[i] + " " + cell).strip()
+                    current[i] += cell
     return table
 
 

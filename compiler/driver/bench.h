@@ -1,0 +1,78 @@
+/* lathe bench: what its files share. cmd_bench.c is the command, bench_contest.c runs both systems
+ * on the same data, bench_layers.c sorts their times by layer, bench_print.c prints. */
+#ifndef LATHE_DRIVER_BENCH_H
+#define LATHE_DRIVER_BENCH_H
+
+#include "../interp/interp.h"
+#include "native.h"
+#include "options.h"
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+typedef struct {
+    double median, worst; /* seconds; worst: the 99th percentile */
+    double gflops;        /* 1e9 multiplications and additions a second */
+    size_t bytes;
+} Side;
+
+/* A node of the graph, all of the optimizer's nodes, or a step of generated code that belongs to no
+ * node. Seconds are medians over the runs. */
+typedef struct {
+    const char *layer;
+    const char *operation; /* NULL: no node */
+    double macs;           /* multiply-adds of a run */
+    double generated;      /* 0: no step of its own, it is fused into another layer's */
+    double interpreted;    /* 0: no node */
+    double sgemm;          /* the part of interpreted in OpenBLAS's matrix products */
+} LayerRow;
+
+typedef struct {
+    const char *what;
+    int n, runs;
+    Side generated, interpreted;
+    double difference; /* of the results, relative to the largest */
+    LayerRow *rows;    /* with --layers */
+    int nrows;
+} Result;
+
+enum { MOST_RESULTS = 3 };
+
+typedef struct {
+    const char *model, *processor, *compiler, *blas;
+    int threads;
+    Result result[MOST_RESULTS];
+    int nresults;
+} Report;
+
+/* ---- bench_contest.c ------------------------------------------------------------------------ */
+
+enum { MOST_RUNS = 10000 };
+
+/* Measures one use of the model: inference or training step, n samples. False after an error was
+ * printed. */
+bool compete(Arena *a, const Options *o, bool train, int n, Result *r);
+
+double median(double *values, int n); /* sorts them */
+double flops_of(const Function *f, int n);
+
+/* ---- bench_layers.c ------------------------------------------------------------------------- */
+
+typedef struct Layers Layers;
+
+/* For up to `most` runs of f with n samples; `profile` is the profile build of f. */
+Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, int most);
+/* Around a run of the profile build: one at a time in a process. */
+void layers_start(Layers *l);
+void layers_stop(Layers *l, int run);
+/* After a run of the interpreter. */
+void layers_take(Layers *l, const Interp *it, int run);
+void layers_rows(Layers *l, int runs, Result *r);
+/* Multiplications of a node for n samples, each with its addition; elementwise work counts not. */
+double node_macs(const Node *node, int n);
+
+/* ---- bench_print.c -------------------------------------------------------------------------- */
+
+void print_table(const Report *r);
+void print_json(const Report *r);
+
+#endif
