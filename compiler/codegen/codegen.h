@@ -36,6 +36,5 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
-/* The text of `inspect --kernels`: which kernel each node got, with its parameters. */
 
 #endif

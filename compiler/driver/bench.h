@@ -53,16 +53,15 @@ enum { MOST_RUNS = 10000 };
 bool compete(Arena *a, const Options *o, bool train, int n, Result *r);
 
 double median(double *values, int n); /* sorts them */
-double flops_of(const Function *f, int n);
 
 /* ---- bench_layers.c ------------------------------------------------------------------------- */
 
 typedef struct Layers Layers;
 
-/* For up to `most` runs of f with n samples; `profile` is the profile build of f. */
+/* For `most` runs of f with n samples; `profile` is the profile build of f. One at a time. */
 Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, int most);
-/* Around a run of the profile build: one at a time in a process. */
-void layers_start(Layers *l);
+/* Before each run of the profile build; after it, if it counts. */
+void layers_start(void);
 void layers_stop(Layers *l, int run);
 /* After a run of the interpreter. */
 void layers_take(Layers *l, const Interp *it, int run);

@@ -17,6 +17,11 @@ static struct {
     int count, capacity;
 } trace;
 
+static void note_step(const char *step) {
+    CHECK(trace.count < trace.capacity);
+    trace.event[trace.count++] = (Event){step, lathe_seconds()};
+}
+
 struct Layers {
     const Function *f;
     const char *const (*steps)[2]; /* pairs of step and layer */
@@ -115,15 +120,11 @@ Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, in
     l->sgemm = ARENA_ARRAY(a, double, times);
     trace.event = ARENA_ARRAY(a, Event, steps);
     trace.capacity = nsteps;
+    *profile->profile = note_step;
     return l;
 }
 
 /* ---- times ----------------------------------------------------------------------------------- */
-
-static void note_step(const char *step) {
-    CHECK(trace.count < trace.capacity);
-    trace.event[trace.count++] = (Event){step, lathe_seconds()};
-}
 
 static int row_of_event(const Layers *l, const char *step) {
     for (int i = 0; l->steps[i][0]; i++)
@@ -131,11 +132,7 @@ static int row_of_event(const Layers *l, const char *step) {
     PANIC("the profile build runs a step that it does not list: %s", step);
 }
 
-void layers_start(Layers *l, const Native *profile) {
-    trace.count = 0;
-    *profile->profile = note_step;
-    (void)l;
-}
+void layers_start(void) { trace.count = 0; }
 
 void layers_stop(Layers *l, int run) {
     double end = lathe_seconds();

@@ -19,11 +19,22 @@ int user_error(const char *fmt, ...) {
     return 1;
 }
 
+/* Parameters are counted before anything allocates them. */
+static void check_size(const Module *m, Diag *d) {
+    const int64_t most = INT64_C(1) << 31;
+    int64_t elements = 0;
+    for (int i = 0; i < m->nparams; i++) elements += shape_count(&m->params[i].type.shape);
+    if (elements > most)
+        diag_error(d, "the model has %lld parameters; accepted: at most %lld (8 GiB)",
+                   (long long)elements, (long long)most);
+}
+
 Module *open_model(Arena *a, const Options *o) {
     Diag d;
     diag_init(&d, a, o->args[0], NULL);
     const char *variable = option_given(o, OPTION_MODEL) ? o->text[OPTION_MODEL] : NULL;
     Module *m = load_model(a, o->args[0], variable, &d);
+    if (m && !d.errors) check_size(m, &d);
     diag_print(&d, stderr);
     return d.errors ? NULL : m;
 }

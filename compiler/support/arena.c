@@ -28,9 +28,15 @@ void lathe_panic(const char *file, int line, const char *fmt, ...) {
     abort();
 }
 
+/* Not lathe's mistake, and nothing to go on with. */
+static _Noreturn void out_of_memory(size_t bytes) {
+    fprintf(stderr, "lathe: error: out of memory (%zu bytes asked for)\n", bytes);
+    exit(1);
+}
+
 Arena *arena_new(void) {
     Arena *a = calloc(1, sizeof *a);
-    if (!a) PANIC("out of memory");
+    if (!a) out_of_memory(sizeof *a);
     return a;
 }
 
@@ -46,7 +52,7 @@ void arena_free(Arena *a) {
 
 static Block *new_block(size_t size) {
     Block *b = calloc(1, sizeof *b + size);
-    if (!b) PANIC("out of memory for %zu bytes", size);
+    if (!b) out_of_memory(size);
     b->size = size;
     return b;
 }

@@ -1,5 +1,5 @@
 /* Arena: all memory of one compilation. Blocks are zeroed, 16-byte aligned and freed together.
- * Out of memory is an internal error: it aborts with a message, so no caller checks for NULL. */
+ * Out of memory ends the program with a message and status 1, so no caller checks for NULL. */
 #ifndef LATHE_SUPPORT_ARENA_H
 #define LATHE_SUPPORT_ARENA_H
 

@@ -47,10 +47,24 @@ static const char *find_line(const char *source, int line, int *length) {
     return p;
 }
 
+enum { MAX_SHOWN = 160 };
+
+/* Of a very long line only the part around the column is shown. */
+static const char *clip_line(const char *line, int *length, int *column) {
+    if (*length <= MAX_SHOWN) return line;
+    int start = *column > MAX_SHOWN / 2 ? *column - MAX_SHOWN / 2 : 0;
+    if (start > *length - MAX_SHOWN) start = *length - MAX_SHOWN;
+    if (start < 0) start = 0;
+    *column -= start;
+    *length = MAX_SHOWN;
+    return line + start;
+}
+
 static void print_caret(const Diag *d, SrcLoc loc, FILE *out) {
     int length = 0;
     const char *line = find_line(d->source, loc.line, &length);
     if (!line) return;
+    line = clip_line(line, &length, &loc.column);
     fprintf(out, "%5d | %.*s\n      | ", loc.line, length, line);
     /* Tabs are repeated, so that the caret stands under its character at any tab width; the
      * continuation bytes of UTF-8 take no column. */

@@ -1,0 +1,322 @@
+/* Runs generated code and the interpreter in turn, in blocks of a few runs, so that both meet the
+ * same machine. Before each block all other threads go to sleep, then untimed runs bring the
+ * system's own data into the caches and wake its own threads. */
+#include "../../runtime/train.h"
+#include "../passes/passes.h"
+#include "bench.h"
+#include "driver.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Without --runs a comparison goes on for this long, but for a number of runs at least. */
+enum { LEAST_RUNS = 20, BLOCK_RUNS = 10 };
+static const double most_seconds = 4.0, warm_seconds = 1e-3, most_wait_seconds = 1.0;
+
+/* One model under one use, ready to run both ways on the same data. */
+typedef struct {
+    bool train;
+    int n;
+    Module *m;
+    const Function *f; /* what the interpreter runs */
+    Native native,
+        profile; /* profile: the same with calls between steps, if layers are asked for */
+    Interp *it;
+    void *state, *workspace, *labels;
+    float *input, *output;
+    RunScalars run;
+    lathe_metrics metrics; /* of the last training step */
+    Layers *layers;        /* or NULL */
+} Contest;
+
+/* Times of all runs. */
+typedef struct {
+    int most, runs;
+    double *generated, *interpreted;
+} Times;
+
+/* ---- preparation ---------------------------------------------------------------------------- */
+
+/* Any numbers in [0, 1) do: no time depends on them. */
+static void fill(float *data, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)((uint32_t)i * 2654435761u >> 8) * (1.0f / 16777216.0f);
+}
+
+static void *allocate(Contest *c, size_t count, size_t size) {
+    size_t bytes;
+    void *p = NULL;
+    if (!__builtin_mul_overflow(count, size, &bytes))
+        p = lathe_aligned_alloc(c->native.model->alignment, bytes);
+    if (p) return memset(p, 0, bytes);
+    user_error("out of memory for a batch of %d", c->n);
+    return NULL;
+}
+
+static bool make_data(Contest *c) {
+    const lathe_model *m = c->native.model;
+    size_t n = (size_t)c->n, in = (size_t)m->input_count, out = (size_t)m->output_count;
+    if (!(c->input = allocate(c, n * in, sizeof(float))) ||
+        !(c->output = allocate(c, n * out, sizeof(float))) ||
+        !(c->labels = allocate(c, n * out, sizeof(float))) ||
+        !(c->workspace = allocate(c, m->workspace_bytes, 1)))
+        return false;
+    fill(c->input, (int64_t)(n * in));
+    if (m->float_labels)
+        fill(c->labels, (int64_t)(n * out));
+    else
+        for (size_t i = 0; i < n; i++) ((int32_t *)c->labels)[i] = (int32_t)(i % out);
+    return true;
+}
+
+/* The interpreter starts from the parameters that `init` gives the generated code, or from the file
+ * that both got. */
+static bool make_state(Contest *c, const float *const *loaded) {
+    const lathe_model *m = c->native.model;
+    if (!c->train) return true;
+    if (!(c->state = allocate(c, m->state_bytes, 1))) return false;
+    m->init(c->state, c->run.seed);
+    for (int i = 0; i < m->tensors; i++) {
+        int param = module_find_param(c->m, m->tensor[i].name);
+        if (param >= 0 && loaded[param]) m->import_tensor(c->state, i, loaded[param]);
+    }
+    return true;
+}
+
+static bool make_interpreter(Contest *c) {
+    Diag d;
+    diag_init(&d, c->m->arena, NULL, NULL);
+    materialize_params(c->m, c->run.seed);
+    c->it = interp_new(c->m, c->f, c->n, false, &d);
+    diag_print(&d, stderr);
+    if (!c->it) return false;
+    interp_set_input(c->it, 0, c->input, c->n);
+    if (c->train) interp_set_input(c->it, 1, c->labels, c->n);
+    return true;
+}
+
+/* Parameters that a file gave, by index: to be asked before materialize_params. */
+static const float **loaded_params(const Module *m) {
+    const float **loaded = ARENA_ARRAY(m->arena, const float *, (size_t)m->nparams);
+    for (int i = 0; i < m->nparams; i++) loaded[i] = m->params[i].data;
+    return loaded;
+}
+
+static bool build_both(Contest *c, const Options *o) {
+    CodegenOptions codegen;
+    int threads = (int)option_number(o, OPTION_THREADS, 0);
+    if (!codegen_options(o, c->train, c->n, &codegen)) return false;
+    codegen.batch = c->n;
+    return native_build(c->m, &codegen, threads, false, &c->native) &&
+           (!option_given(o, OPTION_LAYERS) ||
+            native_build(c->m, &codegen, threads, true, &c->profile));
+}
+
+static bool open_contest(Arena *a, const Options *o, Contest *c) {
+    const char *weights = o->text[OPTION_WEIGHTS];
+    c->m = open_model(a, o);
+    if (!c->m || (weights && !open_weights(c->m, weights)) || !run_passes(c->m, c->train, o))
+        return false;
+    const float *const *loaded = loaded_params(c->m);
+    if (!build_both(c, o)) return false;
+    c->f = module_function(c->m, c->train ? "train_step" : "predict");
+    CHECK(c->f && c->f->ninputs == (c->train ? 2 : 1));
+    c->run = (RunScalars){.n = c->n,
+                          .seed = option_number(o, OPTION_SEED, 0),
+                          .learning_rate = c->native.model->learning_rate};
+    return make_data(c) && make_state(c, loaded) && make_interpreter(c);
+}
+
+static void close_contest(Contest *c) {
+    interp_free(c->it);
+    free(c->state);
+    free(c->workspace);
+    free(c->labels);
+    free(c->input);
+    free(c->output);
+    native_free(&c->native);
+    native_free(&c->profile);
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+static void run_native(Contest *c, const Native *native) {
+    const lathe_model *m = native->model;
+    lathe_step step = {.n = c->n,
+                       .target = -1,
+                       .step = c->run.step,
+                       .seed = c->run.seed,
+                       .learning_rate = c->run.learning_rate,
+                       .parallel_for = lathe_pool_run,
+                       .parallel_context = native->pool};
+    if (c->train)
+        m->train_step(c->state, c->workspace, &step, c->input, c->labels, &c->metrics);
+    else
+        m->predict(&native->weights, c->workspace, c->n, c->input, c->output);
+}
+
+static void run_generated(Contest *c) { run_native(c, &c->native); }
+
+static void run_profile(Contest *c) {
+    layers_start();
+    run_native(c, &c->profile);
+}
+
+static void run_interpreted(Contest *c) { interp_run(c->it, &c->run); }
+
+static double seconds_of(Contest *c, void (*run)(Contest *c)) {
+    double start = lathe_seconds();
+    run(c);
+    return lathe_seconds() - start;
+}
+
+/* The largest difference of the outputs, relative to the largest output; for training, of the mean
+ * loss of the step that both have just done. */
+static double difference(const Contest *c) {
+    const Value *v = c->f->outputs[0];
+    int64_t count = c->n * shape_count(&v->type.shape);
+    double *y = ARENA_ARRAY(c->m->arena, double, (size_t)count), most = 0, apart = 0, loss = 0;
+    interp_get(c->it, v, y);
+    for (int64_t i = 0; i < count; i++) loss += y[i];
+    if (c->train) return fabs(loss - c->metrics.loss) / fabs(loss);
+    for (int64_t i = 0; i < count; i++) {
+        most = fmax(most, fabs(y[i]));
+        apart = fmax(apart, fabs(y[i] - (double)c->output[i]));
+    }
+    return apart / most;
+}
+
+/* ---- fair conditions ------------------------------------------------------------------------ */
+
+static bool is_running(const char *thread) {
+    char path[sizeof "/proc/self/task//stat" + sizeof((struct dirent *)0)->d_name], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%s/stat", thread);
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    bool known = fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
+    fclose(f);
+    return known && state == 'R';
+}
+
+/* Whether a thread of this process other than the first, which asks, is running or ready to. */
+static bool helpers_run(void) {
+    DIR *threads = opendir("/proc/self/task");
+    bool run = false;
+    for (struct dirent *d; threads && !run && (d = readdir(threads));)
+        run = atol(d->d_name) > 0 && atol(d->d_name) != (long)getpid() && is_running(d->d_name);
+    if (threads) closedir(threads);
+    return run;
+}
+
+/* OpenBLAS's threads look out for more work for 2^26 cycles after each product before they sleep
+ * (OPENBLAS_THREAD_TIMEOUT). That serves the interpreter, but takes a core from what runs next. */
+static void let_helpers_sleep(void) {
+    const struct timespec nap = {.tv_nsec = 500000};
+    double end = lathe_seconds() + most_wait_seconds;
+    do nanosleep(&nap, NULL);
+    while (helpers_run() && lathe_seconds() < end);
+}
+
+static void warm_up(Contest *c, void (*run)(Contest *c)) {
+    double end = lathe_seconds() + warm_seconds;
+    do run(c);
+    while (lathe_seconds() < end);
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+static int compare_doubles(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The value below which a part `p` of the n sorted values lies (nearest rank). */
+static double percentile(const double *sorted, int n, double p) {
+    int rank = (int)ceil(p * n);
+    return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+double median(double *values, int n) {
+    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+    return percentile(values, n, 0.5);
+}
+
+static Side make_side(double *seconds, int runs, double flops, size_t bytes) {
+    double middle = median(seconds, runs);
+    return (Side){middle, percentile(seconds, runs, 0.99), 1e-9 * flops / middle, bytes};
+}
+
+static void summarize(const Contest *c, const Times *t, Result *r) {
+    const lathe_model *m = c->native.model;
+    double macs = 0;
+    for (int i = 0; i < c->f->nnodes; i++) macs += node_macs(c->f->nodes[i], c->n);
+    size_t bytes = m->workspace_bytes + (c->train ? m->state_bytes : m->weights_bytes);
+    r->runs = t->runs;
+    r->generated = make_side(t->generated, t->runs, 2 * macs, bytes);
+    r->interpreted = make_side(t->interpreted, t->runs, 2 * macs, interp_bytes(c->it));
+    if (c->layers) layers_rows(c->layers, t->runs, r);
+}
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+static void time_generated(Contest *c, Times *t, int runs) {
+    let_helpers_sleep();
+    warm_up(c, run_generated);
+    for (int i = 0; i < runs; i++) t->generated[t->runs + i] = seconds_of(c, run_generated);
+}
+
+static void time_profile(Contest *c, const Times *t, int runs) {
+    warm_up(c, run_profile);
+    for (int i = 0; i < runs; i++) {
+        run_profile(c);
+        layers_stop(c->layers, t->runs + i);
+    }
+}
+
+static void time_interpreted(Contest *c, Times *t, int runs) {
+    let_helpers_sleep();
+    warm_up(c, run_interpreted);
+    for (int i = 0; i < runs; i++) {
+        t->interpreted[t->runs + i] = seconds_of(c, run_interpreted);
+        if (c->layers) layers_take(c->layers, c->it, t->runs + i);
+    }
+}
+
+static void time_block(Contest *c, Times *t) {
+    int left = t->most - t->runs, runs = left < BLOCK_RUNS ? left : BLOCK_RUNS;
+    time_generated(c, t, runs);
+    if (c->layers) time_profile(c, t, runs);
+    time_interpreted(c, t, runs);
+    t->runs += runs;
+    c->run.step++;
+}
+
+static void measure(Contest *c, const Options *o, Result *r) {
+    int count = (int)option_number(o, OPTION_RUNS, 0), most = count ? count : MOST_RUNS;
+    Arena *a = c->m->arena;
+    Times t = {.most = most,
+               .generated = ARENA_ARRAY(a, double, (size_t)most),
+               .interpreted = ARENA_ARRAY(a, double, (size_t)most)};
+    run_generated(c);
+    run_interpreted(c);
+    r->difference = difference(c);
+    c->run.step++;
+    if (option_given(o, OPTION_LAYERS)) c->layers = layers_new(a, c->f, c->n, &c->profile, most);
+    double end = lathe_seconds() + most_seconds;
+    while (t.runs < most && (count || t.runs < LEAST_RUNS || lathe_seconds() < end))
+        time_block(c, &t);
+    summarize(c, &t, r);
+}
+
+bool compete(Arena *a, const Options *o, bool train, int n, Result *r) {
+    Contest c = {.train = train, .n = n};
+    *r = (Result){.what = train ? "training step" : "inference", .n = n};
+    bool ok = open_contest(a, o, &c);
+    if (ok) measure(&c, o, r);
+    close_contest(&c);
+    return ok;
+}

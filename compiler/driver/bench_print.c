@@ -1,0 +1,159 @@
+/* The reports of lathe bench: a table for people, JSON for machines. */
+#include "bench.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static void print_side(const Side *s) {
+    printf(" %9.3f %9.3f %8.1f %9.1f", 1e3 * s->median, 1e3 * s->worst, s->gflops,
+           1e-6 * (double)s->bytes);
+}
+
+static double ratio(const Result *r) { return r->interpreted.median / r->generated.median; }
+
+/* A column of milliseconds, empty where there is nothing to time. */
+static void print_ms(double seconds) {
+    if (seconds > 0)
+        printf(" %12.4f", 1e3 * seconds);
+    else
+        printf(" %12s", "-");
+}
+
+static void print_times(double generated, double interpreted, double macs) {
+    print_ms(generated);
+    print_ms(interpreted);
+    if (generated > 0 && interpreted > 0)
+        printf(" %7.2fx", interpreted / generated);
+    else
+        printf(" %8s", "-");
+    if (generated > 0 && macs > 0)
+        printf(" %8.1f", 2e-9 * macs / generated);
+    else
+        printf(" %8s", "-");
+    if (macs > 0)
+        printf(" %14.0f\n", macs);
+    else
+        printf(" %14s\n", "-");
+}
+
+static void print_layers(const Result *r) {
+    double generated = 0, interpreted = 0, macs = 0;
+    printf("\n%s, batch %d, by layer (-: part of another):\n", r->what, r->n);
+    printf("%-30s %-20s %12s %12s %8s %8s %14s\n", "layer", "operation", "generated ms",
+           "interpr. ms", "ratio", "GFLOP/s", "multiply-adds");
+    for (int i = 0; i < r->nrows; i++) {
+        const LayerRow *l = &r->rows[i];
+        printf("%-30s %-20s", l->layer, l->operation ? l->operation : "-");
+        print_times(l->generated, l->interpreted, l->macs);
+        generated += l->generated;
+        interpreted += l->interpreted;
+        macs += l->macs;
+    }
+    printf("%-51s", "sum");
+    print_times(generated, interpreted, macs);
+    printf("%-51s", "the whole, timed apart");
+    print_times(r->generated.median, r->interpreted.median, macs);
+}
+
+void print_table(const Report *r) {
+    printf("%s on %s, %d threads\ngenerated: %s; interpreted: %s\n\n", r->model, r->processor,
+           r->threads, r->compiler, r->blas);
+    printf("%-24s %-39s %-39s\n", "", "generated", "interpreted");
+    printf("%-24s", "");
+    for (int i = 0; i < 2; i++) printf(" %9s %9s %8s %9s", "median ms", "99% ms", "GFLOP/s", "MB");
+    printf(" %7s %11s %5s\n", "ratio", "difference", "runs");
+    for (int i = 0; i < r->nresults; i++) {
+        const Result *x = &r->result[i];
+        char label[64];
+        snprintf(label, sizeof label, "%s, batch %d", x->what, x->n);
+        printf("%-24s", label);
+        print_side(&x->generated);
+        print_side(&x->interpreted);
+        printf(" %6.2fx %11.1e %5d\n", ratio(x), x->difference, x->runs);
+    }
+    for (int i = 0; i < r->nresults; i++)
+        if (r->result[i].rows) print_layers(&r->result[i]);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void json_string(const char *s) {
+    putchar('"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            printf("\\%c", *s);
+        else if ((unsigned char)*s < ' ')
+            printf("\\u%04x", (unsigned)*s);
+        else
+            putchar(*s);
+    }
+    putchar('"');
+}
+
+/* JSON has no infinity and no NaN. */
+static void json_number(const char *name, double x) {
+    if (isfinite(x))
+        printf("\"%s\": %.9g", name, x);
+    else
+        printf("\"%s\": null", name);
+}
+
+static void json_side(const char *name, const Side *s) {
+    printf("\"%s\": {", name);
+    json_number("median_ms", 1e3 * s->median);
+    fputs(", ", stdout);
+    json_number("p99_ms", 1e3 * s->worst);
+    fputs(", ", stdout);
+    json_number("gflops", s->gflops);
+    printf(", \"bytes\": %zu}, ", s->bytes);
+}
+
+static void json_layer(const LayerRow *l) {
+    printf("{\"layer\": ");
+    json_string(l->layer);
+    if (l->operation) printf(", \"operation\": \"%s\"", l->operation);
+    fputs(", ", stdout);
+    json_number("generated_ms", 1e3 * l->generated);
+    fputs(", ", stdout);
+    json_number("interpreted_ms", 1e3 * l->interpreted);
+    fputs(", ", stdout);
+    json_number("sgemm_ms", 1e3 * l->sgemm);
+    printf(", \"multiply_adds\": %.0f}", l->macs);
+}
+
+static void json_result(const Result *r) {
+    printf("{\"what\": \"%s\", \"batch\": %d, \"runs\": %d, ", r->what, r->n, r->runs);
+    json_side("generated", &r->generated);
+    json_side("interpreted", &r->interpreted);
+    json_number("ratio", ratio(r));
+    fputs(", ", stdout);
+    json_number("difference", r->difference);
+    if (r->rows) printf(", \"layers\": [");
+    for (int i = 0; i < r->nrows; i++) {
+        printf("%s\n    ", i ? "," : "");
+        json_layer(&r->rows[i]);
+    }
+    fputs(r->rows ? "]}" : "}", stdout);
+}
+
+static void json_text(const char *name, const char *text) {
+    printf("\"%s\": ", name);
+    json_string(text);
+    fputs(", ", stdout);
+}
+
+void print_json(const Report *r) {
+    putchar('{');
+    json_text("model", r->model);
+    json_text("processor", r->processor);
+    json_text("compiler", r->compiler);
+    json_text("blas", r->blas);
+    printf("\"threads\": %d, \"results\": [", r->threads);
+    for (int i = 0; i < r->nresults; i++) {
+        printf("%s\n  ", i ? "," : "");
+        json_result(&r->result[i]);
+    }
+    puts("\n]}");
+}
