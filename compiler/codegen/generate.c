@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../../templates/random.h.in"
 
@@ -158,8 +159,16 @@ static bool prepare_self_test(File *f, Diag *d) {
     return ok;
 }
 
+/* The module takes the name that its files and symbols have. Names with lathe's own prefix would
+ * meet those of the interface. */
+static const char *choose_id(Module *m) {
+    const char *id = identifier(m->arena, m->name);
+    m->name = strncasecmp(id, "lathe", 5) ? id : arena_printf(m->arena, "n%s", id);
+    return m->name;
+}
+
 static void lower_file(File *f, Module *m, const CodegenOptions *o) {
-    *f = (File){.m = m, .o = o, .id = identifier(m->arena, m->name)};
+    *f = (File){.m = m, .o = o, .id = choose_id(m)};
     f->ID = upper(m->arena, f->id);
     const Function *fn = module_function(m, o->train ? "eval" : "predict");
     const Function *forward = module_function(m, "forward");

@@ -141,7 +141,8 @@ Layout padded(Lower *l, const Value *x, const int32_t pad[4]);
 void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y, const Shape *ys,
                  int64_t top, int64_t left);
 /* lower_elementwise.c */
-void add_elementwise(Lower *l, int op, int act, const Value *a, const Value *b, const Value *y);
+/* dx = d act'(y). */
+void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx);
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);

@@ -142,6 +142,7 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .last = gr.last,
         .LW = gr.last_width,
         .act = act,
+        .act_name = act_text(act),
         .m = macs_of(g)};
     p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
     Place w = transposed_weights(l, DERIVED_TRANSPOSED, n->in[1], layout_of(l, n->in[1]).place,
@@ -178,7 +179,7 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.C}};
     copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
                 &dx->type.shape, -pad[0], -pad[2]);
-    if (n->attr.act_grad) add_elementwise(l, 3 + n->attr.act_grad, 0, dx, n->in[2], dx);
+    if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[2], dx);
 }
 
 /* ---- kernel gradients ----------------------------------------------------------------------- */
@@ -298,7 +299,8 @@ static DenseParams dense_params(Lower *l, Groups *gr, SweepShape *s, int64_t C, 
                      .gstep = gr->width * C,
                      .last = gr->last,
                      .LW = gr->last_width,
-                     .bias = s->bias};
+                     .bias = s->bias,
+                     .act_grad_name = ""};
     p.four = four;
     p.tile = dense_tile(l, s, gr, false, rows);
     p.tile4 = dense_tile(l, s, gr, false, four);
@@ -388,6 +390,7 @@ void lower_dense_grad_input(Lower *l, const Node *n) {
     p.m = C * K;
     p.moved = 4 * (C + K) + 4 * C * K / l->o->batch;
     p.act_grad = n->attr.act_grad;
+    p.act_grad_name = act_text(n->attr.act_grad);
     Place z = p.act_grad ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
     STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense_grad_input", p.act_grad, gr.lanes),
          dense_comment(l, "input gradient of dense", K, C), in(dy.place), in(wt), in(z),

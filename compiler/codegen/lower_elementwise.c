@@ -1,77 +1,63 @@
 /* Element-by-element operations, and those by channel. */
 #include "lower.h"
 
-enum {
-    OP_IDENTITY,
-    OP_CALL_TANH,
-    OP_CALL_SIGMOID,
-    OP_SUM,
-    OP_GRAD_RELU,
-    OP_GRAD_TANH,
-    OP_GRAD_SIGMOID
-};
 enum { PART_FLOATS = 16384 }; /* a part moves at least 64 KB */
 
 static bool is_batch(const Value *v) {
     return v->type.shape.rank > 0 && v->type.shape.dim[0] == DIM_BATCH;
 }
 
-void add_elementwise(Lower *l, int op, int act, const Value *a, const Value *b, const Value *y) {
-    static const char *const stems[] = {"map",       "tanh",      "sigmoid",     "add",
-                                        "relu_grad", "tanh_grad", "sigmoid_grad"};
+/* A step over y's elements: `p` says what is done to a, and to b unless that is NULL. */
+static void add_map(Lower *l, ElementwiseParams p, const char *stem, const Value *a, const Value *b,
+                    const Value *y) {
     bool batch = is_batch(y);
-    Layout first = layout_of(l, a);
-    Layout result = define_with_pitch(l, y, first.pitch);
-    int64_t pitch = result.pitch;
-    Layout x = batch ? with_pitch(l, a, pitch) : first;
-    int64_t count = batch ? sample_floats(&result) : result.pitch;
-    ElementwiseParams p = {.L = machine_lanes(l->machine, batch ? 16 : count),
-                           .V1 = vector_name(l->machine, 1),
-                           .op = op,
-                           .two = b != NULL,
-                           .act = act,
-                           .act_name = act_text(act),
-                           .count = count,
-                           .whole = !batch,
-                           .per = count < PART_FLOATS ? PART_FLOATS / count : 1};
+    Layout first = layout_of(l, a), result = define_with_pitch(l, y, first.pitch);
+    Layout x = batch ? with_pitch(l, a, result.pitch) : first;
+    p.count = batch ? sample_floats(&result) : result.pitch;
+    p.L = machine_lanes(l->machine, batch ? 16 : p.count);
     p.V = vector_name(l->machine, (int)p.L);
-    const char *stem = stem_of(l, stems[op], act, (int)p.L);
-    const char *comment = "element by element";
-    if (b) {
-        Layout z = batch ? with_pitch(l, b, pitch) : layout_of(l, b);
-        STEP(l, y->name, &kernel_elementwise, &p, stem, comment, in(x.place), in(z.place),
-             out(result.place));
-    } else {
-        STEP(l, y->name, &kernel_elementwise, &p, stem, comment, in(x.place), out(result.place));
-    }
+    p.V1 = vector_name(l->machine, 1);
+    p.two = b != NULL;
+    p.act_name = act_text((int)p.act);
+    p.whole = !batch;
+    p.per = p.count < PART_FLOATS ? PART_FLOATS / p.count : 1;
+    Arg args[3] = {in(x.place)};
+    int n = 1;
+    if (b) args[n++] = in(batch ? with_pitch(l, b, result.pitch).place : layout_of(l, b).place);
+    args[n++] = out(result.place);
+    add_step(l, y->name, &kernel_elementwise, &p, stem_of(l, stem, (int)p.act, (int)p.L),
+             "element by element", args, n);
 }
 
-void lower_relu(Lower *l, const Node *n) {
-    add_elementwise(l, OP_IDENTITY, ACT_RELU, n->in[0], NULL, n->out[0]);
+void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx) {
+    ElementwiseParams p = {.grad_name = act_text(act)};
+    add_map(l, p, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
 }
 
-void lower_tanh(Lower *l, const Node *n) {
-    add_elementwise(l, OP_CALL_TANH, 0, n->in[0], NULL, n->out[0]);
+static void add_activation(Lower *l, const Node *n, int act) {
+    ElementwiseParams p = {.act = act, .grad_name = ""};
+    add_map(l, p, "map", n->in[0], NULL, n->out[0]);
 }
 
-void lower_sigmoid(Lower *l, const Node *n) {
-    add_elementwise(l, OP_CALL_SIGMOID, 0, n->in[0], NULL, n->out[0]);
-}
+void lower_relu(Lower *l, const Node *n) { add_activation(l, n, ACT_RELU); }
+void lower_tanh(Lower *l, const Node *n) { add_activation(l, n, ACT_TANH); }
+void lower_sigmoid(Lower *l, const Node *n) { add_activation(l, n, ACT_SIGMOID); }
 
 void lower_add(Lower *l, const Node *n) {
-    add_elementwise(l, OP_SUM, n->attr.act, n->in[0], n->in[1], n->out[0]);
+    ElementwiseParams p = {.add = 1, .act = n->attr.act, .grad_name = ""};
+    add_map(l, p, "add", n->in[0], n->in[1], n->out[0]);
 }
 
 void lower_relu_grad(Lower *l, const Node *n) {
-    add_elementwise(l, OP_GRAD_RELU, 0, n->in[0], n->in[1], n->out[0]);
+    add_activation_grad(l, ACT_RELU, n->in[0], n->in[1], n->out[0]);
 }
 
 void lower_tanh_grad(Lower *l, const Node *n) {
-    add_elementwise(l, OP_GRAD_TANH, 0, n->in[0], n->in[1], n->out[0]);
+    add_activation_grad(l, ACT_TANH, n->in[0], n->in[1], n->out[0]);
 }
 
 void lower_sigmoid_grad(Lower *l, const Node *n) {
-    add_elementwise(l, OP_GRAD_SIGMOID, 0, n->in[0], n->in[1], n->out[0]);
+    add_activation_grad(l, ACT_SIGMOID, n->in[0], n->in[1], n->out[0]);
 }
 
 /* ---- by channel ----------------------------------------------------------------------------- */

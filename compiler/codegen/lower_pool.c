@@ -49,7 +49,8 @@ static PoolGradParams pool_grad_params(Lower *l, const Node *n, int64_t pitch) {
                             .top = a->pad[0],
                             .left = a->pad[2],
                             .overlap = a->kernel[0] > a->stride[0] || a->kernel[1] > a->stride[1],
-                            .act = a->act_grad};
+                            .act = a->act_grad,
+                            .act_name = act_text(a->act_grad)};
 }
 
 void lower_max_pool_grad(Lower *l, const Node *n) {
@@ -94,7 +95,8 @@ void lower_global_avg_pool_grad(Lower *l, const Node *n) {
                                  .L = lanes,
                                  .pixels = dx.rows,
                                  .CP = pitch,
-                                 .act = n->attr.act_grad};
+                                 .act = n->attr.act_grad,
+                                 .act_name = act_text(n->attr.act_grad)};
     const char *stem = stem_of(l, "global_avg_pool_grad", p.act ? n->attr.act_grad : 0, lanes);
     const char *comment = "gradient spread over the pixels of each channel";
     if (p.act) {

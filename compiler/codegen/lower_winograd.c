@@ -174,7 +174,8 @@ void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dy, 
                                  .TQ = t.q,
                                  .edge = t.edge,
                                  .plane = plane,
-                                 .act = act};
+                                 .act = act,
+                                 .act_name = act_text(act)};
     Place y = act ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
     STEP(l, n->name, &kernel_winograd_input_grad, &p,
          stem_of(l, "winograd2_input_grad", act, lanes),
