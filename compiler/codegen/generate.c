@@ -12,6 +12,8 @@
 
 #include "../../templates/random.h.in"
 
+enum { EMBED_BYTES = 64 * 1024 }; /* weights up to this size become constants of the C file */
+
 static const char *upper(Arena *a, const char *s) {
     char *copy = arena_strdup(a, s);
     for (char *p = copy; *p; p++) *p = (char)toupper((unsigned char)*p);
@@ -196,7 +198,7 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     lower_file(&f, m, o);
     if (!check_size(&f, d) || !prepare_self_test(&f, d)) return false;
     if (!o->train) f.image = write_image(m, f.params, f.model_hash, f.layout_hash, &f.image_bytes);
-    f.embed = o->single && !o->train;
+    f.embed = !o->train && (o->single || f.image_bytes <= EMBED_BYTES);
     emit_source(&f, &out->source);
     emit_header(&f, &out->header);
     if (f.embed) {

@@ -212,8 +212,9 @@ static bool helpers_run(void) {
     return run;
 }
 
-/* OpenBLAS's threads look out for more work for 2^26 cycles after each product before they sleep
- * (OPENBLAS_THREAD_TIMEOUT). That serves the interpreter, but takes a core from what runs next. */
+/* After each product OpenBLAS's threads look out for more work before they sleep, for a tenth of a
+ * second and more (OPENBLAS_THREAD_TIMEOUT). That serves the interpreter, but takes a core from
+ * what runs next. */
 static void let_helpers_sleep(void) {
     const struct timespec nap = {.tv_nsec = 500000};
     double end = lathe_seconds() + most_wait_seconds;

@@ -31,7 +31,7 @@ struct Layers {
     double *generated, *interpreted, *sgemm; /* [row][run] */
 };
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static bool is_optimizer(const Node *n) {
     return n->op == OP_SGD || n->op == OP_ADAM || n->op == OP_RMSPROP;
@@ -124,7 +124,7 @@ Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, in
     return l;
 }
 
-/* ---- times ----------------------------------------------------------------------------------- */
+/* ---- times ---------------------------------------------------------------------------------- */
 
 static int row_of_event(const Layers *l, const char *step) {
     for (int i = 0; l->steps[i][0]; i++)

@@ -165,6 +165,7 @@ class Trainer:
             self.shape[name] = tuple(tensor.dim[:tensor.rank])
             self.role[name] = ROLES[tensor.role]
             self.trainable[name] = bool(tensor.trainable)
+        self.init()
 
     def init(self, seed=0):
         self.table.init(self.state.ctypes.data, seed)
