@@ -104,7 +104,11 @@ Layout with_pitch(Lower *l, const Value *v, int64_t pitch) {
     if (x.pitch == pitch) return x;
     Layout y = x;
     y.pitch = pitch;
+    const int32_t key[4] = {(int32_t)pitch};
+    y.place = find_derived(l, DERIVED_ROWS, v, key);
+    if (y.place.kind != PLACE_NONE) return y;
     y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
+    keep_derived(l, DERIVED_ROWS, v, key, y.place);
     Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
     copy_window(l, arena_printf(l->m->arena, "%s/rows", v->name), x, &rows, y, &rows, 0, 0);
     return y;

@@ -9,6 +9,7 @@
 
 /* A buffer derived from a value, kept for later steps of the same function. */
 typedef enum {
+    DERIVED_ROWS, /* the same pixels at another pitch, which is pad[0] */
     DERIVED_PADDED,
     DERIVED_TRANSPOSED,
     DERIVED_WINOGRAD,

@@ -12,6 +12,9 @@ from keras_side import KerasModel
 
 FOLDER = os.environ["ORACLE_FOLDER"]
 TOLERANCE = 1e-5
+EXACT = ("--exact",)
+# Options of lathe compile, with the tolerance: direct kernels, and whatever lathe chooses (Winograd).
+BUILDS = ((EXACT, TOLERANCE), ((), 1e-3))
 BATCH = 4
 
 
@@ -57,20 +60,24 @@ def distance(got, want, scale=None):
     return difference / scale if scale > 0 else float(difference)
 
 
-def predictor(keras_model, script, name, target, batch=BATCH):
+def folder_of(*parts):
+    return os.path.join(FOLDER, ".".join(part.strip("-") for part in parts))
+
+
+def predictor(keras_model, script, name, target, batch=BATCH, options=EXACT):
     """The compiled inference functions with Keras's weights."""
-    folder = os.path.join(FOLDER, name + "." + target)
+    folder = folder_of(name, target, *options)
     os.makedirs(folder, exist_ok=True)
     weights = os.path.join(folder, "from_keras.safetensors")
     safetensors.numpy.save_file(keras_model.get(), weights)
     return lathe_abi.Predictor(lathe_abi.build(script, folder, "--weights", weights, "--batch", batch,
-                                               "--target", target))
+                                               "--target", target, *options))
 
 
-def trainer(script, name, target="host", batch=BATCH):
-    folder = os.path.join(FOLDER, "%s.train.%s" % (name, target))
+def trainer(script, name, target="host", batch=BATCH, options=EXACT):
+    folder = folder_of(name, "train", target, *options)
     return lathe_abi.Trainer(lathe_abi.build(script, folder, "--train", "--batch", batch,
-                                             "--target", target))
+                                             "--target", target, *options))
 
 
 def copy_state(keras_model, lathe_trainer, slots=False):

@@ -31,6 +31,7 @@ keras.layers.Dropout.call = _masked_dropout
 def run_script(path):
     """The variable `model` of a script, executed as an imported module is."""
     keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
     return runpy.run_path(path, run_name="oracle")["model"]
 
 

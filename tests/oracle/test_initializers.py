@@ -25,8 +25,6 @@ class Initializers(compare.OracleCase):
         os.makedirs(compare.FOLDER, exist_ok=True)
         with open(script, "w") as f:
             f.write(networks.sequential((16, 16, 8), body))
-        import keras
-        keras.utils.set_random_seed(1)
         lathe = compare.trainer(script, "initializer_" + name)
         lathe.init(seed=1)
         return KerasModel(script).get(), lathe

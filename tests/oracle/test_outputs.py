@@ -21,10 +21,11 @@ class Outputs(compare.OracleCase):
         raw = (x * 255).astype(np.uint8)
         want, want_raw = model.predict(x), model.predict(raw.astype(np.float32) / 255)
         for target in targets:
-            with self.subTest(network=name, target=target):
-                lathe = compare.predictor(model, script, name, target)
-                self.assert_close(lathe.predict(x), want, "outputs")
-                self.assert_close(lathe.predict(raw), want_raw, "outputs from bytes")
+            for options, tolerance in compare.BUILDS:
+                with self.subTest(network=name, target=target, options=options):
+                    lathe = compare.predictor(model, script, name, target, options=options)
+                    self.assert_close(lathe.predict(x), want, "outputs", tolerance)
+                    self.assert_close(lathe.predict(raw), want_raw, "outputs from bytes", tolerance)
 
     def test_every_network(self):
         for name, script in compare.scripts().items():
