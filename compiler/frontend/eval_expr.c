@@ -2,7 +2,20 @@
  * not run for give OBJ_UNKNOWN, and both pass through whatever is done to them. */
 #include "script.h"
 
+#include "layers.h"
+
 #include <string.h>
+
+/* A layer that the script uses but did not import, or misspelt. */
+static const char *layer_hint(Script *s, const char *word) {
+    const char **names = NULL;
+    int count = 0, capacity = 0;
+    for (const LayerClass *c = layer_classes; c->name; c++)
+        ARENA_PUSH(s->arena, names, count, capacity, c->name);
+    ARENA_PUSH(s->arena, names, count, capacity, NULL);
+    const char *near = diag_nearest(word, names);
+    return near ? arena_printf(s->arena, "; keras.layers has '%s': import it", near) : "";
+}
 
 static Obj *eval_name(Script *s, Env *env, const Expr *e) {
     Obj *o = env_get(env, e->text);
@@ -20,8 +33,9 @@ static Obj *eval_name(Script *s, Env *env, const Expr *e) {
                 namemap_set(s->arena, &all, v->names.slots[i].name, v->names.slots[i].value);
         }
     }
+    const char *hint = script_did_you_mean(s, e->text, namemap_names(s->arena, &all));
     return script_error(s, e->loc, "name '%s' is not defined%s", e->text,
-                        script_did_you_mean(s, e->text, namemap_names(s->arena, &all)));
+                        *hint ? hint : layer_hint(s, e->text));
 }
 
 /* Appends an item, or all items of a starred one; false for a starred value that has none. */
