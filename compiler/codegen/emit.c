@@ -45,6 +45,7 @@ static void emit_opening(const File *f, StrBuf *w) {
                    "#if defined(__clang__)\n"
                    "#pragma STDC FP_CONTRACT OFF\n"
                    "#elif defined(__GNUC__)\n"
+                   "#pragma GCC push_options\n"
                    "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno\")\n"
                    "#endif\n\n");
     template_random(w);
@@ -84,6 +85,9 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
                              : f->o->reproducible ? 2
                                                   : 0};
     p.pre = lanes == 16 ? "_mm512" : lanes == 8 ? "_mm256" : "_mm";
+    p.max = lanes == 16  ? "_mm512_maskz_max_ps((__mmask16)0xFFFF, "
+            : lanes == 8 ? "_mm256_max_ps("
+                         : "_mm_max_ps(";
     p.sqrt = lanes == 16  ? "_mm512_maskz_sqrt_ps((__mmask16)0xFFFF, (__m512)a)"
              : lanes == 8 ? "_mm256_sqrt_ps((__m256)a)"
                           : "_mm_sqrt_ps((__m128)a)";
@@ -275,6 +279,12 @@ static void emit_profile(const File *f, StrBuf *w) {
     strbuf_puts(w, "    {0, 0}};\n#endif\n\n");
 }
 
+/* Code that follows in the same translation unit keeps its own options. */
+static void emit_closing(StrBuf *w) {
+    strbuf_puts(w, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT DEFAULT\n"
+                   "#elif defined(__GNUC__)\n#pragma GCC pop_options\n#endif\n");
+}
+
 /* Offsets of the parameters in weights or state, in floats. */
 static void emit_param_names(const File *f, StrBuf *w) {
     strbuf_puts(w, "enum {\n");
@@ -294,4 +304,5 @@ void emit_source(const File *f, StrBuf *w) {
     emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);
+    emit_closing(w);
 }
