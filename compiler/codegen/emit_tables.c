@@ -6,12 +6,6 @@
 
 static bool is_listed(const Param *p) { return p->role != PARAM_CONST; }
 
-static int count_tensors(const Module *m) {
-    int count = 0;
-    for (int i = 0; i < m->nparams; i++) count += is_listed(&m->params[i]);
-    return count;
-}
-
 static void emit_dims(const Shape *s, int from, StrBuf *w) {
     strbuf_puts(w, "{");
     for (int i = from; i < s->rank; i++)
@@ -41,10 +35,24 @@ static const char *hex_float(Arena *a, float x) {
                         strpbrk(arena_printf(a, "%.9g", (double)x), ".e") ? "" : ".0");
 }
 
-/* Where tensor i lies in a state, packed: element (row, column) at
- * at + (column / panel * rows + row) * panel + column % panel; and how it starts. */
-static void emit_places(const File *f, StrBuf *w) {
+static void emit_some_places(const File *f, bool listed, StrBuf *w) {
     const Module *m = f->m;
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        const ParamLayout *l = &f->params->param[i];
+        if (is_listed(p) != listed) continue;
+        CHECK(listed || p->init.kind == INIT_CONSTANT);
+        strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du},\n", (long long)l->at,
+                      (long long)l->grad_at, (long long)l->rows, (long long)l->columns, l->panel,
+                      (int)p->init.kind, hex_float(m->arena, p->init.a),
+                      hex_float(m->arena, p->init.b), i);
+    }
+}
+
+/* Where tensor i lies in a state, packed: element (row, column) at
+ * at + (column / panel * rows + row) * panel + column % panel; and how it starts. Behind the listed
+ * tensors come the compiler's constants, which only init writes. */
+static void emit_places(const File *f, StrBuf *w) {
     strbuf_printf(
         w,
         "/* Element (row, column) of a tensor lies at at + (column / panel * rows + row) * panel + "
@@ -53,15 +61,8 @@ static void emit_places(const File *f, StrBuf *w) {
         "panel, init;\n    float a, b;\n    uint32_t stream;\n} %s_place;\n\n"
         "static const %s_place %s_places[] = {\n",
         f->id, f->id, f->id);
-    for (int i = 0; i < m->nparams; i++) {
-        const Param *p = &m->params[i];
-        const ParamLayout *l = &f->params->param[i];
-        if (!is_listed(p)) continue;
-        strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du},\n", (long long)l->at,
-                      (long long)l->grad_at, (long long)l->rows, (long long)l->columns, l->panel,
-                      (int)p->init.kind, hex_float(m->arena, p->init.a),
-                      hex_float(m->arena, p->init.b), i);
-    }
+    emit_some_places(f, true, w);
+    emit_some_places(f, false, w);
     strbuf_puts(w, "};\n\n");
 }
 
@@ -103,6 +104,6 @@ void emit_tables(const File *f, StrBuf *w) {
     emit_embedded(f, w);
     if (!f->o->train) return;
     emit_places(f, w);
-    StateParams p = {.id = f->id, .floats = f->params->floats, .tensors = count_tensors(f->m)};
+    StateParams p = {.id = f->id, .floats = f->params->floats, .places = f->m->nparams};
     template_state(w, &p, "");
 }

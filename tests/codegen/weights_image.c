@@ -1,8 +1,7 @@
-/* What a program that links two generated networks relies on: an image of weights is refused unless it
- * is whole, of this network and aligned; a damaged payload is found; the self-tests pass; predictions
- * don't depend on how samples are split into calls.
- *   weights_image FIRST.weights SECOND.weights
- * FIRST and SECOND are the names of the networks' tables. */
+/* What a program that links two generated networks relies on: an image of weights is refused unless
+ * it is whole, of this network and aligned; a damaged payload is found; the self-tests pass;
+ * predictions don't depend on how samples are split into calls. weights_image FIRST.weights
+ * SECOND.weights FIRST and SECOND are the names of the networks' tables. */
 #include "lathe_abi.h"
 
 #include <stdio.h>

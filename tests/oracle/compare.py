@@ -67,8 +67,7 @@ def folder_of(*parts):
 def predictor(keras_model, script, name, target, batch=BATCH, options=EXACT):
     """The compiled inference functions with Keras's weights."""
     folder = folder_of(name, target, *options)
-    os.makedirs(folder, exist_ok=True)
-    weights = os.path.join(folder, "from_keras.safetensors")
+    weights = folder + ".safetensors"
     safetensors.numpy.save_file(keras_model.get(), weights)
     return lathe_abi.Predictor(lathe_abi.build(script, folder, "--weights", weights, "--batch", batch,
                                                "--target", target, *options))

@@ -82,7 +82,7 @@ def lathe(*words):
 def build(script, folder, *options, flags=("-O2",)):
     """`lathe compile` with these options, then the C compiler: the path of the shared library, which
     lies beside the weights. Equal C is compiled once: several tests want the same networks."""
-    os.makedirs(folder, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
     lathe("compile", script, "-o", folder, *options)
     sources = [f for f in os.listdir(folder) if f.endswith(".c")]
     if len(sources) != 1:
@@ -124,15 +124,19 @@ def load(library):
 
 
 class Predictor:
-    """The inference functions of a library, with weights from an image beside it."""
+    """The inference functions of a library, with its embedded weights or those beside it."""
 
     def __init__(self, library):
         self.table = load(library)
-        image = np.fromfile(library[:-3] + ".weights", dtype=np.uint8)
-        self.image = aligned(image.size, 64)
-        self.image[:] = image
+        image = self.table.embedded_weights
+        size = self.table.weights_bytes
+        if not image:
+            contents = np.fromfile(library[:-3] + ".weights", dtype=np.uint8)
+            self.image = aligned(contents.size, 64)
+            self.image[:] = contents
+            image, size = self.image.ctypes.data, contents.size
         self.weights = Weights()
-        code = self.table.weights_open(self.weights, self.image.ctypes.data, image.size)
+        code = self.table.weights_open(self.weights, image, size)
         code = code or self.table.weights_verify(self.weights)
         if code:
             raise RuntimeError("the weights of %s were refused with code %d" % (library, code))

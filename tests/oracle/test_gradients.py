@@ -2,6 +2,8 @@
 automatic differentiation of the same script under Keras."""
 import unittest
 
+import numpy as np
+
 import compare
 import lathe_abi
 from keras_side import KerasModel
@@ -20,6 +22,8 @@ class Gradients(compare.OracleCase):
         streams = lathe_abi.dropout_streams(script) if model.dropouts else {}
         masks = compare.masks(model, streams, samples, SEED, STEP, FIRST_SAMPLE)
         want = model.gradients(x, y, masks)
+        terms = {layer.name: samples * int(np.prod(layer.output.shape[1:-1]))
+                 for layer in model.model.layers}
         for target in targets:
             for options, tolerance in compare.BUILDS:
                 with self.subTest(network=name, target=target, samples=samples, options=options):
@@ -28,22 +32,26 @@ class Gradients(compare.OracleCase):
                     loss, _ = lathe.gradients(x, indices, seed=SEED, step=STEP,
                                               first_sample=FIRST_SAMPLE)
                     lathe.apply(x, seed=SEED, step=STEP)
-                    self.compare_all(lathe, loss, *want, tolerance)
+                    self.compare_all(lathe, loss, *want, tolerance, terms)
 
-    def compare_all(self, lathe, loss, want_loss, gradients, statistics, tolerance):
+    def compare_all(self, lathe, loss, want_loss, gradients, statistics, tolerance, terms):
         self.assertAlmostEqual(loss, want_loss, delta=tolerance * max(1.0, abs(want_loss)))
         for weight, gradient in gradients.items():
+            scale = self.rounding(weight, gradients, terms) if weight.endswith("/bias") else None
             self.assert_close(lathe.gradient(weight), gradient, "gradient of " + weight, tolerance,
-                              self.scale(weight, gradients))
+                              scale)
         for statistic, value in statistics.items():
             self.assert_close(lathe.get(statistic), value, statistic, tolerance)
 
     @staticmethod
-    def scale(weight, gradients):
-        """The largest gradient of the weight's layer. A bias may have a far smaller one than its
-        kernel, the sum of values that cancel (all but rounding, where batch normalisation follows)."""
-        layer = weight.rsplit("/", 1)[0] + "/"
-        return max(abs(g).max() for name, g in gradients.items() if name.startswith(layer))
+    def rounding(weight, gradients, terms):
+        """What a bias's error is measured by. Its gradient is a sum of many terms that may cancel
+        (all but rounding, where batch normalisation follows): its layer's largest gradient stands for
+        the size of the terms, and sums of K terms are within 4 sqrt(K) eps of it."""
+        layer = weight.rsplit("/", 1)[0]
+        largest = max(abs(g).max() for name, g in gradients.items() if name.startswith(layer + "/"))
+        bound = 4 * np.sqrt(terms[layer]) * np.finfo(np.float32).eps
+        return largest * max(1, bound / compare.TOLERANCE)
 
     def test_every_network(self):
         for name, script in compare.scripts().items():

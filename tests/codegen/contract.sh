@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# The contract of generated files, as a C compiler, a linker and a caller see it.
+# Usage: contract.sh PART LATHE SOURCE; PART is warnings, symbols, bytes, weights or names.
+source "$(dirname "$0")/common.sh" "contract_$1" "$2" "$3"
+part=$1
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+models="cifar10/model1 cifar10/model2 lenet5/lenet5 cifar10/convbn"
+
+# for_each COMMAND...: runs COMMAND DIR NAME for every example, for inference and training.
+for_each() {
+  local model name kind
+  for model in $models; do
+    name=$(basename "$model")
+    for kind in predict train; do
+      [ -d $kind/$name ] ||
+        compile "$examples/$model.py" $kind/$name $([ $kind = train ] && echo --train) || continue
+      "$@" $kind/$name "$name"
+    done
+  done
+}
+
+# Warnings that need no optimisation are the same at every level; gcc's come with -O1.
+check_warnings() {
+  local file=$1/$2.c
+  must "$file" gcc -std=c99 $strict -O1 -c "$file" -o out.o
+  must "$file" gcc -std=gnu17 $strict -fopenmp -fsyntax-only "$file"
+  must "$file" clang -std=c99 $strict -fopenmp -fsyntax-only "$file"
+  must "$file" clang -std=gnu17 $strict -fsyntax-only "$file"
+  must "$file" g++ -x c++ -std=c++11 $strict -fopenmp -fsyntax-only "$file"
+  must "$file" g++ -x c++ -std=c++17 $strict -fsyntax-only "$file"
+  must "$file" clang++ -x c++ -std=c++11 $strict -fsyntax-only "$file"
+  must "$file" clang++ -x c++ -std=c++17 $strict -fopenmp -fsyntax-only "$file"
+}
+
+# Every target's text, on one network; plain C99 knows no extension.
+check_targets() {
+  local target options kind
+  for target in avx512 avx2 avx512,avx2 sse2 c99; do
+    for options in "" "--reproducible"; do
+      for kind in "" --train; do
+        compile "$examples/lenet5/lenet5.py" target --target $target $options $kind || continue
+        must "$target $options $kind" gcc -std=c99 $strict -fsyntax-only target/lenet5.c
+        must "$target $options $kind" clang++ -x c++ -std=c++11 $strict -fsyntax-only target/lenet5.c
+      done
+    done
+  done
+  ! grep -q '__attribute__((vector_size' target/lenet5.c || complain "c99 has vector types"
+  compile "$examples/lenet5/lenet5.py" target --target neon --train
+  must "neon" aarch64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
+  must "neon" clang --target=aarch64-linux-gnu -std=c99 $strict -fsyntax-only target/lenet5.c
+}
+
+# unexpected OBJECT NAME ALLOWED: external symbols that are neither the model's nor allowed. The
+# compilers call memset, memcpy and memmove for loops and structures; all are in every C library.
+unexpected() {
+  nm -g "$1" | awk '{ print $NF }' |
+    grep -vxE "$2_[A-Za-z0-9_]+|sqrtf?|fmaf|memset|memcpy|memmove|__cpu_model|__cpu_indicator_init|_GLOBAL_OFFSET_TABLE_|$3"
+}
+
+check_symbols() {
+  local dir=$1 name=$2 cc rest
+  for cc in gcc clang; do
+    must "$dir" $cc -O2 -fno-pie -fstack-usage -Wframe-larger-than=4096 -Werror -c "$dir/$name.c" -o out.o || continue
+    rest=$(unexpected out.o "$name" none) && complain "$dir $cc: symbols $rest"
+    # Without PIE tables of addresses are read-only data.
+    ! nm out.o | grep -E ' [bBdDcC] ' || complain "$dir $cc: mutable globals"
+    awk -v f="$dir $cc" '$2 > 4096 || $3 ~ /^dynamic$/ { print f, $0; bad = 1 } END { exit bad }' out.su ||
+      complain "$dir $cc: stack"
+    must "$dir" $cc -O2 -fopenmp -c "$dir/$name.c" -o out.o || continue
+    rest=$(unexpected out.o "$name" '(GOMP|__kmpc)_[a-z0-9_]+|omp_[a-z_]+') &&
+      complain "$dir $cc -fopenmp: symbols $rest"
+  done
+}
+
+# Equal input gives equal bytes, wherever it is run.
+check_bytes() {
+  local dir=$1 name=$2 file kind=
+  case $dir in train*) kind=--train ;; esac
+  mkdir -p elsewhere
+  (cd elsewhere && cp "$examples"/*/"$name.py" . && compile "$name.py" again $kind && exit $failures) ||
+    failures=$((failures + 1))
+  for file in "$dir"/*; do
+    cmp "$file" "elsewhere/again/$(basename "$file")" || complain "$file is not the same twice"
+  done
+}
+
+# Two networks in one program; a file for two targets; the header in C++; everything in one file.
+check_weights() {
+  compile "$examples/cifar10/model1.py" a --batch 5 &&
+    compile "$examples/lenet5/lenet5.py" b --batch 3 || return
+  must "driver" gcc -O1 -Wall -Wextra -Werror -Ia -Ib "-I$source_dir/runtime" -DFIRST=model1_model \
+    -DSECOND=lenet5_model "$here/weights_image.c" a/model1.c b/lenet5.c -lm -o two &&
+    must "weights_image" ./two a/model1.weights b/lenet5.weights
+  mkdir -p one && compile "$examples/lenet5/lenet5.py" one/lenet5.c --batch 3
+  [ "$(ls one)" = lenet5.c ] || complain "one file asked for, got $(ls one)"
+  compile "$examples/cifar10/model1.py" single.c --batch 5
+  must "single files" clang -O1 "-I$source_dir/runtime" -DFIRST=model1_model -DSECOND=lenet5_model \
+    "$here/weights_image.c" single.c one/lenet5.c -lm -o single && must "single files" ./single none none
+  runs avx512 && compile "$examples/cifar10/model1.py" both --batch 5 --target avx512,avx2 &&
+    must "two targets" gcc -O1 "-I$source_dir/runtime" -DFIRST=model1_model -DSECOND=lenet5_model \
+      "$here/weights_image.c" both/model1.c one/lenet5.c -lm -o both.run &&
+    must "two targets" ./both.run both/model1.weights none
+  printf '%s\n' '#include "model1.h"' '#include "lenet5.h"' \
+    'int main() { return model1_model.abi == lenet5_model.abi && MODEL1_BATCH == 5 ? 0 : 1; }' >user.cc
+  must "from C++" g++ -std=c++11 $strict -Ia -Ib -c user.cc -o user.o
+  must "from C++" gcc -O1 -c a/model1.c -o model1.o
+  must "from C++" gcc -O1 -c b/lenet5.c -o lenet5.o
+  must "from C++" g++ user.o model1.o lenet5.o -lm -o user && must "from C++" ./user
+}
+
+# check_self_test MODEL TARGET: training's self-test.
+check_self_test() {
+  local name
+  name=$(basename "$1" .py)
+  compile "$1" self --train --target "$2" || return
+  printf '%s\n' "#include \"$name.h\"" '#include <stdlib.h>' \
+    'int main(void) {' \
+    "    void *state = aligned_alloc(64, (${name}_model.state_bytes + 63) / 64 * 64);" \
+    "    void *workspace = aligned_alloc(64, (${name}_model.workspace_bytes + 63) / 64 * 64);" \
+    "    return state && workspace ? ${name}_self_test(0, state, workspace) : 99;" '}' >self.c
+  must "self-test" gcc -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $1 $2" ./self.run
+}
+
+check_self_tests() {
+  local model target
+  for target in avx512 avx2 sse2 c99; do
+    runs $target || continue
+    for model in $models; do check_self_test "$examples/$model.py" $target; done
+  done
+}
+
+# Names of files and layers that mean something in C.
+check_names() {
+  local file name kind
+  for file in int my-model été lathe lathe_init 3x "a b" _ \
+    "$(printf 'very_long_%.0s' 1 2 3 4 5 6 7 8 9 10)"; do
+    cp "$here/networks/names.py" "$file.py"
+    for kind in "" --train; do
+      rm -rf names
+      compile "$file.py" names $kind || continue
+      name=$(basename names/*.c .c)
+      must "$file" gcc -std=c99 -trigraphs $strict -Wno-trigraphs -O1 -c "names/$name.c" -o out.o
+      must "$file" clang++ -x c++ -std=c++11 $strict -fsyntax-only "names/$name.c"
+      nm -g out.o | grep -q " ${name}_model$" || complain "$file: no ${name}_model in $name.c"
+    done
+  done
+}
+
+case $part in
+  warnings) for_each check_warnings && check_targets ;;
+  symbols) for_each check_symbols ;;
+  bytes) for_each check_bytes ;;
+  weights) check_weights && check_self_tests ;;
+  names) check_names ;;
+esac
+finish

@@ -1,0 +1,156 @@
+/* The networks. Channels go through 1, 2, 3, 4, 5, 8, 9, 16, 17, 31, 33, 64, 65 and 513: every size
+ * of panel, full groups, last groups of each width, and their tails. */
+#include "nets.h"
+
+#include <stdio.h>
+
+#define SOFTMAX(n) "Dense(" #n ", activation='softmax'), "
+#define HEAD(n)    "Flatten(), " SOFTMAX(n)
+#define CONV(name, shape, layer, batch)                                                            \
+    { name, shape, layer ", Flatten(), Dense(3, activation='softmax'), ", NULL, batch, 0.0 }
+
+const Net nets[] = {
+    /* channels of a convolution, in and out, with each activation */
+    CONV("conv1", "(5, 5, 1)", "Conv2D(1, 3), Conv2D(2, 2, activation='relu')", 7),
+    CONV("conv2", "(6, 5, 2)", "Conv2D(3, 3, activation='tanh'), Conv2D(4, 2)", 4),
+    CONV("conv5", "(7, 7, 5)", "Conv2D(5, 3, activation='sigmoid'), Conv2D(8, 3)", 3),
+    CONV("conv9", "(7, 9, 8)", "Conv2D(9, 3, activation='relu'), Conv2D(16, 3)", 9),
+    CONV("conv17", "(6, 6, 9)", "Conv2D(17, 3, activation='tanh'), Conv2D(31, 3)", 5),
+    CONV("conv33", "(5, 8, 16)", "Conv2D(33, 3, activation='sigmoid'), Conv2D(17, 3)", 2),
+    CONV("conv64", "(6, 5, 33)", "Conv2D(64, 3, activation='relu'), Conv2D(33, 2)", 3),
+    CONV("conv65", "(4, 5, 31)", "Conv2D(65, 2, activation='relu'), Conv2D(31, 2)", 6),
+    CONV("conv513", "(4, 4, 4)", "Conv2D(513, 2), Conv2D(5, 2, use_bias=False)", 3),
+    CONV("wide_map", "(3, 61, 3)", "Conv2D(12, 3, padding='same', activation='relu')", 2),
+    CONV("tall_map", "(61, 3, 3)", "Conv2D(12, 3, padding='same', activation='relu')", 2),
+    CONV("odd_map", "(13, 29, 3)", "Conv2D(40, 3, activation='relu'), Conv2D(6, 5)", 2),
+    /* strides, dilation, padding, kernels of every kind */
+    CONV("stride2", "(11, 12, 3)", "Conv2D(8, 3, strides=2), Conv2D(9, 3, strides=2)", 5),
+    CONV("stride_same", "(11, 12, 5)",
+         "Conv2D(6, 3, strides=2, padding='same'), Conv2D(17, 2, strides=3, padding='same')", 4),
+    CONV("stride_over_kernel", "(13, 14, 3)", "Conv2D(4, 2, strides=3), Conv2D(9, 1, strides=2)",
+         3),
+    CONV("stride_mixed", "(12, 11, 4)", "Conv2D(9, (3, 2), strides=(1, 2)), Conv2D(5, (1, 3))", 3),
+    CONV("dilated", "(13, 12, 3)",
+         "Conv2D(9, 3, dilation_rate=2), Conv2D(8, 3, dilation_rate=(1, 2))", 4),
+    CONV("dilated_same", "(9, 9, 8)",
+         "Conv2D(17, 3, dilation_rate=(2, 3), padding='same', activation='tanh')", 3),
+    CONV("even_same", "(7, 6, 3)", "Conv2D(5, 4, padding='same'), Conv2D(8, 2, padding='same')", 3),
+    CONV("same_grad", "(6, 7, 4)",
+         "Conv2D(20, 3, padding='same', activation='relu'), Conv2D(9, 5, padding='same', "
+         "activation='sigmoid'), Conv2D(3, 3, padding='same')",
+         4),
+    CONV("pointwise", "(5, 7, 9)", "Conv2D(33, 1, activation='relu'), Conv2D(16, 1)", 5),
+    CONV("one_pixel", "(1, 1, 17)", "Conv2D(33, 1, activation='relu'), Conv2D(4, 1)", 11),
+    CONV("one_output", "(5, 5, 6)", "Conv2D(65, 5, activation='tanh')", 10),
+    CONV("one_pixel_same", "(1, 1, 5)", "Conv2D(9, 3, padding='same')", 4),
+    CONV("one_row", "(1, 30, 4)", "Conv2D(8, (1, 5), activation='relu'), Conv2D(5, (1, 2))", 3),
+    CONV("zero_padding", "(5, 6, 3)",
+         "ZeroPadding2D(((1, 2), (0, 3))), Conv2D(6, 3, activation='relu'), ZeroPadding2D(1), "
+         "ReLU(), Conv2D(5, 3)",
+         4),
+    CONV("no_conv_padding", "(4, 5, 9)", "ZeroPadding2D(2)", 3),
+    /* pooling, behind a convolution or alone */
+    CONV("max_fused", "(10, 10, 3)", "Conv2D(8, 3, activation='relu'), MaxPooling2D(2)", 5),
+    CONV("max_fused_wide", "(9, 14, 3)", "Conv2D(33, 2, activation='tanh'), MaxPooling2D((2, 3))",
+         3),
+    CONV("max_fused_cut", "(12, 10, 2)", "Conv2D(5, 2, activation='relu'), MaxPooling2D(2)", 4),
+    CONV("max_fused_large", "(17, 17, 3)", "Conv2D(16, 2), MaxPooling2D(4)", 2),
+    CONV("max_overlap", "(9, 8, 5)", "MaxPooling2D(3, strides=1), Conv2D(4, 2)", 3),
+    CONV("max_same", "(8, 9, 17)",
+         "Conv2D(17, 2, activation='relu'), MaxPooling2D(3, strides=2, padding='same')", 4),
+    CONV("max_gap", "(11, 11, 3)", "Conv2D(9, 2), MaxPooling2D(2, strides=3)", 3),
+    CONV("max_one", "(4, 4, 9)", "Conv2D(4, 1), MaxPooling2D(4)", 3),
+    CONV("avg", "(9, 8, 8)", "Conv2D(6, 2, activation='tanh'), AveragePooling2D(2)", 4),
+    CONV("avg_overlap", "(9, 8, 3)", "Conv2D(9, 2), AveragePooling2D(3, strides=2, padding='same')",
+         4),
+    CONV("avg_same", "(7, 7, 4)",
+         "Conv2D(33, 1, activation='sigmoid'), AveragePooling2D((2, 3), strides=1, padding='same')",
+         2),
+    CONV("avg_gap", "(10, 11, 3)", "Conv2D(8, 2), AveragePooling2D((1, 2), strides=(2, 3))", 3),
+    {"global", "(5, 6, 3)",
+     "Conv2D(17, 3, activation='relu'), GlobalAveragePooling2D(), " SOFTMAX(4), NULL, 7, 0.0},
+    {"global_direct", "(4, 3, 10)", "Conv2D(65, 2), GlobalAveragePooling2D(), " SOFTMAX(3), NULL, 5,
+     0.0},
+    /* dense layers */
+    {"dense1", "(1,)", "Dense(1), Dense(2, activation='relu'), " SOFTMAX(2), NULL, 5, 0.0},
+    {"dense5", "(5,)", "Dense(5, activation='tanh'), Dense(9, activation='sigmoid'), " SOFTMAX(3),
+     NULL, 17, 0.0},
+    {"dense33", "(31,)", "Dense(33, activation='relu'), Dense(17, activation='relu'), " SOFTMAX(16),
+     NULL, 32, 0.0},
+    {"dense65", "(64,)", "Dense(65, activation='relu'), Dense(64), " SOFTMAX(65), NULL, 13, 0.0},
+    {"dense513", "(513,)", "Dense(513, activation='tanh', use_bias=False), " SOFTMAX(8), NULL, 6,
+     0.0},
+    {"dense_map", "(4, 3, 5)",
+     "Dense(9, activation='relu'), Dense(33, activation='tanh'), Dense(4), " HEAD(3), NULL, 4, 0.0},
+    {"dense_rows", "(7, 6)", "Dense(17, activation='sigmoid'), " HEAD(5), NULL, 5, 0.0},
+    {"batch1", "(6, 6, 3)", "Conv2D(9, 3, activation='relu'), " HEAD(4), NULL, 1, 0.0},
+    /* normalisation, dropout, activations of their own */
+    {"norm", "(6, 5, 3)",
+     "Conv2D(17, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(8, 2), "
+     "BatchNormalization(epsilon=0.01, momentum=0.7), Activation('tanh'), " HEAD(3),
+     NULL, 9, 0.0},
+    {"norm_first", "(5, 5, 5)",
+     "BatchNormalization(), Conv2D(33, 3, padding='same', activation='relu'), "
+     "BatchNormalization(scale=False), " HEAD(3),
+     NULL, 6, 0.0},
+    /* one sample has no variance: differences of rounding grow by 1 / sqrt(epsilon) */
+    {"norm_dense", "(20,)",
+     "Dense(65), BatchNormalization(), Activation('sigmoid'), Dense(5), "
+     "BatchNormalization(center=False), " SOFTMAX(4),
+     NULL, 12, 5e-4},
+    {"dropout", "(6, 6, 5)",
+     "Conv2D(9, 3, activation='relu'), Dropout(0.4), Flatten(), Dropout(0.2), Dense(33), "
+     "Dropout(0.5), " SOFTMAX(4),
+     NULL, 6, 0.0},
+    {"activations", "(4, 5, 3)",
+     "ReLU(), Conv2D(5, 2), Activation('sigmoid'), ReLU(), Activation('tanh'), " HEAD(3), NULL, 4,
+     0.0},
+    /* losses */
+    {"logits", "(9,)", "Dense(17, activation='tanh'), Dense(5), ",
+     "optimizer='sgd', loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), "
+     "metrics=['accuracy']",
+     7, 0.0},
+    {"binary", "(9,)", "Dense(8, activation='relu'), Dense(3, activation='sigmoid'), ",
+     "optimizer='sgd', loss='binary_crossentropy', metrics=['binary_accuracy']", 7, 0.0},
+    {"binary_logits", "(9,)", "Dense(8, activation='relu'), Dense(1), ",
+     "optimizer='sgd', loss=keras.losses.BinaryCrossentropy(from_logits=True)", 7, 0.0},
+    {"squares", "(9,)", "Dense(8, activation='relu'), Dense(6), ", "optimizer='sgd', loss='mse'", 7,
+     0.0},
+    {"squares_map", "(5, 4, 3)", "Conv2D(9, 2, activation='relu'), Conv2D(5, 2), ",
+     "optimizer='sgd', loss='mse'", 4, 0.0},
+    {"softmax_alone", "(9,)", "Dense(6, activation='softmax'), Dense(3), ",
+     "optimizer='sgd', loss='mse'", 4, 0.0},
+    /* Winograd: odd and even maps, with and without padding, tails of channels */
+    {"winograd", "(7, 8, 3)",
+     "Conv2D(64, 2, activation='relu'), Conv2D(65, 3, activation='relu'), Conv2D(80, 3, "
+     "padding='same'), " HEAD(3),
+     NULL, 5, 2e-4},
+    {"winograd_odd", "(5, 5, 64)",
+     "Conv2D(96, 3, padding='same', activation='tanh'), Conv2D(64, 3), ReLU(), " HEAD(3), NULL, 3,
+     2e-4},
+    {"winograd_norm", "(6, 9, 65)",
+     "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
+     "padding='same', use_bias=False), " HEAD(3),
+     NULL, 2, 2e-4},
+    {0}};
+
+const char *net_script(const Net *n) {
+    static char text[2048];
+    snprintf(text, sizeof text,
+             "import keras\nfrom keras import Sequential\n"
+             "from keras.layers import Activation, AveragePooling2D, BatchNormalization, Conv2D, "
+             "Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D, ReLU, "
+             "ZeroPadding2D\n"
+             "model = Sequential([Input(shape=%s), %s])\nmodel.compile(%s)\n",
+             n->shape, n->layers,
+             n->compile ? n->compile
+                        : "optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9), "
+                          "loss='sparse_categorical_crossentropy', metrics=['accuracy']");
+    return text;
+}
+
+const char *net_file(const Net *n, const char *kind, const char *target) {
+    static char text[128];
+    snprintf(text, sizeof text, "%s_%s_%s", n->name, kind, target);
+    return text;
+}

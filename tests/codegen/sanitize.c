@@ -1,0 +1,82 @@
+/* One call of every entry of a generated network with buffers of exactly the stated sizes between
+ * redzones: for builds with sanitizers. MODEL is the name of the network's table.
+ *   sanitize [WEIGHTS] */
+#include "lathe_abi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const lathe_model MODEL;
+
+/* aligned_alloc and malloc are the sanitizer's: every byte outside is a redzone. */
+static void *room(size_t bytes, size_t alignment) {
+    void *p = NULL;
+    if (posix_memalign(&p, alignment, bytes)) exit(2);
+    memset(p, 0xFF, bytes);
+    return p;
+}
+
+static void *read_image(const char *path) {
+    void *image = room(MODEL.weights_bytes, MODEL.alignment);
+    if (MODEL.embedded_weights) return memcpy(image, MODEL.embedded_weights, MODEL.weights_bytes);
+    FILE *f = fopen(path, "rb");
+    if (!f || fread(image, 1, MODEL.weights_bytes, f) != MODEL.weights_bytes) exit(2);
+    fclose(f);
+    return image;
+}
+
+/* Inputs and outputs need only a float's alignment. */
+static void predict(const char *path, int n) {
+    void *image = read_image(path), *workspace = room(MODEL.workspace_bytes, MODEL.alignment);
+    size_t inputs = (size_t)n * (size_t)MODEL.input_count;
+    size_t outputs = (size_t)n * (size_t)MODEL.output_count;
+    float *x = room(4 * inputs + 4, 8), *y = room(4 * outputs + 4, 8);
+    uint8_t *bytes = room(inputs, 8);
+    lathe_weights w;
+    for (size_t i = 0; i < inputs; i++) x[i + 1] = (float)(i % 17) / 17.0f;
+    if (MODEL.weights_open(&w, image, MODEL.weights_bytes) || MODEL.weights_verify(&w)) exit(3);
+    if (MODEL.self_test(&w, NULL, workspace)) exit(4);
+    MODEL.predict(&w, workspace, n, x + 1, y + 1);
+    MODEL.predict_u8(&w, workspace, n, bytes, y + 1);
+    free(image), free(workspace), free(x), free(y), free(bytes);
+}
+
+static void copy_tensors(void *state, void *workspace) {
+    for (int i = 0; i < MODEL.tensors; i++) {
+        const lathe_tensor *t = &MODEL.tensor[i];
+        float *data = room((size_t)t->count * 4, 8);
+        MODEL.export_tensor(state, i, data);
+        MODEL.import_tensor(state, i, data);
+        if (t->role == LATHE_WEIGHT && t->trainable) MODEL.export_gradient(workspace, i, data);
+        free(data);
+    }
+}
+
+static void train(int n) {
+    void *state = room(MODEL.state_bytes, MODEL.alignment);
+    void *workspace = room(MODEL.workspace_bytes, MODEL.alignment);
+    size_t inputs = (size_t)n * (size_t)MODEL.input_count;
+    float *x = room(4 * inputs + 4, 8);
+    uint8_t *bytes = room(inputs, 8);
+    int32_t *labels = room(4 * (size_t)n, 8);
+    lathe_step s = {.n = n, .target = -1, .learning_rate = 0.01f};
+    lathe_metrics m;
+    for (size_t i = 0; i < inputs; i++) x[i + 1] = (float)(i % 17) / 17.0f;
+    for (int i = 0; i < n; i++) labels[i] = i % (int)MODEL.output_count;
+    if (MODEL.self_test(NULL, state, workspace)) exit(4);
+    MODEL.init(state, 1);
+    MODEL.train_step(state, workspace, &s, x + 1, labels, &m);
+    MODEL.train_step_u8(state, workspace, &s, bytes, labels, &m);
+    MODEL.gradients(state, workspace, &s, x + 1, labels, NULL);
+    copy_tensors(state, workspace);
+    MODEL.apply(state, workspace, &s);
+    MODEL.evaluate(state, workspace, &s, x + 1, labels, &m);
+    MODEL.evaluate_u8(state, workspace, &s, bytes, labels, &m);
+    free(state), free(workspace), free(x), free(bytes), free(labels);
+}
+
+int main(int argc, char **argv) {
+    for (int n = 1; n <= MODEL.batch; n++) argc > 1 ? predict(argv[1], n) : train(n);
+    return 0;
+}
