@@ -107,6 +107,22 @@ static void emit_training_run(const File *f, StrBuf *w) {
         f->id);
 }
 
+/* Gradients are rounded up to whole cache lines. What lies between them is never computed; it is
+ * zero, so that the optimizer's sweep keeps the same gaps of the state at zero. */
+static void emit_clear_gaps(const File *f, StrBuf *w) {
+    strbuf_printf(w, "LATHE_INLINE void %s_clear_gaps(const %s_run *r) {\n", f->id, f->id);
+    strbuf_puts(w, "    (void)r;\n");
+    for (int i = 0; i < f->m->nparams; i++) {
+        const ParamLayout *p = &f->params->param[i];
+        int64_t used = pitch_of(p->columns) * p->rows;
+        if (p->grad_at >= 0 && used < p->floats)
+            strbuf_printf(w, "    for (int k = 0; k < %lld; k++) r->work[%lld + k] = 0.0f;\n",
+                          (long long)(p->floats - used),
+                          (long long)(f->work.grads + p->grad_at + used));
+    }
+    strbuf_puts(w, "}\n\n");
+}
+
 typedef enum { CALL_GRADIENTS, CALL_TRAIN, CALL_EVALUATE } Call;
 
 static void emit_training_call(const File *f, Call call, bool bytes, StrBuf *w) {
@@ -126,6 +142,7 @@ static void emit_training_call(const File *f, Call call, bool bytes, StrBuf *w) 
                       id);
         return;
     }
+    strbuf_printf(w, "    %s_clear_gaps(&r);\n", id);
     strbuf_printf(w, "    %s_gradient_steps(&r);\n    %s_train_metrics(&r, metrics);\n", id, id);
     if (call == CALL_TRAIN) strbuf_printf(w, "    %s_apply_steps(&r);\n", id);
     strbuf_puts(w, "}\n\n");
@@ -133,6 +150,7 @@ static void emit_training_call(const File *f, Call call, bool bytes, StrBuf *w) 
 
 static void emit_training(const File *f, StrBuf *w) {
     emit_training_run(f, w);
+    emit_clear_gaps(f, w);
     emit_sum(f, "train", f->section[0].train, f->section[0].train->function, w);
     emit_sum(f, "eval", f->section[0].eval, f->section[0].eval->function, w);
     for (Call c = CALL_GRADIENTS; c <= CALL_EVALUATE; c++) {

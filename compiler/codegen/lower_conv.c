@@ -216,7 +216,7 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
     bool merged = g->XP == g->C && g->dw == 1;
     int J = ranges_of(l, g);
     int64_t panel = g->R * g->S * g->C * gr.panel;
-    int64_t floats = (g->R * g->S * g->C * pitch_of(g->K) + 15) / 16 * 16;
+    int64_t floats = g->R * g->S * g->C * pitch_of(g->K);
     Conv2dGradKernelParams p = {.B0 = g->R,
                                 .B1 = merged ? 1 : g->S,
                                 .b0 = g->dh * g->W * g->XP,
