@@ -51,8 +51,8 @@ find_data_root() {
 
 # build_lathe: a Release build in build/lathe; sets lathe to the command.
 build_lathe() {
-  cmake -S . -B build/lathe -DCMAKE_BUILD_TYPE=Release >build/lathe.log 2>&1 ||
+  { cmake -S . -B build/lathe -DCMAKE_BUILD_TYPE=Release &&
+    cmake --build build/lathe -j "$(nproc)" --target lathe; } >build/lathe.log 2>&1 ||
     { cat build/lathe.log >&2 && return 1; }
-  cmake --build build/lathe -j "$(nproc)" --target lathe -- --no-print-directory --quiet
   lathe=build/lathe/lathe
 }

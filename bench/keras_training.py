@@ -4,6 +4,7 @@ alternate, so that all meet the same load. Run by bench/training, which makes th
 Each system lives in a process of its own that waits for its turn.
 """
 import argparse
+import ctypes
 import os
 import platform
 import runpy
@@ -45,14 +46,27 @@ def keras_worker(script, steps):
                                         system.__version__)
 
 
+def thread_pool(folder):
+    """The runtime's threads, which `lathe train` uses: fields of a step."""
+    library = os.path.join(folder, "pool.so")
+    sources = [os.path.join(ROOT, "runtime", name) for name in ("pool.c", "error.c")]
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-fPIC", "-shared", "-pthread", "-o", library,
+                    *sources], check=True)
+    pool = ctypes.CDLL(library)
+    pool.lathe_pool_open.restype = ctypes.c_void_p
+    context = pool.lathe_pool_open(0, ctypes.create_string_buffer(4096))
+    return {"parallel_for": ctypes.cast(pool.lathe_pool_run, ctypes.c_void_p).value,
+            "parallel_context": context}
+
+
 def lathe_worker(script, steps):
     sys.path.insert(0, os.path.join(ROOT, "tests", "oracle"))
     import lathe_abi
 
     folder = os.path.join(ROOT, "build", "bench", os.path.basename(script)[:-3])
     trainer = lathe_abi.Trainer(lathe_abi.build(script, folder, "--train", "--batch", BATCH,
-                                                flags=("-O2", "-fopenmp")))
-    trainer.init(0)
+                                                "--target", "host"))
+    threads = thread_pool(folder)
     table = trainer.table
     x, y = random_data(table.input_dim[:table.input_rank], table.output_count, steps)
     random = np.random.default_rng(1)
@@ -61,7 +75,7 @@ def lathe_worker(script, steps):
         order = random.permutation(count * BATCH)
         for step in range(count):
             chosen = order[step * BATCH:(step + 1) * BATCH]
-            trainer.train_step(x[chosen], y[chosen], step=step)
+            trainer.train_step(x[chosen], y[chosen], step=step, **threads)
 
     return block, lathe_abi.lathe("--version").strip()
 
@@ -143,7 +157,7 @@ def compile_times(script):
         subprocess.run([os.environ["LATHE"], "compile", script, "-o", folder, *options], check=True,
                        stdout=subprocess.DEVNULL)
         generated = time.perf_counter()
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-fopenmp", "-c", "-o",
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-c", "-o",
                         source[:-2] + ".o", source], check=True)
         compiled = time.perf_counter()
         print("  %-12s lathe %.2f s + C compiler %.2f s = %.2f s" % (

@@ -48,7 +48,8 @@ same() {
   [ "$got" = "$wanted" ] || complain "$what: ${got%% *} instead of ${wanted%% *}"
 }
 
-# Every level, with and without OpenMP, in both language standards.
+# Every level, with or without OpenMP, in both language standards; both with and without where
+# LATHE_FULL is set.
 levels() {
   local cc=$1 target=$2 level std openmp
   for level in -O0 -O1 -O2 -O3 -Os; do
@@ -56,6 +57,9 @@ levels() {
       case $openmp$level in
         -O1 | -O3 | -fopenmp-O0 | -fopenmp-O3 | -fopenmp-Os) std=gnu17 ;;
         *) std=c99 ;;
+      esac
+      case ${LATHE_FULL:-}$level$openmp in
+        -O0-fopenmp | -O1 | -O2-fopenmp | -O3 | -Os-fopenmp) continue ;;
       esac
       build run "$target" "$cc" $level -std=$std $openmp || continue
       OMP_NUM_THREADS=2 same "$target $cc $level -std=$std $openmp" ./run 100 plain -1
