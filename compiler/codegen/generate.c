@@ -129,9 +129,10 @@ static bool compute_expected(File *f, Diag *d) {
     double *y = ARENA_ARRAY(a, double, (size_t)outputs);
     interp_get(it, fn->outputs[0], y);
     interp_free(it);
-    f->nexpected = f->o->train ? 1 : outputs > 16 ? 16 : (int)outputs;
-    float *expected = ARENA_ARRAY(a, float, (size_t)f->nexpected);
-    for (int i = 0; i < f->nexpected; i++) expected[i] = (float)y[i];
+    int most = f->o->train ? 1 : outputs > 16 ? 16 : (int)outputs;
+    float *expected = ARENA_ARRAY(a, float, (size_t)most);
+    for (; f->nexpected < most && isfinite((float)y[f->nexpected]); f->nexpected++)
+        expected[f->nexpected] = (float)y[f->nexpected];
     f->expected = expected;
     return true;
 }

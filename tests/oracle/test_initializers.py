@@ -35,7 +35,7 @@ class Initializers(compare.OracleCase):
             layers.Conv2D(40, (3, 5), kernel_initializer=%s)
             layers.MaxPooling2D(2)
             layers.Flatten()
-            layers.Dense(10, kernel_initializer=%s)""" % (initializer, initializer)
+            layers.Dense(10, activation='softmax', kernel_initializer=%s)""" % (initializer, initializer)
 
     def test_distributions(self):
         for number, initializer in enumerate(DRAWN):
@@ -62,7 +62,7 @@ class Initializers(compare.OracleCase):
             layers.Conv2D(40, 3)
             layers.BatchNormalization()
             layers.Flatten()
-            layers.Dense(10)""")
+            layers.Dense(10, activation='softmax')""")
         for tensor, value in want.items():
             with self.subTest(tensor=tensor):
                 if tensor.endswith("kernel"):
@@ -77,7 +77,7 @@ class Initializers(compare.OracleCase):
             layers.Conv2D(8, 3, padding='same')
             layers.Conv2D(8, 3, padding='same')
             layers.Flatten()
-            layers.Dense(10)""")
+            layers.Dense(10, activation='softmax')""")
         first = lathe.get("conv2d/kernel").ravel()
         self.assertLess(abs(np.corrcoef(first, lathe.get("conv2d_1/kernel").ravel())[0, 1]), 0.2)
         lathe.init(seed=2)
