@@ -19,7 +19,7 @@ for_each() {
   done
 }
 
-# Warnings that need no optimisation are the same at every level; gcc's come with -O1.
+# Warnings that need no optimisation are the same at every level; gcc's others come with -O1.
 check_warnings() {
   local file=$1/$2.c
   must "$file" gcc -std=c99 $strict -O1 -c "$file" -o out.o
@@ -27,9 +27,15 @@ check_warnings() {
   must "$file" clang -std=c99 $strict -fopenmp -fsyntax-only "$file"
   must "$file" clang -std=gnu17 $strict -fsyntax-only "$file"
   must "$file" g++ -x c++ -std=c++11 $strict -fopenmp -fsyntax-only "$file"
-  must "$file" g++ -x c++ -std=c++17 $strict -fsyntax-only "$file"
+  must "$file" g++ -x c++ -std=c++17 $strict -O2 -c "$file" -o out.o
   must "$file" clang++ -x c++ -std=c++11 $strict -fsyntax-only "$file"
   must "$file" clang++ -x c++ -std=c++17 $strict -fopenmp -fsyntax-only "$file"
+}
+
+# A model whose stored example has no finite result.
+check_not_finite() {
+  compile "$here/networks/not_finite.py" not_finite --train || return
+  must "not finite" gcc -std=c99 $strict -O1 -c not_finite/not_finite.c -o out.o
 }
 
 # Every target's text, on one network; plain C99 knows no extension.
@@ -147,7 +153,7 @@ check_names() {
 }
 
 case $part in
-  warnings) for_each check_warnings && check_targets ;;
+  warnings) for_each check_warnings && check_targets && check_not_finite ;;
   symbols) for_each check_symbols ;;
   bytes) for_each check_bytes ;;
   weights) check_weights && check_self_tests ;;
