@@ -69,7 +69,7 @@ static inline Arg out(Place p) { return (Arg){p, true, NULL}; }
 static inline Arg in_as(Place p, const char *type) { return (Arg){p, false, type}; }
 static inline Place no_place(void) { return (Place){PLACE_NONE, 0}; }
 
-/* Appends a step that runs the kernel with these arguments, ended by a place of kind PLACE_END. */
+/* Appends a step that runs the kernel with these arguments. */
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
               const char *stem, const char *comment, const Arg *args, int nargs);
 #define STEP(l, name, type, params, stem, comment, ...)                                            \
@@ -94,14 +94,6 @@ typedef struct {
 } Groups;
 
 Groups choose_groups(const Machine *m, int64_t floats, int panel);
-
-/* How a feature map of P x Q divides into blocks of at most `rows` pixels. */
-typedef struct {
-    int64_t pb, qb, pn, qn; /* block, number of whole blocks */
-    int64_t pt, qt;         /* rest at the bottom or at the right; 0: none */
-} Blocks;
-
-Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw);
 
 /* What a sweep over a feature map needs; xp, xq, yp, yq are floats between neighbouring pixels. */
 typedef struct {

@@ -25,6 +25,12 @@ Groups choose_groups(const Machine *m, int64_t floats, int panel) {
     return g;
 }
 
+/* How a feature map of P x Q divides into blocks of at most `rows` pixels. */
+typedef struct {
+    int64_t pb, qb, pn, qn; /* block, number of whole blocks */
+    int64_t pt, qt;         /* rest at the bottom or at the right; 0: none */
+} Blocks;
+
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* A block with pooling covers whole windows: ph rows, and as many windows side by side as fit. */
@@ -38,7 +44,7 @@ static Blocks pooled_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
     return b;
 }
 
-Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
+static Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
     if (ph * pw > 1) return pooled_blocks(P, Q, rows, ph, pw);
     Blocks b = {.pb = 1, .pn = P};
     if (Q <= rows) {
