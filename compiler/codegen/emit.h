@@ -42,6 +42,8 @@ const char *unique_identifier(Arena *a, const char *prefix, const char *name,
                               const char *const *taken, int ntaken);
 /* Text between quotes in C, whatever the name holds. */
 const char *c_string(Arena *a, const char *text);
+/* A float constant of C that reads back as x, which is finite. */
+const char *c_float(Arena *a, float x);
 /* Text inside a comment: no comment ends or begins in it, and it stays on its line. */
 const char *c_comment(Arena *a, const char *text);
 

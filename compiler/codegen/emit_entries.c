@@ -169,8 +169,7 @@ static void emit_training(const File *f, StrBuf *w) {
 static void emit_expected(const File *f, StrBuf *w) {
     strbuf_puts(w, "    static const float expected[] = {");
     for (int i = 0; i < f->nexpected; i++)
-        strbuf_printf(w, "%s%.9g%s", i ? ", " : "", (double)f->expected[i],
-                      f->expected[i] == (float)(int)f->expected[i] ? ".0f" : "f");
+        strbuf_printf(w, "%s%s", i ? ", " : "", c_float(f->m->arena, f->expected[i]));
     strbuf_puts(w, "};\n");
 }
 
@@ -242,12 +241,11 @@ static void emit_model(const File *f, StrBuf *w) {
     int tensors = 0;
     for (int i = 0; i < m->nparams; i++) tensors += m->params[i].role != PARAM_CONST;
     strbuf_printf(w, ",\n    %s_INPUT_COUNT, %s_OUTPUT_COUNT, %s_INPUT_SCALE,\n", ID, ID, ID);
-    strbuf_printf(
-        w, "    %d, %d, %s, %s, %.9g%s,\n", t->loss != LOSS_CROSSENTROPY && t->loss != LOSS_NONE,
-        t->metric != METRIC_NONE, c_string(m->arena, t->loss_name ? t->loss_name : ""),
-        c_string(m->arena, t->optimizer.name ? t->optimizer.name : ""),
-        (double)t->optimizer.learning_rate,
-        t->optimizer.learning_rate == (float)(int)t->optimizer.learning_rate ? ".0f" : "f");
+    strbuf_printf(w, "    %d, %d, %s, %s, %s,\n",
+                  t->loss != LOSS_CROSSENTROPY && t->loss != LOSS_NONE, t->metric != METRIC_NONE,
+                  c_string(m->arena, t->loss_name ? t->loss_name : ""),
+                  c_string(m->arena, t->optimizer.name ? t->optimizer.name : ""),
+                  c_float(m->arena, t->optimizer.learning_rate));
     strbuf_printf(w, "    %d, %s%s, %d, %s_targets,\n", m->nclasses, m->nclasses ? id : "0",
                   m->nclasses ? "_classes" : "", f->nsections, id);
     strbuf_printf(w, "    %s_WEIGHTS_BYTES, %s_STATE_BYTES, %s_WORKSPACE_BYTES, %s_ALIGNMENT,\n",

@@ -10,9 +10,8 @@ static void emit_macros(const File *f, StrBuf *w) {
                   (long long)shape_count(&f->input->type.shape));
     strbuf_printf(w, "#define %s_OUTPUT_COUNT %lld /* floats a sample of output */\n", ID,
                   (long long)shape_count(&f->output->type.shape));
-    float scale = f->m->input_scale;
-    strbuf_printf(w, "#define %s_INPUT_SCALE %.9g%s /* raw bytes are divided by this */\n", ID,
-                  (double)scale, scale == (float)(int)scale ? ".0f" : "f");
+    strbuf_printf(w, "#define %s_INPUT_SCALE %s /* raw bytes are divided by this */\n", ID,
+                  c_float(f->m->arena, f->m->input_scale));
     strbuf_printf(w, "#define %s_ALIGNMENT 64 /* bytes, of workspace, state and weights image */\n",
                   ID);
     strbuf_printf(w, "#define %s_WORKSPACE_BYTES %lld\n", ID, (long long)f->work.floats * 4);

@@ -30,11 +30,6 @@ static void emit_tensor_list(const File *f, StrBuf *w) {
     strbuf_puts(w, "};\n\n");
 }
 
-static const char *hex_float(Arena *a, float x) {
-    return arena_printf(a, "%.9g%sf", (double)x,
-                        strpbrk(arena_printf(a, "%.9g", (double)x), ".e") ? "" : ".0");
-}
-
 static void emit_some_places(const File *f, bool listed, StrBuf *w) {
     const Module *m = f->m;
     for (int i = 0; i < m->nparams; i++) {
@@ -44,8 +39,8 @@ static void emit_some_places(const File *f, bool listed, StrBuf *w) {
         CHECK(listed || p->init.kind == INIT_CONSTANT);
         strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du},\n", (long long)l->at,
                       (long long)l->grad_at, (long long)l->rows, (long long)l->columns, l->panel,
-                      (int)p->init.kind, hex_float(m->arena, p->init.a),
-                      hex_float(m->arena, p->init.b), i);
+                      (int)p->init.kind, c_float(m->arena, p->init.a), c_float(m->arena, p->init.b),
+                      i);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Names from a model as C text: identifiers, strings, comments. Whatever a name holds, the text is
- * safe. */
+/* Names from a model as C text: identifiers, strings, comments; numbers. Whatever a name holds, the
+ * text is safe. */
 #include "emit.h"
 
 #include <ctype.h>
@@ -54,4 +54,9 @@ const char *unique_identifier(Arena *a, const char *prefix, const char *name,
         i = -1;
     }
     return candidate;
+}
+
+const char *c_float(Arena *a, float x) {
+    const char *digits = arena_printf(a, "%.9g", (double)x);
+    return arena_printf(a, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
 }

@@ -18,11 +18,11 @@
  * not its first result's. DATA, for constants made by the compiler only, is data(NUMBER, ...) up to
  * 16 elements, else data(fnv=HEX), a hash of the bits, from which no data can be read back. Places
  * in the source and quantisation have no text form. */
+#include "../support/decimal.h"
 #include "ops.h"
 #include "text.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -49,10 +49,7 @@ static void print_name(StrBuf *out, const char *name) {
 /* The shortest decimal number that reads back as f. */
 static void print_float(StrBuf *out, float f) {
     char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)f);
-        if (strtof(text, NULL) == f) break;
-    }
+    decimal_text(f, text);
     strbuf_puts(out, text);
 }
 
