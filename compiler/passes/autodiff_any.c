@@ -109,6 +109,11 @@ static void grad_div(Autodiff *a, Node *n, Value *dy) {
     give(a, n, 1, scaled(a, n, z, g, -1));
 }
 
+static Value *zero_constant(Autodiff *a) {
+    static const Shape one = {1, {1}};
+    return add_constant(a->c, a->f, "zero", one, ARENA_NEW(a->c->module->arena, float));
+}
+
 /* y = x^z: dy z x^(z - 1) and dy y log x, zero where x is. */
 static void grad_pow(Autodiff *a, Node *n, Value *dy) {
     Value *x = n->in[0], *z = n->in[1];
@@ -117,9 +122,8 @@ static void grad_pow(Autodiff *a, Node *n, Value *dy) {
         give(a, n, 0, binary(a, n, x, BINARY_MUL, dy, binary(a, n, x, BINARY_MUL, z, g)));
     }
     if (!needs(a, z)) return;
-    Value *zero = unary(a, n, z, ACT_NOT, x, 0, 0); /* 1 where x is 0: log 1 = 0 */
-    Value *log = unary(a, n, z, ACT_LOG, binary(a, n, z, BINARY_ADD, x, zero), 0, 0);
-    Value *g = binary(a, n, z, BINARY_MUL, n->out[0], log);
+    Value *g = binary(a, n, z, BINARY_MUL, n->out[0], unary(a, n, z, ACT_LOG, x, 0, 0));
+    g = make(a, n, OP_SELECT, z, (Value *[]){x, g, zero_constant(a)}, 3, NULL);
     give(a, n, 1, binary(a, n, z, BINARY_MUL, dy, g));
 }
 
@@ -170,9 +174,7 @@ void grad_binary(Autodiff *a, Node *n, Value *dy) {
 }
 
 void grad_select(Autodiff *a, Node *n, Value *dy) {
-    static const Shape one = {1, {1}};
-    float *data = ARENA_NEW(a->c->module->arena, float);
-    Value *zero = add_constant(a->c, a->f, "zero", one, data);
+    Value *zero = zero_constant(a);
     for (int i = 1; i < 3; i++) {
         if (!needs(a, n->in[i])) continue;
         Value *in[3] = {n->in[0], i == 1 ? dy : zero, i == 1 ? zero : dy};
