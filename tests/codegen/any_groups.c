@@ -447,6 +447,30 @@ static void build_products(Any *n) {
     keep(n, "leading axes that join", PUT(n, OP_MATMUL, ATTRS(0), deep, wide));
 }
 
+/* ---- neighbours -------------------------------------------------------------------------------
+ */
+
+static void add_neighbours(Any *n, Value *x) {
+    static const float betas[] = {0.75f, 0.5f};
+    for (int count = 1; count < 8; count += count == 1 ? 1 : 3) {
+        for (int i = 0; i < 2; i++) {
+            Attrs a = {.count = count, .args = {0.9f, betas[i], 1.5f}};
+            keep(n, "local response", PUT(n, OP_LRN, a, x));
+            keep(n, "gradient of local response",
+                 PUT(n, OP_LRN_GRAD, a, unary(n, ACT_COS, scaled(n, x, 3), 0, 0, 0), x));
+        }
+    }
+}
+
+static void build_neighbours(Any *n) {
+    Value *x = INPUT(n, 3, 4, 5);
+    add_neighbours(n, x);
+    n->limit = 1e-5;
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 21)));
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 48)));
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 2)));
+}
+
 const Group groups[] = {{"functions", 3, build_functions},
                         {"functions_wide", 2, build_functions_wide},
                         {"extremes", 2, build_extremes},
@@ -456,4 +480,5 @@ const Group groups[] = {{"functions", 3, build_functions},
                         {"reductions_wide", 2, build_reductions_wide},
                         {"tables", 3, build_tables},
                         {"products", 3, build_products},
+                        {"neighbours", 2, build_neighbours},
                         {0}};
