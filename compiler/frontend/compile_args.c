@@ -6,11 +6,11 @@
 
 enum { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP };
 
-/* What every optimizer has and lathe does not. */
+/* What every optimizer has; lathe has the clipping of it. */
 #define BASE_SPECS                                                                                 \
-    {"clipnorm", "None"}, {"clipvalue", "None"}, {"global_clipnorm", "None"},                      \
-        {"use_ema", "False"}, {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"},           \
-        {"loss_scale_factor", "None"}, {"gradient_accumulation_steps", "None"}, {                  \
+    {"clipnorm", NULL}, {"clipvalue", NULL}, {"global_clipnorm", NULL}, {"use_ema", "False"},      \
+        {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"}, {"loss_scale_factor", "None"},  \
+        {"gradient_accumulation_steps", "None"}, {                                                 \
         "name", ""                                                                                 \
     }
 
@@ -113,6 +113,18 @@ static Optimizer standard_optimizer(const ConfigClass *c) {
     return o;
 }
 
+/* As in Keras, at most one kind. */
+static bool read_clipping(Script *s, const Bound *b, Optimizer *o) {
+    const double huge = 1e30;
+    bool ok = bound_float(s, b, "clipnorm", 0, huge, &o->clipnorm);
+    ok = bound_float(s, b, "clipvalue", 0, huge, &o->clipvalue) && ok;
+    ok = bound_float(s, b, "global_clipnorm", 0, huge, &o->global_clipnorm) && ok;
+    if (!ok || (o->clipnorm > 0) + (o->clipvalue > 0) + (o->global_clipnorm > 0) <= 1) return ok;
+    script_error(s, b->loc, "%s: only one of clipnorm, clipvalue and global_clipnorm can be given",
+                 b->owner);
+    return false;
+}
+
 /* All numbers of all optimizers: a class's table decides which it has. */
 static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     const double huge = 1e30;
@@ -125,7 +137,8 @@ static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     ok = bound_float(s, b, "weight_decay", 0, huge, &o->weight_decay) && ok;
     ok = bound_bool(s, b, "nesterov", &o->nesterov) && ok;
     ok = bound_bool(s, b, "amsgrad", &o->amsgrad) && ok;
-    return bound_bool(s, b, "centered", &o->centered) && ok;
+    ok = bound_bool(s, b, "centered", &o->centered) && ok;
+    return read_clipping(s, b, o) && ok;
 }
 
 static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {

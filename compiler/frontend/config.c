@@ -4,13 +4,14 @@
 #include <string.h>
 
 const char *family_module(Family f) {
-    static const char *const names[] = {"activations", "initializers", "optimizers", "losses",
-                                        "metrics"};
+    static const char *const names[] = {"activations", "initializers", "optimizers",
+                                        "losses",      "metrics",      "regularizers"};
     return names[f];
 }
 
 const char *family_text(Family f) {
-    static const char *const names[] = {"activation", "initialiser", "optimizer", "loss", "metric"};
+    static const char *const names[] = {"activation", "initialiser", "optimizer",
+                                        "loss",       "metric",      "regularizer"};
     return names[f];
 }
 
@@ -21,6 +22,8 @@ const ConfigClass *config_classes(Family f, int *count) {
     case FAMILY_OPTIMIZER: return optimizer_classes(count);
     case FAMILY_LOSS: return loss_classes(count);
     case FAMILY_METRIC: return metric_classes(count);
+    case FAMILY_REGULARIZER: return regularizer_classes(count);
+    case FAMILIES: break;
     }
     PANIC("family %d", (int)f);
 }

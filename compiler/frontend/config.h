@@ -10,7 +10,9 @@ typedef enum {
     FAMILY_INITIALIZER,
     FAMILY_OPTIMIZER,
     FAMILY_LOSS,
-    FAMILY_METRIC
+    FAMILY_METRIC,
+    FAMILY_REGULARIZER,
+    FAMILIES
 } Family;
 
 /* One class; lathe's meaning of it is `id`, an enum of its family. */
@@ -47,6 +49,7 @@ const ConfigClass *initializer_classes(int *count); /* initializers.c */
 const ConfigClass *optimizer_classes(int *count);   /* compile_args.c */
 const ConfigClass *loss_classes(int *count);        /* compile_args.c */
 const ConfigClass *metric_classes(int *count);      /* compile_args.c */
+const ConfigClass *regularizer_classes(int *count); /* regularizers.c */
 const ConfigClass *config_find(Family f, const char *name);
 /* Names of the family as users write them, NULL-terminated. */
 const char **config_names(Arena *a, Family f, bool classes);

@@ -6,18 +6,14 @@
 
 #include <string.h>
 
-static const Family families[] = {FAMILY_ACTIVATION, FAMILY_INITIALIZER, FAMILY_OPTIMIZER,
-                                  FAMILY_LOSS, FAMILY_METRIC};
-enum { FAMILIES = sizeof families / sizeof *families };
-
 static Obj *module_object(Script *s, const char *path) {
     return obj_text(s->arena, OBJ_MODULE, path);
 }
 
 static bool is_read_module(const char *name) {
     if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0) return true;
-    for (int i = 0; i < FAMILIES; i++) {
-        if (strcmp(name, family_module(families[i])) == 0) return true;
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
+        if (strcmp(name, family_module(f)) == 0) return true;
     }
     return false;
 }
@@ -69,9 +65,9 @@ static Obj *find_general(Script *s, const char *module, const char *name) {
 }
 
 static Obj *find_in_family(Script *s, const char *module, const char *name) {
-    for (int i = 0; i < FAMILIES; i++) {
-        if (strcmp(module, family_module(families[i])) != 0) continue;
-        const ConfigClass *c = config_find(families[i], name);
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
+        if (strcmp(module, family_module(f)) != 0) continue;
+        const ConfigClass *c = config_find(f, name);
         if (c)
             return class_object(
                 s, (KerasName){.kind = CLASS_CONFIG, .module = module, .name = name, .config = c});

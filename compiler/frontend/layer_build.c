@@ -15,6 +15,7 @@ int add_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role
                .trainable = !statistic,
                .owner = -1,
                .init = initializer_for(&l->c.init[slot], &shape)};
+    regularizers_apply(l, role, &p);
     l->params[slot] = module_add_param(b->module, p);
     ARENA_PUSH(b->script->arena, row->params, row->nparams, row->params_cap, l->params[slot]);
     return l->params[slot];

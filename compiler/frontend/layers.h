@@ -20,11 +20,19 @@ typedef struct {
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
 } LayerConfig;
 
+/* Of the parameter with this role: l1 sum|p| + l2 sum p^2. */
+typedef struct {
+    const char *role; /* "kernel" */
+    float l1, l2;
+} Regularizer;
+
 struct ScriptLayer {
     const LayerClass *class;
     const char *name;
     Bound *bound;
     LayerConfig c;
+    Regularizer *regularizers;
+    int nregularizers, regularizers_capacity;
     Shape *input_shape; /* of the older style's input_shape=, with the batch dimension */
     Shape built;        /* input shape of its first call: it decides the shapes of its weights */
     bool is_built;
@@ -99,5 +107,10 @@ Value *emit_node(Builder *b, OpKind op, const char *name, Value *const *in, int 
                  const Attrs *attr, SrcLoc loc);
 Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
 Value *param_value(Builder *b, const ScriptLayer *l, int slot);
+
+/* ---- regularizers.c ---- */
+/* Reads every argument ROLE_regularizer whose row leaves it to the class. */
+bool regularizers_read(Script *s, ScriptLayer *l);
+void regularizers_apply(const ScriptLayer *l, const char *role, Param *p);
 
 #endif

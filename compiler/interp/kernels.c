@@ -9,6 +9,7 @@
 #include "norm.inc.c"
 #include "optimizer.inc.c"
 #include "pooling.inc.c"
+#include "regularize.inc.c"
 
 const Kernel KERNEL_TABLE[OP_COUNT] = {
 #define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower) run_##interp,

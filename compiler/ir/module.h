@@ -114,6 +114,8 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
+    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
+    float limit;     /* of a gradient's elements or norm */
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
 } Attrs;
 
@@ -179,7 +181,8 @@ typedef struct {
     Type type;
     ParamRole role;
     bool trainable;
-    int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    int owner;    /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    float l1, l2; /* regularizer: l1 sum|p| + l2 sum p^2 joins the loss; 0: none */
     Init init;
     float *data;  /* logical row-major order (Keras's), or NULL while only `init` is known */
     uint64_t fnv; /* read from the text form instead of data that was not printed, else 0 */
@@ -206,6 +209,7 @@ typedef struct {
     const char *name; /* as the user wrote it: "adam", "adamw", ... */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
+    float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */
 } Optimizer;
 
 typedef struct {

@@ -38,7 +38,9 @@ bool add_loss(PassContext *c, Function *f) {
     Node *n = function_add_node(m, f, OP_LOSS, "loss", inputs, 2, &loss, loc, c->diag);
     if (!n) return false;
     f->noutputs = 0;
-    function_add_output(m, f, n->out[0]);
+    Value *total = add_penalties(c, f, n->out[0]);
+    if (!total) return false;
+    function_add_output(m, f, total);
     if (t->metric == METRIC_NONE) return true;
     Attrs metric = {.metric = t->metric};
     n = function_add_node(m, f, OP_ACCURACY, "accuracy", inputs, 2, &metric, loc, c->diag);

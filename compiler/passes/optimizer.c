@@ -100,9 +100,15 @@ bool pass_optimizer(PassContext *c) {
     Function *f = module_function(m, "train_step");
     CHECK(f);
     int nparams = m->nparams; /* slots are added behind these */
+    int *param = ARENA_ARRAY(m->arena, int, (size_t)nparams + 1), n = 0;
+    Value **gradient = ARENA_ARRAY(m->arena, Value *, (size_t)nparams + 1);
     for (int i = 0; i < nparams; i++) {
-        Value *gradient = m->params[i].trainable ? find_gradient(m, f, i) : NULL;
-        if (gradient && !update(c, f, i, gradient)) return false;
+        gradient[n] = m->params[i].trainable ? find_gradient(m, f, i) : NULL;
+        if (gradient[n]) param[n++] = i;
+    }
+    if (!clip_gradients(c, f, gradient, n)) return false;
+    for (int i = 0; i < n; i++) {
+        if (!update(c, f, param[i], gradient[i])) return false;
     }
     return true;
 }

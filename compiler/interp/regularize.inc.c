@@ -1,0 +1,56 @@
+/* Regularizers, and clipping of gradients. Included by kernels.c. */
+
+/* l1 sum|x| + l2 sum x^2, in double so that long sums keep their digits. */
+static double penalty_of(const real *x, int64_t count, float l1, float l2) {
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) {
+        sum += fabs((double)x[i]);
+        squares += (double)x[i] * (double)x[i];
+    }
+    return (double)l1 * sum + (double)l2 * squares;
+}
+
+static void run_penalty(const Call *c) {
+    const Attrs *a = &c->node->attr;
+    const real *loss = c->in[0];
+    real *y = c->out[0],
+         penalty = (real)penalty_of(c->in[1], elements(c->node->in[1], 1), a->l1, a->l2);
+    for (int64_t i = 0; i < c->n; i++) y[i] = loss[i] + penalty;
+}
+
+static void regularize_range(const void *job, int64_t begin, int64_t end) {
+    const Call *c = job;
+    const real l1 = (real)c->node->attr.l1, l2 = (real)c->node->attr.l2;
+    const real *g = c->in[0], *p = c->in[1];
+    real *restrict y = c->out[0];
+    for (int64_t i = begin; i < end; i++)
+        y[i] = g[i] + l1 * (real)((p[i] > 0) - (p[i] < 0)) + 2 * l2 * p[i];
+}
+
+static void run_regularize(const Call *c) { run_elementwise(c, regularize_range); }
+
+static void run_square_sum(const Call *c) {
+    real *y = c->out[0];
+    const real *before = c->node->nin > 1 ? c->in[1] : NULL;
+    *y = (before ? *before : 0) + (real)penalty_of(c->in[0], elements(c->node->in[0], 1), 0, 1);
+}
+
+static void clip_value_range(const void *job, int64_t begin, int64_t end) {
+    const Call *c = job;
+    const real limit = (real)c->node->attr.limit, *g = c->in[0];
+    real *restrict y = c->out[0];
+    for (int64_t i = begin; i < end; i++)
+        y[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
+}
+
+static void run_clip_value(const Call *c) { run_elementwise(c, clip_value_range); }
+
+static void clip_norm_range(const void *job, int64_t begin, int64_t end) {
+    const Call *c = job;
+    const real limit = (real)c->node->attr.limit, *g = c->in[0], *squares = c->in[1];
+    const real norm = larger(sqrt(*squares), limit);
+    real *restrict y = c->out[0];
+    for (int64_t i = begin; i < end; i++) y[i] = g[i] * limit / norm;
+}
+
+static void run_clip_norm(const Call *c) { run_elementwise(c, clip_norm_range); }
