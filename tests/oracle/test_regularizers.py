@@ -27,7 +27,7 @@ CASES = {
     "regularizers": (BODY, "SGD(0.1, momentum=0.9)"),
     "clipnorm": (PLAIN, "SGD(0.1, clipnorm=0.05)"),
     "clipnorm_some": (PLAIN, "SGD(0.1, clipnorm=0.3)"),
-    "clipvalue": (PLAIN, "SGD(0.1, momentum=0.5, clipvalue=0.004)"),
+    "clipvalue": (PLAIN, "SGD(0.1, momentum=0.5, clipvalue=0.01)"),
     "global_clipnorm": (PLAIN, "Adam(0.01, global_clipnorm=0.2, epsilon=1e-3)"),
     "global_clipnorm_idle": (PLAIN, "SGD(0.1, global_clipnorm=1e4)"),
     "all": (BODY, "SGD(0.1, global_clipnorm=0.5, weight_decay=0.01)"),
