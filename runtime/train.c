@@ -41,6 +41,7 @@ static bool allocate(lathe_trainer *t) {
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
                         uint64_t seed, lathe_error *e) {
     *t = (lathe_trainer){.model = m, .at.seed = seed};
+    t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
     if (!allocate(t)) {
         lathe_trainer_close(t);
@@ -73,13 +74,18 @@ static void gather(lathe_trainer *t, int64_t first, int n) {
     }
 }
 
+float lathe_trainer_rate(const lathe_trainer *t) {
+    return (float)(t->schedule ? lathe_schedule_rate(t->schedule, t->at.step)
+                               : t->at.callbacks.learning_rate);
+}
+
 static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
     return (lathe_step){.n = n,
                         .target = -1,
                         .step = t->at.step,
                         .first_sample = (uint64_t)first,
                         .seed = t->at.seed,
-                        .learning_rate = t->model->learning_rate,
+                        .learning_rate = lathe_trainer_rate(t),
                         .parallel_for = t->pool ? lathe_pool_run : NULL,
                         .parallel_context = t->pool};
 }
@@ -109,7 +115,10 @@ static bool train_batch(lathe_trainer *t) {
 }
 
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
-    lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
+    if (t->in_order)
+        for (int64_t i = 0; i < t->data.count; i++) t->order[i] = (uint32_t)i;
+    else
+        lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
     while (t->at.done < t->data.count) {
         if (!train_batch(t)) return LATHE_EPOCH_DIVERGED;
         if (w->step) w->step(w->context, t);

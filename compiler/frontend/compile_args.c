@@ -2,6 +2,8 @@
 #include "config.h"
 #include "model.h"
 
+#include "../../runtime/schedule.h"
+
 #include <string.h>
 
 enum { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP };
@@ -113,6 +115,16 @@ static Optimizer standard_optimizer(const ConfigClass *c) {
     return o;
 }
 
+/* A number or a schedule. */
+static bool read_learning_rate(Script *s, const Bound *b, Optimizer *o) {
+    const CallArg *g = bound_get(b, "learning_rate");
+    if (!g || g->value->kind != OBJ_CONFIG || g->value->config.class->family != FAMILY_SCHEDULE)
+        return bound_float(s, b, "learning_rate", 0, 1e30, &o->learning_rate);
+    o->schedule = schedule_read(s, g->value);
+    if (o->schedule) o->learning_rate = (float)lathe_schedule_rate(o->schedule, 0);
+    return o->schedule != NULL;
+}
+
 /* As in Keras, at most one kind. */
 static bool read_clipping(Script *s, const Bound *b, Optimizer *o) {
     const double huge = 1e30;
@@ -128,7 +140,7 @@ static bool read_clipping(Script *s, const Bound *b, Optimizer *o) {
 /* All numbers of all optimizers: a class's table decides which it has. */
 static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     const double huge = 1e30;
-    bool ok = bound_float(s, b, "learning_rate", 0, huge, &o->learning_rate);
+    bool ok = read_learning_rate(s, b, o);
     ok = bound_float(s, b, "momentum", 0, 1, &o->momentum) && ok;
     ok = bound_float(s, b, "beta_1", 0, 1, &o->beta1) && ok;
     ok = bound_float(s, b, "beta_2", 0, 1, &o->beta2) && ok;

@@ -12,6 +12,8 @@ typedef enum {
     FAMILY_LOSS,
     FAMILY_METRIC,
     FAMILY_REGULARIZER,
+    FAMILY_SCHEDULE,
+    FAMILY_CALLBACK,
     FAMILIES
 } Family;
 
@@ -50,6 +52,8 @@ const ConfigClass *optimizer_classes(int *count);   /* compile_args.c */
 const ConfigClass *loss_classes(int *count);        /* compile_args.c */
 const ConfigClass *metric_classes(int *count);      /* compile_args.c */
 const ConfigClass *regularizer_classes(int *count); /* regularizers.c */
+const ConfigClass *schedule_classes(int *count);    /* schedules.c */
+const ConfigClass *callback_classes(int *count);    /* fit_args.c */
 const ConfigClass *config_find(Family f, const char *name);
 /* Names of the family as users write them, NULL-terminated. */
 const char **config_names(Arena *a, Family f, bool classes);
@@ -61,6 +65,9 @@ Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args);
 /* The class and the bound arguments (NULL for a name) of argument g of b; NULL after an error. */
 const ConfigClass *config_resolve(Script *s, const Bound *b, const CallArg *g, Family f,
                                   const Bound **bound);
+
+/* schedules.c: what an object of FAMILY_SCHEDULE says; NULL after an error. */
+const struct lathe_schedule *schedule_read(Script *s, const Obj *o);
 
 /* Read argument `name` of b; false after an error. */
 bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out);

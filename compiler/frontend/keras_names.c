@@ -77,9 +77,9 @@ static Obj *find_in_family(Script *s, const char *module, const char *name) {
 
 /* Functions and modules inside the modules that lathe reads, which are no classes. */
 static bool is_helper(const char *name) {
-    static const char *const helpers[] = {"get",        "serialize",   "deserialize",
-                                          "schedules",  "legacy",      "load_model",
-                                          "save_model", "clone_model", "experimental"};
+    static const char *const helpers[] = {"get",         "serialize",   "deserialize",
+                                          "legacy",      "load_model",  "save_model",
+                                          "clone_model", "experimental"};
     for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++) {
         if (strcmp(helpers[i], name) == 0) return true;
     }
@@ -101,7 +101,10 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     if (layer)
         return class_object(
             s, (KerasName){.kind = CLASS_LAYER, .module = rest, .name = name, .layer = layer});
-    if (is_helper(name) || strcmp(rest, "models") == 0)
+    const char *inner = arena_printf(s->arena, "%s.%s", rest, name);
+    if (is_read_module(inner)) return module_object(s, arena_printf(s->arena, "keras.%s", inner));
+    bool callback = strcmp(rest, family_module(FAMILY_CALLBACK)) == 0;
+    if (callback || is_helper(name) || strcmp(rest, "models") == 0)
         return script_unknown(s, arena_printf(s->arena, "keras.%s.%s", rest, name), loc);
     return class_object(s, (KerasName){.kind = CLASS_UNSUPPORTED, .module = rest, .name = name});
 }

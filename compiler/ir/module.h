@@ -239,6 +239,8 @@ typedef struct {
 
 /* ---- training configuration: model.compile(...) --------------------------------------------- */
 
+struct lathe_schedule; /* ../runtime/schedule.h */
+
 typedef enum { OPT_NONE, OPT_SGD, OPT_ADAM, OPT_RMSPROP, OPT_COUNT } OptimizerKind;
 
 typedef struct {
@@ -246,6 +248,8 @@ typedef struct {
     const char *name; /* as the user wrote it: "adam", "adamw", ... */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
+    const struct lathe_schedule
+        *schedule; /* of the learning rate, which is then its first; or NULL */
     float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */
 } Optimizer;
 
@@ -257,6 +261,25 @@ typedef struct {
     bool from_logits;
     MetricKind metric;
 } TrainConfig;
+
+/* model.fit(...): what `lathe train` does unless its options say otherwise; 0 and NULL: not said.
+ */
+struct lathe_callbacks; /* ../runtime/callbacks.h */
+
+typedef struct {
+    int64_t index;
+    float weight;
+} ClassWeight;
+
+typedef struct {
+    bool seen;
+    int epochs, batch;
+    double validation_split;
+    bool in_order; /* shuffle=False */
+    const ClassWeight *class_weight;
+    int nclass_weights;
+    const struct lathe_callbacks *callbacks;
+} FitConfig;
 
 /* ---- module --------------------------------------------------------------------------------- */
 
@@ -273,6 +296,7 @@ typedef struct {
     Layer *layers;
     int nlayers, layers_cap;
     TrainConfig train;
+    FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;
