@@ -155,8 +155,11 @@ static bool read_callbacks(Script *s, const CallArg *g, FitConfig *fit) {
             ok = read_callback(s, o, g->loc, c) && ok;
         else if (o->kind == OBJ_UNKNOWN)
             diag_add(s->diag, DIAG_WARNING, g->loc,
-                     "fit: the callback %s is left to Python: lathe train does not run it",
-                     o->text);
+                     "fit: the callback %s is left to Python: lathe train does not run it%s",
+                     o->text,
+                     strstr(o->text, "LearningRateScheduler")
+                         ? "; a schedule of keras.optimizers.schedules it runs"
+                         : "");
     }
     fit->callbacks = c;
     return ok;

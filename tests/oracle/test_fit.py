@@ -2,18 +2,18 @@
 split, class weights, gradient accumulation. The networks start at constants and data is not shuffled, so that
 both see the same batches; they are convex, so that rounding does not grow."""
 import csv
+import filecmp
 import os
 import runpy
 import shutil
 import unittest
 
-import keras
 import numpy as np
 import safetensors.numpy
 
 import compare
 import lathe_abi
-import keras_side  # noqa: F401  (the backend, full precision)
+from keras_side import keras
 
 SAMPLES, BATCH = 90, 8
 
@@ -36,7 +36,8 @@ SCHEDULES = {
     "exponential_stairs": "keras.optimizers.schedules.ExponentialDecay(0.3, decay_steps=9, decay_rate=0.5, staircase=True)",
     "piecewise": "schedules.PiecewiseConstantDecay([5, 17, 20], [0.3, 0.1, 0.2, 0.02])",
     "polynomial": "schedules.PolynomialDecay(0.3, 30, end_learning_rate=0.01, power=2.0)",
-    "polynomial_cycle": "schedules.PolynomialDecay(0.3, 7, 0.01, cycle=True)",
+    # A power of two: XLA multiplies by 1 / decay_steps, and ceil would see the rounding of others.
+    "polynomial_cycle": "schedules.PolynomialDecay(0.3, 8, 0.01, cycle=True)",
     "inverse_time": "schedules.InverseTimeDecay(0.4, 10, 0.9)",
     "inverse_time_stairs": "schedules.InverseTimeDecay(0.4, 10, 0.9, staircase=True)",
     "cosine": "schedules.CosineDecay(0.3, 30, alpha=0.1)",
@@ -132,8 +133,8 @@ class Fit(compare.OracleCase):
         _, parts = self.train(script, runs[1], "--resume")
         self.assertEqual([row["val_loss"] for row in parts], [row["val_loss"] for row in whole])
         for file in ("weights", "best", "stopping"):
-            a, b = (open(os.path.join(run, file + ".safetensors"), "rb").read() for run in runs)
-            self.assertEqual(a, b, file)
+            self.assertTrue(filecmp.cmp(*[os.path.join(run, file + ".safetensors") for run in runs],
+                                        shallow=False), file)
 
 
 if __name__ == "__main__":
