@@ -35,7 +35,8 @@ static bool allocate(lathe_trainer *t) {
     t->order = malloc((size_t)t->data.count * sizeof *t->order);
     t->input = lathe_aligned_alloc(64, batch * (size_t)m->input_count * sample);
     t->labels = lathe_aligned_alloc(64, batch * label_bytes(m));
-    return t->order && t->input && t->labels;
+    if (t->data.weight) t->weight = malloc(batch * sizeof *t->weight);
+    return t->order && t->input && t->labels && (t->weight || !t->data.weight);
 }
 
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
@@ -58,6 +59,7 @@ void lathe_trainer_close(lathe_trainer *t) {
     free(t->order);
     free(t->input);
     free(t->labels);
+    free(t->weight);
     *t = (lathe_trainer){0};
 }
 
@@ -71,6 +73,7 @@ static void gather(lathe_trainer *t, int64_t first, int n) {
         size_t from = t->order[first + i], to = (size_t)i;
         memcpy((char *)t->input + to * pixels, input + from * pixels, pixels);
         memcpy((char *)t->labels + to * label, labels + from * label, label);
+        if (d->weight) t->weight[i] = d->weight[from];
     }
 }
 
@@ -99,6 +102,7 @@ static bool train_batch(lathe_trainer *t) {
     const lathe_model *m = t->model;
     int n = batch_size(m, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
+    s.sample_weight = t->weight;
     lathe_metrics sums = {0};
     double start = lathe_seconds();
     gather(t, t->at.done, n);
@@ -151,6 +155,7 @@ bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
         lathe_samples part = lathe_samples_slice(data, first, n);
         const void *labels = part.index ? (const void *)part.index : (const void *)part.target;
         lathe_metrics batch = {0};
+        s.sample_weight = part.weight;
         if (part.u8)
             m->evaluate_u8(t->state, t->workspace, &s, part.u8, labels, &batch);
         else

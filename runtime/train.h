@@ -28,6 +28,7 @@ typedef struct lathe_trainer {
     uint32_t *order; /* of the running epoch */
     void *input;     /* one gathered batch */
     void *labels;    /* one gathered batch */
+    float *weight;   /* of one gathered batch, where the data has weights */
     lathe_samples data;
     lathe_position at;
     /* the caller's, after open: */

@@ -141,8 +141,9 @@ static void touch(Lower *l, Place p) {
 static bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
 
 /* What NAME_apply does with gradients before the optimizer. */
-static bool is_clipping(OpKind op) {
-    return op == OP_SQUARE_SUM || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
+static bool is_clipping(const Node *n) {
+    bool norm = n->op == OP_PENALTY && n->in[0]->param < 0;
+    return norm || n->op == OP_CLIP_VALUE || n->op == OP_CLIP_NORM;
 }
 
 /* Replaces a parameter's gradient where it lies. */
@@ -158,7 +159,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
     for (int i = 0; i < l->kernels->nuses; i++)
         if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
     s.layer = l->node ? l->node->name : name;
-    s.apply = l->node && (is_optimizer(l->node->op) || is_clipping(l->node->op));
+    s.apply = l->node && (is_optimizer(l->node->op) || is_clipping(l->node));
     for (int i = 0; i < nargs; i++) {
         touch(l, args[i].place);
         s.arg[i] = args[i].place;
@@ -230,7 +231,7 @@ static void place_outputs(Lower *l) {
     for (int i = 0; i < l->f->noutputs; i++) {
         const Value *v = l->f->outputs[i];
         Layout x = layout_of(l, v);
-        if (v->type.shape.rank == 1) {
+        if (v->type.shape.rank <= 1) {
             CHECK(x.place.kind == PLACE_BUFFER);
             l->plan->buffers[x.place.at].pinned = true;
         } else if (x.place.kind != PLACE_OUTPUT) {

@@ -24,22 +24,15 @@ static Place add_sums(Lower *l, const Node *n, Layout x, float l1, float l2) {
 }
 
 void lower_penalty(Lower *l, const Node *n) {
-    Layout x = layout_of(l, n->in[1]);
-    Place sums = add_sums(l, n, x, n->attr.l1, n->attr.l2), loss = layout_of(l, n->in[0]).place;
-    PenaltyJoinParams p = {.parts = parts_of(x.pitch), .loss = 1};
-    STEP(l, n->name, &kernel_penalty_join, &p, "add_penalty", "the regularizer's part of the loss",
-         in(sums), in(loss), out(define(l, n->out[0]).place));
-}
-
-void lower_square_sum(Lower *l, const Node *n) {
     Layout x = layout_of(l, n->in[0]);
-    Place sums = add_sums(l, n, x, 0, 1);
+    Place sums = add_sums(l, n, x, n->attr.l1, n->attr.l2);
     PenaltyJoinParams p = {.parts = parts_of(x.pitch), .before = n->nin > 1};
     Arg args[3] = {in(sums)};
     int count = 1;
     if (n->nin > 1) args[count++] = in(layout_of(l, n->in[1]).place);
     args[count++] = out(define(l, n->out[0]).place);
-    add_step(l, n->name, &kernel_penalty_join, &p, "join_sums", "the sum of squares", args, count);
+    add_step(l, n->name, &kernel_penalty_join, &p, "join_sums", "the sum over a parameter", args,
+             count);
 }
 
 /* ---- gradients, changed in place --------------------------------------------------------------

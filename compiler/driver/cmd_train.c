@@ -21,6 +21,7 @@ static const OptionUse options[] = {
     {OPTION_RESUME, NULL},
     {OPTION_EARLY_STOPPING, NULL},
     {OPTION_SAVE_BEST, NULL},
+    {OPTION_CLASS_WEIGHT, NULL},
     {OPTION_SEED, NULL},
     {OPTION_SEEDS, NULL},
     {OPTION_THREADS, NULL},
@@ -115,6 +116,59 @@ static bool load_samples(Job *j) {
     return true;
 }
 
+/* "0:1,1:2.5" */
+static bool parse_class_weights(const Job *j, const char *text, const ClassWeight **out, int *n) {
+    ClassWeight *list = NULL;
+    int capacity = 0;
+    for (const char *p = text; *p; p += *p == ',') {
+        char *end;
+        ClassWeight w = {strtoll(p, &end, 10), 0};
+        bool ok = end != p && *end == ':';
+        p = ok ? end + 1 : p;
+        w.weight = ok ? strtof(p, &end) : 0;
+        if (!ok || end == p || (*end && *end != ',') || !(w.weight >= 0)) {
+            user_error("--class-weight takes CLASS:WEIGHT,... such as 0:1,1:2.5, not '%s'", text);
+            return false;
+        }
+        p = end;
+        ARENA_PUSH(j->module->arena, list, *n, capacity, w);
+    }
+    *out = list;
+    return true;
+}
+
+static int64_t class_of(const lathe_samples *s, int64_t sample) {
+    if (s->index) return s->index[sample];
+    const float *t = s->target + sample * s->target_size;
+    int64_t best = 0;
+    if (s->target_size == 1) return lroundf(t[0]);
+    for (int64_t i = 1; i < s->target_size; i++)
+        if (t[i] > t[best]) best = i;
+    return best;
+}
+
+/* Keras's class_weight: factors of the losses of training samples; classes without one have 1. */
+static bool weigh_classes(Job *j) {
+    const ClassWeight *list = NULL;
+    int n = 0;
+    if (option_given(j->options, OPTION_CLASS_WEIGHT)) {
+        if (!parse_class_weights(j, j->options->text[OPTION_CLASS_WEIGHT], &list, &n)) return false;
+    } else {
+        list = j->module->fit.class_weight;
+        n = j->module->fit.nclass_weights;
+    }
+    if (!n) return true;
+    if (j->train.weight)
+        return user_error("class weights do not go with the data's sample_weight"), false;
+    j->train.weight = ARENA_ARRAY(j->module->arena, float, (size_t)j->train.count);
+    for (int64_t i = 0; i < j->train.count; i++) {
+        j->train.weight[i] = 1.0f;
+        for (int k = 0; k < n; k++)
+            if (list[k].index == class_of(&j->train, i)) j->train.weight[i] = list[k].weight;
+    }
+    return true;
+}
+
 /* Labels can only be checked against the compiled model. */
 static bool fit_samples(Job *j) {
     const char *path = j->options->text[OPTION_DATA];
@@ -124,7 +178,7 @@ static bool fit_samples(Job *j) {
         return user_error("%s", e.text), false;
     j->train = j->data.train;
     if (j->on_test) j->validation = j->data.test;
-    return j->fraction == 0.0 || split_fraction(j);
+    return (j->fraction == 0.0 || split_fraction(j)) && weigh_classes(j);
 }
 
 /* The folder, with a copy of the model's text. */

@@ -12,10 +12,10 @@ static double penalty_of(const real *x, int64_t count, float l1, float l2) {
 
 static void run_penalty(const Call *c) {
     const Attrs *a = &c->node->attr;
-    const real *loss = c->in[0];
-    real *y = c->out[0],
-         penalty = (real)penalty_of(c->in[1], elements(c->node->in[1], 1), a->l1, a->l2);
-    for (int64_t i = 0; i < c->n; i++) y[i] = loss[i] + penalty;
+    const real *before = c->node->nin > 1 ? c->in[1] : NULL;
+    real *y = c->out[0];
+    *y = (before ? *before : 0) +
+         (real)penalty_of(c->in[0], elements(c->node->in[0], 1), a->l1, a->l2);
 }
 
 static void regularize_range(const void *job, int64_t begin, int64_t end) {
@@ -28,12 +28,6 @@ static void regularize_range(const void *job, int64_t begin, int64_t end) {
 }
 
 static void run_regularize(const Call *c) { run_elementwise(c, regularize_range); }
-
-static void run_square_sum(const Call *c) {
-    real *y = c->out[0];
-    const real *before = c->node->nin > 1 ? c->in[1] : NULL;
-    *y = (before ? *before : 0) + (real)penalty_of(c->in[0], elements(c->node->in[0], 1), 0, 1);
-}
 
 static void clip_value_range(const void *job, int64_t begin, int64_t end) {
     const Call *c = job;

@@ -418,11 +418,6 @@ static bool shape_optimizer(Infer *c) {
 /* ---- regularizers and clipping --------------------------------------------------------------- */
 
 static bool shape_penalty(Infer *c) {
-    set_result(c, 0, *in_shape(c, 0));
-    return want_shape(c, 0, &(Shape){.rank = 1, .dim = {DIM_BATCH}});
-}
-
-static bool shape_square_sum(Infer *c) {
     set_result(c, 0, (Shape){.rank = 0});
     return c->n->nin < 2 || want_shape(c, 1, &(Shape){.rank = 0});
 }

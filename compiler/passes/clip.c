@@ -6,6 +6,7 @@ static Value *append(PassContext *c, Function *f, OpKind op, const char *name, V
                      float limit) {
     Value *in[2] = {a, b};
     Attrs attr = {.limit = limit};
+    if (op == OP_PENALTY) attr = (Attrs){.l2 = 1};
     Node *n =
         function_add_node(c->module, f, op, name, in, b ? 2 : 1, &attr, (SrcLoc){0, 0}, c->diag);
     return n ? n->out[0] : NULL;
@@ -16,7 +17,7 @@ static const char *named(PassContext *c, const Value *g, const char *what) {
 }
 
 static Value *square_sum(PassContext *c, Function *f, Value *g, Value *before) {
-    return append(c, f, OP_SQUARE_SUM, named(c, g, "squares"), g, before, 0);
+    return append(c, f, OP_PENALTY, named(c, g, "squares"), g, before, 0);
 }
 
 /* Gradients scaled by the norm whose square is `sum`; NULL: by that of each one. */

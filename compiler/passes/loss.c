@@ -38,13 +38,11 @@ bool add_loss(PassContext *c, Function *f) {
     Node *n = function_add_node(m, f, OP_LOSS, "loss", inputs, 2, &loss, loc, c->diag);
     if (!n) return false;
     f->noutputs = 0;
-    Value *total = add_penalties(c, f, n->out[0]);
-    if (!total) return false;
-    function_add_output(m, f, total);
-    if (t->metric == METRIC_NONE) return true;
+    function_add_output(m, f, n->out[0]);
+    if (t->metric == METRIC_NONE) return add_penalties(c, f);
     Attrs metric = {.metric = t->metric};
     n = function_add_node(m, f, OP_ACCURACY, "accuracy", inputs, 2, &metric, loc, c->diag);
     if (!n) return false;
     function_add_output(m, f, n->out[0]);
-    return true;
+    return add_penalties(c, f);
 }

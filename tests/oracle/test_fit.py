@@ -57,6 +57,7 @@ RUNS = {
                             "restore_best_weights=True, start_from_epoch=2)]"),
     "early_stopping_baseline": ("keras.optimizers.SGD(0.01)", "epochs=30, callbacks="
                                 "callbacks.EarlyStopping(monitor='loss', mode='min', baseline=0.5, patience=4)"),
+    "class_weight": ("keras.optimizers.SGD(0.2)", "epochs=3, validation_split=0.3, class_weight={0: 0.2, 1: 3, 3: 1.5}"),
     "plateau": ("keras.optimizers.SGD(3.0)", "epochs=14, validation_split=0.3, callbacks=["
                 "callbacks.ReduceLROnPlateau(factor=0.3, patience=2, cooldown=1, min_lr=0.1), "
                 "callbacks.TerminateOnNaN()]"),
@@ -75,25 +76,27 @@ class Fit(compare.OracleCase):
         y = (x @ random.normal(size=(6, 4)) + random.normal(size=(SAMPLES, 4))).argmax(1)
         cls.x, cls.y = x, y.astype(np.int32)
         np.savez(cls.data, x=x, y=cls.y)
+        cls.weighted = os.path.join(compare.FOLDER, "weighted.npz")
+        np.savez(cls.weighted, x=x, y=cls.y, sample_weight=random.uniform(0, 3, SAMPLES))
 
-    def write(self, name, optimizer, fit):
+    def write(self, name, optimizer, fit, data=None):
         path = os.path.join(compare.FOLDER, name + ".py")
         with open(path, "w") as f:
-            f.write(SCRIPT.format(data=self.data, batch=BATCH, optimizer=optimizer, fit=fit))
+            f.write(SCRIPT.format(data=data or self.data, batch=BATCH, optimizer=optimizer, fit=fit))
         return path
 
-    def train(self, script, run, *options):
+    def train(self, script, run, *options, data=None):
         """Final weights and the rows of history.csv."""
-        lathe_abi.lathe("train", script, "--data", self.data, "-o", run, *options)
+        lathe_abi.lathe("train", script, "--data", data or self.data, "-o", run, *options)
         weights = safetensors.numpy.load_file(os.path.join(run, "weights.safetensors"))
         with open(os.path.join(run, "history.csv")) as f:
             return weights, list(csv.DictReader(f))
 
-    def compare_run(self, name, optimizer, fit, *options):
-        script = self.write(name, optimizer, fit)
+    def compare_run(self, name, optimizer, fit, *options, data=None):
+        script = self.write(name, optimizer, fit, data)
         run = os.path.join(compare.FOLDER, name)
         shutil.rmtree(run, ignore_errors=True)
-        got, rows = self.train(script, run, *options)
+        got, rows = self.train(script, run, *options, data=data)
         keras.utils.clear_session()
         result = runpy.run_path(script, run_name="oracle")
         history = result["history"].history
@@ -117,6 +120,23 @@ class Fit(compare.OracleCase):
         for name, (optimizer, fit) in RUNS.items():
             with self.subTest(run=name):
                 self.compare_run("run_" + name, optimizer, fit)
+
+    def test_sample_weights(self):
+        self.compare_run("sample_weights", "keras.optimizers.SGD(0.2)",
+                         "epochs=3, validation_split=0.3, sample_weight=data['sample_weight']",
+                         data=self.weighted)
+
+    def test_class_weight_option(self):
+        """The option wins over the script."""
+        optimizer, fit = RUNS["class_weight"]
+        weights = []
+        for name, given, options in (("from_script", fit, []),
+                                     ("from_option", fit.replace("0: 0.2", "0: 9"),
+                                      ["--class-weight", "0:0.2,1:3,3:1.5"])):
+            run = os.path.join(compare.FOLDER, name)
+            shutil.rmtree(run, ignore_errors=True)
+            weights.append(self.train(self.write(name, optimizer, given), run, *options)[0])
+        self.assertTrue((weights[0]["dense/kernel"] == weights[1]["dense/kernel"]).all())
 
     def test_resume(self):
         """A run in three parts gives the bits of one in one part, also where callbacks remember."""
