@@ -148,7 +148,7 @@ static bool is_clipping(const Node *n) {
 
 /* Replaces a parameter's gradient where it lies. */
 static bool is_in_place(OpKind op) {
-    return op == OP_REGULARIZE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
+    return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
 }
 
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,

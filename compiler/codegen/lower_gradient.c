@@ -1,5 +1,5 @@
-/* Regularizers and clipping: sums over a whole parameter, and sweeps that change its gradient where
- * it lies. */
+/* Regularizers, accumulation and clipping: sums over a whole parameter, and sweeps that change its
+ * gradient where it lies. */
 #include "lower.h"
 
 enum { SWEEP_FLOATS = 16384, SUM_LANES = 16 };
@@ -72,4 +72,22 @@ void lower_clip_norm(Lower *l, const Node *n) {
     GradientMapParams p = gradient_map(l, n);
     p.kind = 1;
     add_gradient_map(l, n, &p, "clip_norm", "scaled to a norm of at most limit");
+}
+
+/* All gradients in one sweep, when the first of these nodes is reached: the sums lie in the state
+ * as the parameters do. */
+void lower_accumulate(Lower *l, const Node *n) {
+    for (int i = 0; i < l->f->nnodes && l->f->nodes[i] != n; i++)
+        if (l->f->nodes[i]->op == n->op) return;
+    const ParamLayout *sum = &l->params->param[n->in[1]->param];
+    int64_t at = sum->at - layout_of(l, n->out[0]).place.at;
+    int lanes = machine_lanes(l->machine, SUM_LANES);
+    AccumulateParams p = {.V = vector_name(l->machine, lanes),
+                          .L = lanes,
+                          .count = l->params->trained,
+                          .per = SWEEP_FLOATS,
+                          .every = n->attr.every};
+    STEP(l, "accumulate", &kernel_accumulate, &p, stem_of(l, "accumulate", 0, lanes),
+         "gradients, added up over several steps", out((Place){PLACE_GRADS, 0}),
+         out((Place){PLACE_STATE, at}));
 }

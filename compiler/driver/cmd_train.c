@@ -22,6 +22,7 @@ static const OptionUse options[] = {
     {OPTION_EARLY_STOPPING, NULL},
     {OPTION_SAVE_BEST, NULL},
     {OPTION_CLASS_WEIGHT, NULL},
+    {OPTION_ACCUMULATE, NULL},
     {OPTION_SEED, NULL},
     {OPTION_SEEDS, NULL},
     {OPTION_THREADS, NULL},
@@ -320,6 +321,9 @@ static bool build(Job *j) {
     CodegenOptions c;
     int batch = j->module->fit.batch;
     int threads = (int)option_number(j->options, OPTION_THREADS, 0);
+    int *accumulate = &j->module->train.optimizer.accumulate;
+    *accumulate = (int)option_number(j->options, OPTION_ACCUMULATE, (uint64_t)*accumulate);
+    if (*accumulate == 1) *accumulate = 0;
     return run_passes(j->module, true, j->options) &&
            codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &c) &&
            native_build(j->module, &c, threads, false, &j->native);

@@ -8,11 +8,11 @@
 
 enum { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP };
 
-/* What every optimizer has; lathe has the clipping of it. */
+/* What every optimizer has; lathe has clipping and accumulation of it. */
 #define BASE_SPECS                                                                                 \
     {"clipnorm", NULL}, {"clipvalue", NULL}, {"global_clipnorm", NULL}, {"use_ema", "False"},      \
         {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"}, {"loss_scale_factor", "None"},  \
-        {"gradient_accumulation_steps", "None"}, {                                                 \
+        {"gradient_accumulation_steps", NULL}, {                                                   \
         "name", ""                                                                                 \
     }
 
@@ -150,6 +150,9 @@ static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     ok = bound_bool(s, b, "nesterov", &o->nesterov) && ok;
     ok = bound_bool(s, b, "amsgrad", &o->amsgrad) && ok;
     ok = bound_bool(s, b, "centered", &o->centered) && ok;
+    int64_t steps = 0;
+    ok = bound_int(s, b, "gradient_accumulation_steps", 2, 1 << 20, &steps) && ok;
+    o->accumulate = (int)steps;
     return read_clipping(s, b, o) && ok;
 }
 

@@ -1,4 +1,4 @@
-/* Regularizers, and clipping of gradients. Included by kernels.c. */
+/* Regularizers, accumulation and clipping of gradients. Included by kernels.c. */
 
 /* l1 sum|x| + l2 sum x^2, in double so that long sums keep their digits. */
 static double penalty_of(const real *x, int64_t count, float l1, float l2) {
@@ -48,3 +48,16 @@ static void clip_norm_range(const void *job, int64_t begin, int64_t end) {
 }
 
 static void run_clip_norm(const Call *c) { run_elementwise(c, clip_norm_range); }
+
+static void accumulate_range(const void *job, int64_t begin, int64_t end) {
+    const Call *c = job;
+    const bool last = is_due(c);
+    const real *g = c->in[0], *sum = c->in[1], every = (real)c->node->attr.every;
+    real *restrict mean = c->out[0], *restrict next = c->out[1];
+    for (int64_t i = begin; i < end; i++) {
+        mean[i] = last ? (g[i] + sum[i]) / every : g[i];
+        next[i] = last ? 0 : sum[i] + g[i];
+    }
+}
+
+static void run_accumulate(const Call *c) { run_elementwise(c, accumulate_range); }

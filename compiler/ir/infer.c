@@ -422,6 +422,13 @@ static bool shape_penalty(Infer *c) {
     return c->n->nin < 2 || want_shape(c, 1, &(Shape){.rank = 0});
 }
 
+static bool shape_accumulate(Infer *c) {
+    set_result(c, 0, *in_shape(c, 0));
+    set_result(c, 1, *in_shape(c, 0));
+    if (c->n->attr.every < 1) return FAIL(c, "every=%d: it must be at least 1", c->n->attr.every);
+    return want_shape(c, 1, in_shape(c, 0));
+}
+
 static bool shape_clip_norm(Infer *c) {
     set_result(c, 0, *in_shape(c, 0));
     return want_shape(c, 1, &(Shape){.rank = 0});

@@ -136,6 +136,7 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
     float limit;     /* of a gradient's elements or norm */
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
     int32_t binary;  /* BinaryFn */
@@ -248,6 +249,7 @@ typedef struct {
     const char *name; /* as the user wrote it: "adam", "adamw", ... */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
+    int accumulate; /* gradients over so many steps; 0: each step is applied */
     const struct lathe_schedule
         *schedule; /* of the learning rate, which is then its first; or NULL */
     float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */

@@ -57,6 +57,9 @@ RUNS = {
                             "restore_best_weights=True, start_from_epoch=2)]"),
     "early_stopping_baseline": ("keras.optimizers.SGD(0.01)", "epochs=30, callbacks="
                                 "callbacks.EarlyStopping(monitor='loss', mode='min', baseline=0.5, patience=4)"),
+    "accumulate": ("keras.optimizers.SGD(0.5, momentum=0.9, gradient_accumulation_steps=5, clipnorm=0.3)", "epochs=6"),
+    "accumulate_adam": ("keras.optimizers.AdamW(schedules.CosineDecay(0.2, 40), gradient_accumulation_steps=3)",
+                        "epochs=5, validation_split=0.2"),
     "class_weight": ("keras.optimizers.SGD(0.2)", "epochs=3, validation_split=0.3, class_weight={0: 0.2, 1: 3, 3: 1.5}"),
     "plateau": ("keras.optimizers.SGD(3.0)", "epochs=14, validation_split=0.3, callbacks=["
                 "callbacks.ReduceLROnPlateau(factor=0.3, patience=2, cooldown=1, min_lr=0.1), "
@@ -116,7 +119,7 @@ class Fit(compare.OracleCase):
             with self.subTest(schedule=name):
                 self.compare_run("schedule_" + name, "keras.optimizers.SGD(%s)" % schedule, "epochs=3")
 
-    def test_callbacks(self):
+    def test_runs(self):
         for name, (optimizer, fit) in RUNS.items():
             with self.subTest(run=name):
                 self.compare_run("run_" + name, optimizer, fit)
