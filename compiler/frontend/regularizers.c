@@ -48,9 +48,18 @@ bool regularizers_read(Script *s, ScriptLayer *l) {
     return ok;
 }
 
+/* Keras's DepthwiseConv2D has a depthwise_regularizer for its kernel, SeparableConv2D for its
+ * depthwise_kernel. */
+static bool belongs(const Regularizer *r, const char *role) {
+    size_t n = strlen(r->role);
+    return strcmp(r->role, role) == 0 ||
+           (strncmp(r->role, role, n) == 0 && strcmp(role + n, "_kernel") == 0) ||
+           (strcmp(r->role, "depthwise") == 0 && strcmp(role, "kernel") == 0);
+}
+
 void regularizers_apply(const ScriptLayer *l, const char *role, Param *p) {
     for (int i = 0; i < l->nregularizers; i++) {
-        if (strcmp(l->regularizers[i].role, role) != 0) continue;
+        if (!belongs(&l->regularizers[i], role)) continue;
         p->l1 = l->regularizers[i].l1;
         p->l2 = l->regularizers[i].l2;
     }
