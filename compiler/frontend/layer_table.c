@@ -172,6 +172,13 @@ static const ParamSpec flatten_specs[] = {{"data_format", LAST}};
 static const ParamSpec reshape_specs[] = {{"target_shape", NULL}};
 static const ParamSpec permute_specs[] = {{"dims", NULL}};
 static const ParamSpec repeat_specs[] = {{"n", NULL}};
+static const ParamSpec random_flip_specs[] = {{"mode", NULL}, {"seed", ""}, {"data_format", LAST}};
+static const ParamSpec random_translation_specs[] = {
+    {"height_factor", NULL}, {"width_factor", NULL}, {"fill_mode", NULL},
+    {"interpolation", NULL}, {"seed", ""},           {"fill_value", NULL},
+    {"data_format", LAST}};
+static const ParamSpec random_crop_specs[] = {
+    {"height", NULL}, {"width", NULL}, {"seed", ""}, {"data_format", LAST}};
 static const ParamSpec dropout_specs[] = {{"rate", NULL}, {"noise_shape", "None"}, {"seed", ""}};
 static const ParamSpec spatial_dropout_specs[] = {{"rate", NULL}, {"seed", ""}};
 static const ParamSpec spatial_dropout_2d_specs[] = {
@@ -233,6 +240,12 @@ const LayerClass layer_classes[] = {
     LAYER("UpSampling2D", up_specs, 3, configure_up_sampling, shape_up_sampling, NULL,
           emit_resized),
     LAYER("Resizing", resizing_specs, 9, configure_resizing, shape_resizing, NULL, emit_resized),
+    LAYER("RandomFlip", random_flip_specs, 3, configure_random_flip, shape_image, NULL,
+          emit_random_flip),
+    LAYER("RandomTranslation", random_translation_specs, 7, configure_random_translation,
+          shape_image, NULL, emit_random_translation),
+    LAYER("RandomCrop", random_crop_specs, 4, configure_random_crop, shape_resizing, NULL,
+          emit_random_crop),
     LAYER("Flatten", flatten_specs, 1, NULL, shape_flatten, NULL, emit_flatten),
     LAYER("Reshape", reshape_specs, 1, configure_reshape, shape_reshape, NULL, emit_reshape_layer),
     LAYER("Permute", permute_specs, 1, configure_permute, shape_permute, NULL, emit_permute),

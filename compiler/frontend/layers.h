@@ -30,6 +30,7 @@ typedef struct {
     int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
     int filter;                    /* interpolation of Resizing and UpSampling */
     bool antialias, crop;
+    Attrs augment;          /* of an augmentation */
     const float *values[2]; /* Normalization's mean and variance, Rescaling's scale and offset */
     int64_t counts[2];      /* their numbers of elements; 0: not given */
 } LayerConfig;

@@ -11,6 +11,7 @@
 #include "conv.inc.c"
 #include "dense.inc.c"
 #include "elementwise.inc.c"
+#include "image.inc.c"
 #include "loss.inc.c"
 #include "norm.inc.c"
 #include "optimizer.inc.c"

@@ -415,6 +415,25 @@ static bool shape_optimizer(Infer *c) {
     return true;
 }
 
+/* ---- augmentation ---------------------------------------------------------------------------- */
+
+static bool shape_augment(Infer *c) {
+    const Attrs *a = &c->n->attr;
+    Shape s = *in_shape(c, 0);
+    if (s.rank != 4 || s.dim[0] != DIM_BATCH)
+        return FAIL(c, "its input '%s' is no batch of images", c->n->in[0]->name);
+    if (a->augment < AUGMENT_FLIP || a->augment > AUGMENT_CROP || a->fill < 0 || a->fill > 3)
+        return FAIL(c, "augment=%d, fill=%d: there is no such thing", a->augment, a->fill);
+    for (int i = 0; a->augment == AUGMENT_CROP && i < 2; i++) {
+        if (a->size[i] < 1 || a->size[i] > s.dim[1 + i])
+            return FAIL(c, "size %d does not fit into %lld pixels", a->size[i],
+                        (long long)s.dim[1 + i]);
+        s.dim[1 + i] = a->size[i];
+    }
+    set_result(c, 0, s);
+    return c->n->nin < 2 || want_shape(c, 1, &s);
+}
+
 /* ---- regularizers and clipping --------------------------------------------------------------- */
 
 static bool shape_penalty(Infer *c) {

@@ -100,6 +100,9 @@ typedef enum {
     METRIC_COUNT
 } MetricKind;
 
+/* What an image goes through in training. */
+typedef enum { AUGMENT_FLIP = 1, AUGMENT_TRANSLATE, AUGMENT_CROP } Augmentation;
+
 /* Distributions of initial values: constant(a); uniform in [a, b); normal with mean a and standard
  * deviation b; the same with values beyond two standard deviations drawn again. */
 typedef enum {
@@ -139,6 +142,11 @@ typedef struct {
     int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
     float limit;     /* of a gradient's elements or norm */
     int32_t spatial; /* of dropout: one draw for all pixels of a channel */
+    int32_t augment; /* Augmentation */
+    int32_t flip;    /* 1: columns, 2: rows, 3: both */
+    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
     int32_t binary;  /* BinaryFn */
     int32_t reduce;  /* Reduction */
