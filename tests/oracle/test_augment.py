@@ -96,6 +96,19 @@ class Augment(compare.OracleCase):
                 want = np.mean((x.reshape(SAMPLES, -1).astype(np.float64) @ weight) ** 2)
                 self.assertAlmostEqual(loss / want, 1, delta=1e-5)
 
+    def test_crops(self):
+        for name, text in CROPS.items():
+            with self.subTest(layer=name):
+                lathe, x = self.check(name, text)
+                # evaluation resizes the largest window of the result's aspect ratio
+                layer = eval("keras.layers." + text, {"keras": keras})
+                resized = keras.layers.Resizing(layer.height, layer.width, crop_to_aspect_ratio=True)(x)
+                weight = np.random.default_rng(1).random(lathe.shape["dense/kernel"], dtype=np.float32)
+                lathe.set("dense/kernel", weight)
+                loss, _ = lathe.evaluate(x, np.zeros((SAMPLES, 1)))
+                want = np.mean((np.array(resized).reshape(SAMPLES, -1).astype(np.float64) @ weight) ** 2)
+                self.assertAlmostEqual(loss / want, 1, delta=1e-5)
+
     def test_every_target(self):
         for target in lathe_abi.host_targets():
             with self.subTest(target=target):
