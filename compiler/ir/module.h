@@ -187,13 +187,21 @@ typedef struct {
 
 /* ---- layers: what the summary prints -------------------------------------------------------- */
 
+/* What a layer is called on: result `tensor` of call `node` of a layer. */
+typedef struct {
+    const char *layer;
+    int node, tensor;
+} Connection;
+
 typedef struct {
     const char *name;       /* "conv2d" */
-    const char *class_name; /* "Conv2D" */
-    Shape output;
+    const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
+    const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    Shape *outputs;
+    int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
     int nparams, params_cap;
-    const char **inputs; /* names of the layers it is connected to (functional models) */
+    Connection *inputs; /* of all its calls (functional models) */
     int ninputs, inputs_cap;
 } Layer;
 
@@ -208,13 +216,20 @@ typedef struct {
     bool nesterov, amsgrad, centered;
 } Optimizer;
 
+/* What training does with one output of the model. */
+typedef struct {
+    LossKind loss;         /* LOSS_NONE: it is not trained and has no labels */
+    const char *loss_name; /* "categorical_crossentropy", ... */
+    bool from_logits;
+    float weight; /* of this loss in the sum that is minimised */
+    MetricKind metric;
+} OutputTraining;
+
 typedef struct {
     bool compiled; /* model.compile(...) was seen */
     Optimizer optimizer;
-    LossKind loss;
-    const char *loss_name; /* "categorical_crossentropy", ... */
-    bool from_logits;
-    MetricKind metric;
+    OutputTraining *outputs; /* one an output of forward */
+    int noutputs;
 } TrainConfig;
 
 /* ---- module --------------------------------------------------------------------------------- */
@@ -232,6 +247,8 @@ typedef struct {
     Layer *layers;
     int nlayers, layers_cap;
     TrainConfig train;
+    const char **output_names; /* of forward's outputs in the interface; unique */
+    int noutput_names;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;
