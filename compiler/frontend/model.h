@@ -26,7 +26,7 @@ struct ScriptModel {
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
     SrcLoc loss_loc, metric_loc;
-    ModelGraph graph;          /* once something asked for it */
+    ModelGraph graph; /* once something asked for it */
 };
 
 /* ---- model.c ---- */
