@@ -1,11 +1,10 @@
 /* lathe predict: runs generated inference code on images, on an array, or on the first images of a
  * test set, drawn as a grid. */
-#include "../../runtime/npy.h"
 #include "../../runtime/optional/grid.h"
 #include "../../runtime/optional/image.h"
 #include "../../runtime/train.h"
 #include "driver.h"
-#include "native.h"
+#include "predict.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,8 +14,12 @@ enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25, SHOWN = 3 };
 
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
-    {OPTION_INPUT, "an array of inputs, batch first: floats as the model takes them, or raw bytes"},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy)"},
+    {OPTION_INPUT,
+     "an array of inputs, batch first: numbers as the model takes them, or raw bytes; once for "
+     "each\n"
+     "input, in order, or as NAME=FILE.npy",
+     true},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted", true},
     {OPTION_GRID, NULL},
     {OPTION_DATA, "the data set of --grid"},
     {OPTION_COUNT, NULL},
@@ -37,37 +40,18 @@ static const CommandSpec spec = {
     -1,
     options};
 
-typedef struct {
-    const Options *options;
-    Module *module;
-    Native native;
-    void *workspace;
-} Job;
-
 /* ---- running the model ------------------------------------------------------------------------
  */
 
-/* Outputs of n samples, given as floats or as bytes, in calls of at most the model's batch. To be
- * freed; NULL after an error was printed. */
-static float *run_model(const Job *j, int64_t n, const float *f32, const uint8_t *u8) {
-    const lathe_model *m = j->native.model;
-    float *out = calloc((size_t)n, (size_t)m->output_count * sizeof *out);
-    if (!out) {
-        user_error("out of memory for the outputs of %lld samples", (long long)n);
-        return NULL;
-    }
-    for (int64_t i = 0; i < n; i += m->batch) {
-        int part = n - i < m->batch ? (int)(n - i) : m->batch;
-        float *to = out + i * m->output_count;
-        if (u8)
-            m->predict_u8(&j->native.weights, j->workspace, part, u8 + i * m->input_count, to);
-        else
-            m->predict(&j->native.weights, j->workspace, part, f32 + i * m->input_count, to);
-    }
-    return out;
+/* The one output of n images, given as bytes. To be freed; NULL after an error was printed. */
+static float *run_images(const Predict *j, int64_t n, const uint8_t *pixels) {
+    const void *input[] = {pixels};
+    float **out = predict_run(j, n, input, true), *first = out ? out[0] : NULL;
+    free(out);
+    return first;
 }
 
-static const char *class_name(const Job *j, int64_t index) {
+static const char *class_name(const Predict *j, int64_t index) {
     if (index < j->module->nclasses) return j->module->classes[index];
     return arena_printf(j->module->arena, "class %lld", (long long)index);
 }
@@ -80,9 +64,9 @@ static int64_t largest(const float *p, int64_t n) {
 }
 
 /* A model trained from logits ends before the softmax. */
-static void to_probabilities(const Job *j, float *row, int64_t n) {
-    const TrainConfig *train = &j->module->train;
-    if (!train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
+static void to_probabilities(const Predict *j, float *row, int64_t n) {
+    const OutputTraining *train = j->module->train.outputs;
+    if (!train || !train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
     float max = row[largest(row, n)], sum = 0.0f;
     for (int64_t i = 0; i < n; i++) sum += row[i] = expf(row[i] - max);
     for (int64_t i = 0; i < n; i++) row[i] /= sum;
@@ -91,8 +75,8 @@ static void to_probabilities(const Job *j, float *row, int64_t n) {
 /* ---- images -----------------------------------------------------------------------------------
  */
 
-static void print_classes(const Job *j, const char *path, float *row) {
-    int64_t n = j->native.model->output_count;
+static void print_classes(const Predict *j, const char *path, float *row) {
+    int64_t n = j->native.model->output[0].count;
     printf("%s:", path);
     if (n == 1) printf(" %.4f", (double)row[0]);
     to_probabilities(j, row, n);
@@ -107,75 +91,40 @@ static void print_classes(const Job *j, const char *path, float *row) {
 static bool load_image(const lathe_model *m, const char *path, uint8_t *pixels) {
     lathe_image image;
     lathe_error e;
-    if (!lathe_image_load(path, (int)m->input_dim[2], &image, &e)) {
+    if (!lathe_image_load(path, (int)m->input[0].dim[2], &image, &e)) {
         user_error("%s", e.text);
         return false;
     }
-    lathe_image_resize(&image, (int)m->input_dim[0], (int)m->input_dim[1], pixels);
+    lathe_image_resize(&image, (int)m->input[0].dim[0], (int)m->input[0].dim[1], pixels);
     lathe_image_free(&image);
     return true;
 }
 
-static int predict_images(const Job *j, char **paths, int count) {
+static int predict_images(const Predict *j, char **paths, int count) {
     const lathe_model *m = j->native.model;
-    if (m->input_rank != 3 || m->input_dim[0] > LATHE_MAX_SIDE || m->input_dim[1] > LATHE_MAX_SIDE)
+    if (m->inputs > 1 || m->outputs > 1 || !m->predict_u8)
+        return user_error("images are for a model with one input and one output; use --input");
+    if (m->input[0].rank != 3 || m->input[0].dim[0] > LATHE_MAX_SIDE ||
+        m->input[0].dim[1] > LATHE_MAX_SIDE)
         return user_error("the model's input is no image; use --input X.npy");
-    uint8_t *pixels = calloc((size_t)count, (size_t)m->input_count);
+    uint8_t *pixels = calloc((size_t)count, (size_t)m->input[0].count);
     bool ok = pixels != NULL;
     if (!ok) user_error("out of memory for %d images", count);
-    for (int i = 0; ok && i < count; i++) ok = load_image(m, paths[i], pixels + i * m->input_count);
-    float *out = ok ? run_model(j, count, NULL, pixels) : NULL;
-    for (int i = 0; out && i < count; i++) print_classes(j, paths[i], out + i * m->output_count);
+    for (int i = 0; ok && i < count; i++)
+        ok = load_image(m, paths[i], pixels + i * m->input[0].count);
+    float *out = ok ? run_images(j, count, pixels) : NULL;
+    for (int i = 0; out && i < count; i++) print_classes(j, paths[i], out + i * m->output[0].count);
     free(pixels);
     free(out);
     return out ? 0 : 1;
-}
-
-/* ---- arrays -----------------------------------------------------------------------------------
- */
-
-static bool check_array(const lathe_model *m, const lathe_array *x, const char *path,
-                        lathe_error *e) {
-    lathe_samples s = {.rank = x->rank - 1};
-    if (x->rank < 2 || x->dim[0] < 1)
-        return lathe_fail(e, "%s: an array of at least one sample, batch first, is expected", path);
-    memcpy(s.dim, x->dim + 1, sizeof s.dim - sizeof *s.dim);
-    return lathe_samples_fit_shape(&s, m->input_rank, m->input_dim, path, e);
-}
-
-static bool write_outputs(const lathe_model *m, const char *path, int64_t n, const float *out,
-                          lathe_error *e) {
-    int64_t dim[1 + 8] = {n};
-    memcpy(dim + 1, m->output_dim, sizeof m->output_dim);
-    return lathe_npy_write(path, 1 + m->output_rank, dim, out, e);
-}
-
-static int predict_array(const Job *j, const char *input, const char *output) {
-    const lathe_model *m = j->native.model;
-    lathe_array x;
-    lathe_error e;
-    if (!lathe_npy_read(input, &x, &e)) return user_error("%s", e.text);
-    if (!check_array(m, &x, input, &e)) {
-        lathe_array_free(&x);
-        return user_error("%s", e.text);
-    }
-    bool bytes = x.type == LATHE_NPY_U8;
-    float *values = bytes ? NULL : lathe_array_floats(&x), *out = NULL;
-    int status = bytes || values ? 0 : user_error("%s: out of memory", input);
-    if (!status && !(out = run_model(j, x.dim[0], values, bytes ? x.data : NULL))) status = 1;
-    if (!status && !write_outputs(m, output, x.dim[0], out, &e)) status = user_error("%s", e.text);
-    free(values);
-    free(out);
-    lathe_array_free(&x);
-    return status;
 }
 
 /* ---- a grid of test images --------------------------------------------------------------------
  */
 
 /* Prints a line a sample and fills its cell; returns how many are right. */
-static int judge(const Job *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
-    int64_t n = j->native.model->output_count, hits = 0;
+static int judge(const Predict *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
+    int64_t n = j->native.model->output[0].count, hits = 0;
     for (int64_t i = 0; i < s->count; i++) {
         float *row = out + i * n;
         to_probabilities(j, row, n);
@@ -190,11 +139,11 @@ static int judge(const Job *j, const lathe_samples *s, float *out, lathe_grid_ce
     return (int)hits;
 }
 
-static int draw_grid(const Job *j, const lathe_samples *s, const char *path) {
-    const int64_t *dim = j->native.model->input_dim;
+static int draw_grid(const Predict *j, const lathe_samples *s, const char *path) {
+    const int64_t *dim = j->native.model->input[0].dim;
     lathe_error e;
     lathe_image image = {0};
-    float *out = run_model(j, s->count, NULL, s->u8);
+    float *out = run_images(j, s->count, s->u8);
     if (!out) return 1;
     lathe_grid_cell *cell = ARENA_ARRAY(j->module->arena, lathe_grid_cell, (size_t)s->count);
     int hits = judge(j, s, out, cell);
@@ -208,12 +157,13 @@ static int draw_grid(const Job *j, const lathe_samples *s, const char *path) {
     return 0;
 }
 
-static int predict_grid(Job *j, const char *path, const char *data) {
+static int predict_grid(Predict *j, const char *path, const char *data) {
     const lathe_model *m = j->native.model;
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
     if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
-    bool image = m->input_rank == 3 && (m->input_dim[2] == 1 || m->input_dim[2] == 3);
+    bool image = m->inputs == 1 && m->outputs == 1 && m->predict_u8 && m->input[0].rank == 3 &&
+                 (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
     lathe_samples first = lathe_samples_slice(&d.test, 0, count);
@@ -247,7 +197,7 @@ static bool check_options(const Options *o) {
     return true;
 }
 
-static bool prepare(Job *j) {
+static bool prepare(Predict *j) {
     const Options *o = j->options;
     CodegenOptions c;
     if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !run_passes(j->module, false, o) ||
@@ -260,10 +210,9 @@ static bool prepare(Job *j) {
     return j->workspace != NULL;
 }
 
-static int predict(Job *j) {
+static int predict(Predict *j) {
     const Options *o = j->options;
-    if (option_given(o, OPTION_INPUT))
-        return predict_array(j, o->text[OPTION_INPUT], o->text[OPTION_OUTPUT]);
+    if (option_given(o, OPTION_INPUT)) return predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
     return predict_images(j, o->args + 1, o->nargs - 1);
@@ -275,7 +224,7 @@ int cmd_predict(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!check_options(&o)) return 1;
     Arena *a = arena_new();
-    Job j = {.options = &o};
+    Predict j = {.options = &o};
     j.module = open_model(a, &o);
     status = j.module && prepare(&j) ? predict(&j) : 1;
     free(j.workspace);

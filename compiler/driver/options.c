@@ -107,7 +107,7 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
     const OptionUse *u = find_option(spec, word, n);
     if (!u) return unknown_option(spec, word, n), false;
     const OptionRow *r = &rows[u->id];
-    if (o->text[u->id]) return user_error("--%s is given twice", r->name), false;
+    if (o->text[u->id] && !u->many) return user_error("--%s is given twice", r->name), false;
     if (r->kind == FLAG) {
         if (value) return user_error("--%s takes no value", r->name), false;
         o->text[u->id] = "";
@@ -115,7 +115,10 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
     }
     if (!value && *i + 1 < argc) value = argv[++*i];
     if (!value || !*value) return user_error("--%s needs a value: %s", r->name, r->metavar), false;
-    o->text[u->id] = value;
+    if (u->many && o->nrepeated == MAX_REPEATED)
+        return user_error("--%s is given too often", r->name), false;
+    if (u->many) o->repeated[o->nrepeated++] = (Given){u->id, value};
+    if (!o->text[u->id]) o->text[u->id] = value;
     return r->kind == TEXT || parse_number(u->id, value, &o->number[u->id]);
 }
 
