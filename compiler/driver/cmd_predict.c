@@ -17,9 +17,8 @@ static const OptionUse options[] = {
     {OPTION_INPUT,
      "an array of inputs, batch first: numbers as the model takes them, or raw bytes; once for "
      "each\n"
-     "input, in order, or as NAME=FILE.npy",
-     true},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted", true},
+     "input, in order, or as NAME=FILE.npy"},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
     {OPTION_GRID, NULL},
     {OPTION_DATA, "the data set of --grid"},
     {OPTION_COUNT, NULL},

@@ -17,7 +17,6 @@ typedef enum {
 typedef struct {
     OptionId id;
     const char *help; /* what it means to this command; NULL: the text of options.def */
-    bool many;        /* may be given several times */
 } OptionUse;
 
 typedef struct {
