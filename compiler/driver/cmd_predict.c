@@ -6,19 +6,22 @@
 #include "driver.h"
 #include "predict.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25, SHOWN = 3 };
+enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25 };
 
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
-    {OPTION_INPUT,
-     "an array of inputs, batch first: numbers as the model takes them, or raw bytes; once for "
-     "each\n"
-     "input, in order, or as NAME=FILE.npy"},
+    {OPTION_INPUT, "an array of inputs, batch first: numbers as the model takes them, or raw "
+                   "bytes; once for each\n"
+                   "input, in order, or as NAME=FILE.npy"},
     {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
+    {OPTION_PREPROCESS, NULL},
+    {OPTION_RESIZE, NULL},
+    {OPTION_SHORTER, NULL},
+    {OPTION_CLASSES, NULL},
+    {OPTION_TOP, NULL},
     {OPTION_GRID, NULL},
     {OPTION_DATA, "the data set of --grid"},
     {OPTION_COUNT, NULL},
@@ -33,8 +36,9 @@ static const OptionUse options[] = {
 static const CommandSpec spec = {
     "predict",
     "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
-    "Runs a trained model. Images (.jpg, .png) are scaled to the model's input; their likeliest\n"
-    "classes are printed with probabilities.",
+    "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
+    "load_img\n"
+    "does it; their likeliest classes are printed with probabilities.",
     1,
     -1,
     options};
@@ -42,87 +46,23 @@ static const CommandSpec spec = {
 /* ---- running the model ------------------------------------------------------------------------
  */
 
-/* The one output of n images, given as bytes. To be freed; NULL after an error was printed. */
-static float *run_images(const Predict *j, int64_t n, const uint8_t *pixels) {
+bool takes_images(const PredictJob *j) {
+    const lathe_model *m = j->native.model;
+    return m->inputs == 1 && m->outputs == 1 && m->predict_u8;
+}
+
+float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels) {
     const void *input[] = {pixels};
     float **out = predict_run(j, n, input, true), *first = out ? out[0] : NULL;
     free(out);
     return first;
 }
 
-static const char *class_name(const Predict *j, int64_t index) {
-    if (index < j->module->nclasses) return j->module->classes[index];
-    return arena_printf(j->module->arena, "class %lld", (long long)index);
-}
-
-static int64_t largest(const float *p, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (p[i] > p[best]) best = i;
-    return best;
-}
-
-/* A model trained from logits ends before the softmax. */
-static void to_probabilities(const Predict *j, float *row, int64_t n) {
-    const OutputTraining *train = j->module->train.outputs;
-    if (!train || !train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
-    float max = row[largest(row, n)], sum = 0.0f;
-    for (int64_t i = 0; i < n; i++) sum += row[i] = expf(row[i] - max);
-    for (int64_t i = 0; i < n; i++) row[i] /= sum;
-}
-
-/* ---- images -----------------------------------------------------------------------------------
- */
-
-static void print_classes(const Predict *j, const char *path, float *row) {
-    int64_t n = j->native.model->output[0].count;
-    printf("%s:", path);
-    if (n == 1) printf(" %.4f", (double)row[0]);
-    to_probabilities(j, row, n);
-    for (int k = 0; n > 1 && k < SHOWN && k < n; k++) {
-        int64_t best = largest(row, n);
-        printf("%s %s %.4f", k ? "," : "", class_name(j, best), (double)row[best]);
-        row[best] = -1.0f;
-    }
-    putchar('\n');
-}
-
-static bool load_image(const lathe_model *m, const char *path, uint8_t *pixels) {
-    lathe_image image;
-    lathe_error e;
-    if (!lathe_image_load(path, (int)m->input[0].dim[2], &image, &e)) {
-        user_error("%s", e.text);
-        return false;
-    }
-    lathe_image_resize(&image, (int)m->input[0].dim[0], (int)m->input[0].dim[1], pixels);
-    lathe_image_free(&image);
-    return true;
-}
-
-static int predict_images(const Predict *j, char **paths, int count) {
-    const lathe_model *m = j->native.model;
-    if (m->inputs > 1 || m->outputs > 1 || !m->predict_u8)
-        return user_error("images are for a model with one input and one output; use --input");
-    if (m->input[0].rank != 3 || m->input[0].dim[0] > LATHE_MAX_SIDE ||
-        m->input[0].dim[1] > LATHE_MAX_SIDE)
-        return user_error("the model's input is no image; use --input X.npy");
-    uint8_t *pixels = calloc((size_t)count, (size_t)m->input[0].count);
-    bool ok = pixels != NULL;
-    if (!ok) user_error("out of memory for %d images", count);
-    for (int i = 0; ok && i < count; i++)
-        ok = load_image(m, paths[i], pixels + i * m->input[0].count);
-    float *out = ok ? run_images(j, count, pixels) : NULL;
-    for (int i = 0; out && i < count; i++) print_classes(j, paths[i], out + i * m->output[0].count);
-    free(pixels);
-    free(out);
-    return out ? 0 : 1;
-}
-
 /* ---- a grid of test images --------------------------------------------------------------------
  */
 
 /* Prints a line a sample and fills its cell; returns how many are right. */
-static int judge(const Predict *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
+static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
     int64_t n = j->native.model->output[0].count, hits = 0;
     for (int64_t i = 0; i < s->count; i++) {
         float *row = out + i * n;
@@ -138,7 +78,7 @@ static int judge(const Predict *j, const lathe_samples *s, float *out, lathe_gri
     return (int)hits;
 }
 
-static int draw_grid(const Predict *j, const lathe_samples *s, const char *path) {
+static int draw_grid(const PredictJob *j, const lathe_samples *s, const char *path) {
     const int64_t *dim = j->native.model->input[0].dim;
     lathe_error e;
     lathe_image image = {0};
@@ -156,12 +96,12 @@ static int draw_grid(const Predict *j, const lathe_samples *s, const char *path)
     return 0;
 }
 
-static int predict_grid(Predict *j, const char *path, const char *data) {
+static int predict_grid(PredictJob *j, const char *path, const char *data) {
     const lathe_model *m = j->native.model;
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
     if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
-    bool image = m->inputs == 1 && m->outputs == 1 && m->predict_u8 && m->input[0].rank == 3 &&
+    bool image = takes_images(j) && m->input[0].rank == 3 &&
                  (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
@@ -196,10 +136,11 @@ static bool check_options(const Options *o) {
     return true;
 }
 
-static bool prepare(Predict *j) {
+static bool prepare(PredictJob *j) {
     const Options *o = j->options;
     CodegenOptions c;
-    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !run_passes(j->module, false, o) ||
+    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !preprocess(j->module, o) ||
+        !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
         !codegen_options(o, false, DEFAULT_BATCH, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
@@ -209,7 +150,7 @@ static bool prepare(Predict *j) {
     return j->workspace != NULL;
 }
 
-static int predict(Predict *j) {
+static int predict(PredictJob *j) {
     const Options *o = j->options;
     if (option_given(o, OPTION_INPUT)) return predict_arrays(j);
     if (option_given(o, OPTION_GRID))
@@ -223,7 +164,7 @@ int cmd_predict(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!check_options(&o)) return 1;
     Arena *a = arena_new();
-    Predict j = {.options = &o};
+    PredictJob j = {.options = &o};
     j.module = open_model(a, &o);
     status = j.module && prepare(&j) ? predict(&j) : 1;
     free(j.workspace);

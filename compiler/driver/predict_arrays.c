@@ -9,8 +9,8 @@
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void run_part(const Predict *j, int64_t first, int n, const void *const *input, bool bytes,
-                     float *const *out) {
+static void run_part(const PredictJob *j, int64_t first, int n, const void *const *input,
+                     bool bytes, float *const *out) {
     const lathe_model *m = j->native.model;
     const void **in = ARENA_ARRAY(j->module->arena, const void *, (size_t)m->inputs);
     float **to = ARENA_ARRAY(j->module->arena, float *, (size_t)m->outputs);
@@ -31,7 +31,7 @@ static void free_outputs(const lathe_model *m, float **out) {
     free(out);
 }
 
-float **predict_run(const Predict *j, int64_t n, const void *const *input, bool bytes) {
+float **predict_run(const PredictJob *j, int64_t n, const void *const *input, bool bytes) {
     const lathe_model *m = j->native.model;
     float **out = calloc((size_t)m->outputs, sizeof *out);
     bool ok = out != NULL;
@@ -52,7 +52,7 @@ float **predict_run(const Predict *j, int64_t n, const void *const *input, bool 
 /* ---- which file is for which ------------------------------------------------------------------
  */
 
-static const char *accepted_names(const Predict *j, const lathe_value *values, int n) {
+static const char *accepted_names(const PredictJob *j, const lathe_value *values, int n) {
     const char *text = "";
     for (int i = 0; i < n; i++)
         text = arena_printf(j->module->arena, "%s%s%s", text, i ? ", " : "", values[i].name);
@@ -72,8 +72,8 @@ static int named_value(const char *text, const lathe_value *values, int n, const
 }
 
 /* Files for the values, in order or by name; NULL where none is given. */
-static bool assign_files(const Predict *j, OptionId id, const char *what, const lathe_value *values,
-                         int n, const char **files) {
+static bool assign_files(const PredictJob *j, OptionId id, const char *what,
+                         const lathe_value *values, int n, const char **files) {
     const Options *o = j->options;
     int next = 0;
     for (int i = 0; i < o->nrepeated; i++) {
@@ -108,7 +108,7 @@ static bool check_array(const lathe_value *v, const lathe_array *x, const char *
            lathe_array_fits_float(x, path, e);
 }
 
-static bool read_inputs(const Predict *j, const char *const *files, Input *in, int64_t *count) {
+static bool read_inputs(const PredictJob *j, const char *const *files, Input *in, int64_t *count) {
     const lathe_model *m = j->native.model;
     lathe_error e;
     for (int i = 0; i < m->inputs; i++) {
@@ -135,7 +135,7 @@ static bool are_bytes(const lathe_model *m, const Input *in) {
     return bytes;
 }
 
-static float **run_inputs(const Predict *j, Input *in, int64_t n) {
+static float **run_inputs(const PredictJob *j, Input *in, int64_t n) {
     const lathe_model *m = j->native.model;
     const void **data = ARENA_ARRAY(j->module->arena, const void *, (size_t)m->inputs);
     bool bytes = are_bytes(m, in);
@@ -152,7 +152,7 @@ static float **run_inputs(const Predict *j, Input *in, int64_t n) {
 /* ---- outputs ----------------------------------------------------------------------------------
  */
 
-static bool write_outputs(const Predict *j, const char *const *files, int64_t n,
+static bool write_outputs(const PredictJob *j, const char *const *files, int64_t n,
                           float *const *out) {
     static const lathe_npy_type types[] = {LATHE_NPY_F32, LATHE_NPY_I64, LATHE_NPY_BOOL};
     const lathe_model *m = j->native.model;
@@ -167,7 +167,7 @@ static bool write_outputs(const Predict *j, const char *const *files, int64_t n,
     return true;
 }
 
-int predict_arrays(const Predict *j) {
+int predict_arrays(const PredictJob *j) {
     const lathe_model *m = j->native.model;
     Arena *a = j->module->arena;
     const char **from = ARENA_ARRAY(a, const char *, (size_t)m->inputs);
