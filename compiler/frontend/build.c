@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CALLS = 16384, MAX_NESTING = 32 };
+enum { MAX_CALLS = 4096, MAX_NESTING = 32 };
 
 /* ---- layers and parameters ----------------------------------------------------------------------
  */

@@ -152,7 +152,7 @@ Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args) {
     bool ok = bind_args(s, &b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
     m->train = (TrainConfig){.compiled = true};
     ok = read_optimizer(s, &b, &m->train.optimizer) && ok;
-    if (m->sequential || !m->broken) ok = compile_outputs(s, m, &b) && ok;
+    if (m->sequential || m->noutputs > 0) ok = compile_outputs(s, m, &b) && ok;
     if (!ok) m->broken = true;
     return script_none(s);
 }
