@@ -255,9 +255,9 @@ bool pass_autodiff(PassContext *c) {
                   .needed = ARENA_ARRAY(arena, bool, (size_t)f->next_id),
                   .grad = ARENA_ARRAY(arena, Value *, (size_t)f->next_id)};
     find_needed(&a);
-    int forward = f->nnodes;
+    int forward = f->nnodes, nparams = f->nparams; /* constants of rules are added behind these */
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
-    for (int i = 0; i < f->nparams; i++) name_gradient(&a, f->params[i]);
+    for (int i = 0; i < nparams; i++) name_gradient(&a, f->params[i]);
     pass_log(c, "%s: %d nodes for the gradients", f->name, f->nnodes - forward);
     return !a.failed;
 }
