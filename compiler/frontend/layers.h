@@ -68,9 +68,8 @@ struct Tensor {
     Tensor *head;     /* the first result of this call */
     Tensor **results; /* of the call, in the head */
     int nresults;
-    bool inference; /* of the call, in the head: training=False */
-    int node;       /* calls of the layer before this one: Keras's node index */
-    int index;      /* among the results: Keras's tensor index */
+    int node;  /* calls of the layer before this one: Keras's node index */
+    int index; /* among the results: Keras's tensor index */
     /* while the IR is built: */
     int graph;      /* number of the graph that depth and next_input belong to */
     bool leaf;      /* an input of that graph */
@@ -88,7 +87,6 @@ typedef struct {
     bool frozen;       /* the layers that are listed belong to a model with trainable = False */
     NameMap keys;      /* of the layers listed so far */
     int calls;         /* emitted so far */
-    bool inference;    /* training=False of the call that is emitted or of one around it */
 } Builder;
 
 struct LayerClass {
@@ -126,7 +124,6 @@ Tensor *layer_node(Script *s, ScriptLayer *l, Tensor *const *in, int n, const Sh
 typedef struct {
     Tensor **in;
     int n;
-    bool inference; /* training=False */
 } LayerCall;
 bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out);
 Obj *layer_object(Script *s, ScriptLayer *l);
