@@ -132,6 +132,7 @@ Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
     l->frozen = !trainable;
     ok = read_input_shape(s, l) && ok;
     if (class->configure) ok = class->configure(s, l) && ok;
+    ok = regularizers_read(s, l) && ok;
     if (!ok) return script_poison(s);
     return layer_object(s, l);
 }
