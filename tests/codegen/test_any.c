@@ -85,7 +85,7 @@ static void run_group(const Group *g, const char *target) {
     Interp *it = interp_new(b->m, module_function(b->m, "predict"), g->batch, true, &n.d);
     if (!it) diag_print(&n.d, stderr);
     if (!it) stop("no interpreter");
-    built_compile(b, "-O1 -Wall -Wextra -Werror");
+    built_compile(b, "-O0 -Wall -Wextra -Wpedantic -Wconversion -Werror");
     check(b, &n, g->name, it, g->batch);
     check(b, &n, g->name, it, 1);
     interp_free(it);
