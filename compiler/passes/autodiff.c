@@ -100,6 +100,16 @@ static void grad_conv2d(Autodiff *a, Node *n, Value *dy) {
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
 }
 
+/* Used forward as a transposed convolution: the roles of image and gradient are exchanged. */
+static void grad_conv2d_grad_input(Autodiff *a, Node *n, Value *dy) {
+    Value *x = n->in[0], *kernel = n->in[1];
+    Attrs attr = n->attr;
+    memset(attr.size, 0, sizeof attr.size);
+    derive(a, n, 0, OP_CONV2D, (Value *[]){dy, kernel}, 2, &attr);
+    for (int i = 0; i < 2; i++) attr.kernel[i] = (int32_t)kernel->type.shape.dim[i];
+    derive(a, n, 1, OP_CONV2D_GRAD_KERNEL, (Value *[]){dy, x}, 2, &attr);
+}
+
 static void grad_dense(Autodiff *a, Node *n, Value *dy) {
     derive(a, n, 0, OP_DENSE_GRAD_INPUT, (Value *[]){dy, n->in[1]}, 2, NULL);
     derive(a, n, 1, OP_DENSE_GRAD_KERNEL, (Value *[]){n->in[0], dy}, 2, NULL);
