@@ -190,7 +190,7 @@ static Type read_type(Parser *p) {
 /* ---- attributes ----------------------------------------------------------------------------- */
 
 static void read_element(Parser *p, const AttrInfo *info, void *element) {
-    if (info->kind == ATTR_FLOAT) {
+    if (info->kind == ATTR_FLOAT || info->kind == ATTR_REAL) {
         float f = read_float(p);
         memcpy(element, &f, 4);
     } else if (info->kind == ATTR_UINT) {
@@ -222,7 +222,7 @@ static void read_attribute(Parser *p, Attrs *attr) {
         else
             read_element(p, info, field + (size_t)count++ * 4);
     } while (accept(p, ","));
-    if (count < info->count && info->kind != ATTR_DIMS)
+    if (count < info->count && info->kind != ATTR_DIMS && info->kind != ATTR_LIST)
         FAIL(p, "%d elements are expected", info->count);
     expect(p, "]");
 }

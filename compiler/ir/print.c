@@ -91,7 +91,7 @@ static void print_element(StrBuf *out, const AttrInfo *info, const void *element
     memcpy(&i, element, 4);
     memcpy(&u, element, 4);
     memcpy(&f, element, 4);
-    if (info->kind == ATTR_FLOAT)
+    if (info->kind == ATTR_FLOAT || info->kind == ATTR_REAL)
         print_float(out, f);
     else if (info->kind == ATTR_UINT)
         strbuf_printf(out, "%" PRIu32, u);
@@ -101,16 +101,17 @@ static void print_element(StrBuf *out, const AttrInfo *info, const void *element
         strbuf_printf(out, "%" PRId32, i);
 }
 
-static int element_count(const AttrInfo *info, const unsigned char *field) {
+static int element_count(const AttrInfo *info, const unsigned char *field, const Node *n) {
     int count = 0;
+    if (info->kind == ATTR_LIST) return n->in[0]->type.shape.rank - 1;
     if (info->kind != ATTR_DIMS) return info->count;
     while (count < info->count && memcmp(field + (size_t)count * 4, "\0\0\0", 4) != 0) count++;
     return count;
 }
 
-static void print_attribute(StrBuf *out, const AttrInfo *info, const Attrs *attr) {
-    const unsigned char *field = (const unsigned char *)attr + info->offset;
-    int count = element_count(info, field);
+static void print_attribute(StrBuf *out, const AttrInfo *info, const Node *n) {
+    const unsigned char *field = (const unsigned char *)&n->attr + info->offset;
+    int count = element_count(info, field, n);
     strbuf_printf(out, "%s=%s", info->text, info->count > 1 ? "[" : "");
     for (int i = 0; i < count; i++) {
         if (i) strbuf_puts(out, ",");
@@ -122,10 +123,10 @@ static void print_attribute(StrBuf *out, const AttrInfo *info, const Attrs *attr
 static void print_attributes(StrBuf *out, const Node *n) {
     const char *separator = " {";
     for (int i = 0; i < ATTR_COUNT; i++) {
-        if (!(op_info[n->op].attrs & 1u << i)) continue;
+        if (!op_has(n->op, i)) continue;
         if (attr_info[i].kind != ATTR_FLOAT && attr_is_zero(&n->attr, i)) continue;
         strbuf_puts(out, separator);
-        print_attribute(out, &attr_info[i], &n->attr);
+        print_attribute(out, &attr_info[i], n);
         separator = ", ";
     }
     if (*separator == ',') strbuf_puts(out, "}");
