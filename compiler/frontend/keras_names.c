@@ -37,7 +37,8 @@ static const char *inside_keras(const char *path) {
 Obj *keras_module(Script *s, const char *path, SrcLoc loc) {
     const char *rest = inside_keras(path);
     if (!rest) {
-        if (strcmp(path, "tensorflow") == 0) return module_object(s, path);
+        bool known = strcmp(path, "tensorflow") == 0 || strcmp(path, "math") == 0;
+        if (known) return module_object(s, path);
         return script_unknown(s, path, loc);
     }
     if (!*rest) return module_object(s, "keras");
@@ -92,6 +93,7 @@ static bool is_helper(const char *name) {
 
 Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     const char *rest = inside_keras(module->text);
+    if (strcmp(module->text, "math") == 0) return math_member(s, name, loc);
     if (!rest || !*rest) {
         Obj *o = keras_module(s, arena_printf(s->arena, "%s.%s", module->text, name), loc);
         Obj *general = rest ? find_general(s, "keras", name) : NULL;

@@ -21,14 +21,17 @@ def members():
     return found
 
 
+def applications():
+    """The functions of keras.applications by their names in small letters."""
+    return {key.lower(): f for key, f in vars(keras.applications).items() if key[0].isupper()}
+
+
 def application(name):
     """keras.applications' model of this name, with weights that were never drawn."""
-    functions = {key.lower(): f for key, f in vars(keras.applications).items()
-                 if key[0].isupper() and callable(f)}
     arguments = {"input_shape": (224, 224, 3)} if name.startswith("mobilenetv3") else {}
     keras.backend.clear_session()
     with StatelessScope():
-        return functions[name](weights=None, **arguments)
+        return applications()[name](weights=None, **arguments)
 
 
 def script_model(name, path):
