@@ -34,6 +34,13 @@ def application(name):
         return applications()[name](weights=None, **arguments)
 
 
+def drawn(name):
+    """The same with Keras's initial weights."""
+    arguments = {"input_shape": (224, 224, 3)} if name.startswith("mobilenetv3") else {}
+    keras.backend.clear_session()
+    return applications()[name](weights=None, **arguments)
+
+
 def script_model(name, path):
     """The same of lathe's script, run by Python."""
     space = {"__name__": "zoo"}
