@@ -16,6 +16,9 @@ static Obj *module_object(Script *s, const char *path) {
 
 static bool is_read_module(const char *name) {
     if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0) return true;
+    for (const LayerClass *c = layer_classes; c->name; c++) {
+        if (c->module && strcmp(c->module, name) == 0) return true;
+    }
     for (int i = 0; i < FAMILIES; i++) {
         if (strcmp(name, family_module(families[i])) == 0) return true;
     }
@@ -102,9 +105,9 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     Obj *o = strcmp(rest, "layers") == 0 || strcmp(rest, "models") == 0
                  ? find_general(s, rest, name)
                  : find_in_family(s, rest, name);
-    const LayerClass *layer = strcmp(rest, "layers") == 0 ? layer_class_find(name) : NULL;
+    const LayerClass *layer = layer_class_find(name);
     if (o) return o;
-    if (layer)
+    if (layer && strcmp(rest, layer->module ? layer->module : "layers") == 0)
         return class_object(
             s, (KerasName){.kind = CLASS_LAYER, .module = rest, .name = name, .layer = layer});
     if (is_helper(name) || strcmp(rest, "models") == 0)

@@ -17,6 +17,7 @@ typedef struct {
     int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
     int64_t groups, multiplier;
     bool same, causal, use_bias, center, scale, keep;
+    bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4];           /* kernel, bias; gamma, beta, moving mean, moving variance */
@@ -76,6 +77,7 @@ struct LayerClass {
     bool (*shape)(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, Shape *out);
     void (*add_params)(Builder *b, ScriptLayer *l, Layer *row);
     Value *(*emit)(Builder *b, const Tensor *t);
+    const char *module; /* of Keras, where it is not keras.layers */
 };
 
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
