@@ -20,7 +20,13 @@ typedef struct {
     bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
-    Initializer init[4];           /* kernel, bias; gamma, beta, moving mean, moving variance */
+    Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
+    /* operations on tensors: */
+    bool is_number[3]; /* operands that are numbers */
+    float number[3];
+    int32_t start[MAX_RANK], step[MAX_RANK];
+    int32_t set; /* of axes */
+    /* of layers, too: */
     int32_t axes[MAX_RANK], naxes; /* as the user counts them */
     int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
     int filter;                    /* interpolation of Resizing and UpSampling */
@@ -87,6 +93,10 @@ const char **layer_class_names(Arena *a);
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
 Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args);
+/* A layer without a name. */
+ScriptLayer *layer_new(Script *s, const LayerClass *class);
+/* The object of a tensor; silent for NULL. */
+Obj *tensor_object(Script *s, Tensor *t);
 /* The tensor of an input layer. */
 Obj *input_make(Script *s, const CallArgs *args);
 Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc);

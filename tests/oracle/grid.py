@@ -135,6 +135,29 @@ PACKS = {
         "=Maximum()([x, layers.Conv2D(3, 1)(x)])", "=Minimum()([x, layers.Conv2D(3, 1)(x)])",
         "=Add()([x, layers.Conv2D(1, 1)(x)])", "=Add()([x, layers.GlobalMaxPooling2D()(x)])",
         "=Maximum()([x, x])"]),
+    "operators": ((4, 6, 3), [
+        "=" + text for text in (
+            "x + 1.5", "2 - x", "x - 0.5", "x * -3", "x / 3", "1 / (x * x + 1)", "-x", "x ** 2",
+            "(x * x + 0.5) ** 0.5", "(x * x + 0.5) ** 1.7", "2 ** x", "abs(x)", "x * x - x / (abs(x) + 1)",
+            "x[:, 1:-1, ::2]", "x[..., 1:]", "x[:, ::-1, 2, :]", "x[:, -2:, 1:6:3, 0]", "x[:, 1]",
+            "x + x[:, :1]", "x[:, :, :, :1] * x",
+            "ops.relu(x)", "ops.sigmoid(x)", "ops.silu(x)", "ops.gelu(x)", "ops.gelu(x, approximate=False)",
+            "ops.softmax(x)", "ops.softmax(x, axis=1)", "ops.log_softmax(x)", "ops.exp(x)", "ops.log(ops.exp(x) + 1)",
+            "ops.sqrt(x * x + 1)", "ops.rsqrt(x * x + 1)", "ops.square(x)", "ops.tanh(x)", "ops.erf(x)",
+            "ops.sin(x) + ops.cos(x)", "ops.elu(x, 0.5)", "ops.leaky_relu(x)", "ops.hard_sigmoid(x)", "ops.relu6(x)",
+            "ops.selu(x)", "ops.softplus(x)", "ops.softsign(x)", "ops.clip(x, -0.5, 0.7)", "ops.maximum(x, 0.1)",
+            "ops.minimum(0.2, x)", "ops.maximum(x, x[:, :, ::-1])", "ops.power(x * x + 1, 0.3)", "ops.power(x * x + 1, x)",
+            "ops.where(x > 0.2, x, -0.1)", "ops.where(x < x[:, ::-1], x * 2, x)",
+            "ops.mean(x, axis=-1)", "ops.mean(x, axis=(1, 2), keepdims=True)", "ops.sum(x, axis=[2])",
+            "ops.max(x, axis=1)", "ops.min(x, axis=(1, 3))", "ops.prod(x, axis=-1)",
+            "ops.reshape(x, (-1, 8, 9))", "ops.transpose(x, (0, 3, 1, 2)) * 2", "ops.squeeze(ops.expand_dims(x, 2), 2) + 1",
+            "ops.concatenate([x, x * 2], axis=2)", "ops.pad(x, [[0, 0], [1, 2], [0, 0], [0, 3]])",
+            "ops.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)), constant_values=2.5)",
+            "ops.matmul(x, ops.transpose(x, (0, 1, 3, 2)))", "x @ x[:, :, :3]",
+            "ops.average_pool(x, 2)", "ops.max_pool(x, 3, strides=2, padding='same')",
+            "keras.activations.relu(x, max_value=1.0)", "keras.activations.gelu(x)", "ops.subtract(1., x)",
+            "ops.divide(x, ops.add(ops.absolute(x), 1.0))", "ops.multiply(x, x)", "ops.negative(x)",
+            "ops.reciprocal(x * x + 1)")]),
 }
 
 # What the quick run leaves out.

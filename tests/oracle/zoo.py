@@ -81,10 +81,8 @@ def call(layer, args, kwargs=None):
 class Drawing:
     """Draws the weights of each layer when it is called first, by what comes in."""
 
-    def __init__(self, model, seed):
+    def __init__(self, seed):
         self.random = np.random.default_rng(seed)
-        weighted = [o for o in model.operations if isinstance(o, keras.Layer) and o.weights]
-        self.last = weighted[-1]
 
     def normal(self, shape, deviation=1.0):
         return self.random.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
@@ -107,7 +105,9 @@ class Drawing:
         return call(layer, args, kwargs)
 
     def normalization(self, layer, x):
-        axes = tuple(range(x.ndim - 1))
+        """Statistics near those of x about zero: subtracting the channels' own means, which are large
+        behind a ReLU, would magnify rounding errors from layer to layer."""
+        square = np.square(x, dtype=np.float64).mean(tuple(range(x.ndim - 1)))
         for weight in layer.weights:
             kind, shape = weight.name, weight.shape
             if kind == "gamma":
@@ -115,14 +115,13 @@ class Drawing:
             elif kind == "beta":
                 value = self.normal(shape, 0.1)
             elif kind == "moving_mean":
-                value = x.mean(axes) + self.normal(shape, 0.1) * x.std(axes)
+                value = self.normal(shape, 0.1) * np.sqrt(square)
             else:
-                value = x.var(axes) * self.near_one(shape) + 1e-3
+                value = (square + 1e-3) * self.near_one(shape)
             weight.assign(value)
 
     def product(self, layer, args):
-        """A convolution or a dense layer: before its activation, outputs have unit deviation; the logits
-        have one of 2 between the inputs."""
+        """A convolution or a dense layer: what it gives its activation has unit deviation."""
         kernels = [w for w in layer.weights if w.name != "bias"]
         for kernel in kernels:
             kernel.assign(self.normal(kernel.shape))
@@ -131,13 +130,9 @@ class Drawing:
         activation, layer.activation = layer.activation, keras.activations.linear
         y = np.asarray(call(layer, args), np.float64)
         layer.activation = activation
-        rows = y.reshape(len(y), -1, y.shape[-1])
-        last = layer is self.last
-        scale = 2 / rows.std(0).mean() if last else 1 / max(rows.std(), 1e-30)
-        kernels[-1].assign(np.asarray(kernels[-1]) * np.float32(scale))
+        kernels[-1].assign(np.asarray(kernels[-1]) / np.float32(y.std()))
         if layer.use_bias:
-            center = rows.mean((0, 1)) * scale if last else 0
-            layer.bias.assign(self.normal(layer.bias.shape, 1 if last else 0.1) - center)
+            layer.bias.assign(self.normal(layer.bias.shape, 0.1))
 
 
 def tensors(model):
@@ -166,25 +161,32 @@ def images(model, count, seed):
 
 # ---- lathe -----------------------------------------------------------------------------------------
 
+def last_values(name):
+    """The value that each layer's call ends in: its nodes are called LAYER or LAYER/ROLE."""
+    text = lathe_abi.lathe("inspect", name, "forward")
+    return {value.split("/")[0]: value for value in re.findall(r"^ +%(\S+)[^=\n]* = ", text, re.M)}
+
+
 class Kept:
     """Code that keeps the result of every layer."""
 
     def __init__(self, name, folder, *options):
         library = lathe_abi.build(name, folder, "--layers", *options)
         self.predictor = lathe_abi.Predictor(library)
-        self.places = {}
+        self.places, values = {}, last_values(name)
         with open(library[:-3] + ".layers") as f:
             for line in f:
                 at, pitch, rows, channels, value = line.rstrip("\n").split(" ", 4)
-                if int(at) >= 0:
-                    self.places[value] = int(at), int(pitch), int(rows), int(channels)
+                layer = value.split("/")[0]
+                if int(at) >= 0 and values.get(layer) == value:
+                    self.places[layer] = int(at), int(pitch), int(rows), int(channels)
 
     def predict(self, x):
         return self.predictor.predict(x)
 
-    def result(self, value, n):
-        """The result of that name for the n samples of the last call, one row a sample."""
-        at, pitch, rows, channels = self.places[value]
+    def result(self, layer, n):
+        """The layer's result for the n samples of the last call, one row a sample."""
+        at, pitch, rows, channels = self.places[layer]
         floats = self.predictor.workspace.view(np.float32)[at:at + n * rows * pitch]
         return floats.reshape(n, rows, pitch)[:, :, :channels].reshape(n, -1)
 
@@ -216,7 +218,7 @@ def check(name, count, folder):
     seed = zlib.crc32(name.encode())
     model = keras_zoo.drawn(name)
     x = images(model, count, seed)
-    run(model, x, Drawing(model, seed))
+    run(model, x, Drawing(seed))
     weights = os.path.join(folder, name + ".safetensors")
     safetensors.numpy.save_file(tensors(model), weights)
     options = ("--exact", "--weights", weights)
@@ -237,6 +239,9 @@ def check(name, count, folder):
 
         errors.add("output", y, run(model, part, compare))
     layer, error = errors.worst()
+    if os.environ.get("ZV"):
+        rel=[(d/errors.largest[n],n,errors.largest[n]) for n,d in errors.difference.items()]
+        print(*["%.1e %s %.2f" % r for r in rel], sep="\n")
     return {"name": name, "parameters": model.count_params(), "multiply_adds": multiply_adds(name),
             "workspace_bytes": plain.table.workspace_bytes, "layers": len(compared),
             "compared": len(errors.difference), "error": error, "worst_layer": layer,
