@@ -17,9 +17,7 @@ static Obj *module_object(Script *s, const char *path) {
 static bool is_read_module(const char *name) {
     if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0 || strcmp(name, "ops") == 0)
         return true;
-    for (const LayerClass *c = layer_classes; c->name; c++) {
-        if (c->module && strcmp(c->module, name) == 0) return true;
-    }
+    if (is_application_module(name)) return true;
     for (int i = 0; i < FAMILIES; i++) {
         if (strcmp(name, family_module(families[i])) == 0) return true;
     }
@@ -106,13 +104,15 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     Obj *o = strcmp(rest, "layers") == 0 || strcmp(rest, "models") == 0
                  ? find_general(s, rest, name)
                  : find_in_family(s, rest, name);
-    const LayerClass *layer = layer_class_find(name);
+    const LayerClass *layer = application_layer_find(rest, name);
+    if (strcmp(rest, "layers") == 0 && !application_layer_find(NULL, name))
+        layer = layer_class_find(name);
     const TensorOp *op = strcmp(rest, "ops") == 0 ? tensor_op_find(name, false) : NULL;
     if (o) return o;
     if (op)
         return class_object(
             s, (KerasName){.kind = CLASS_OPERATION, .module = rest, .name = name, .op = op});
-    if (layer && strcmp(rest, layer->module ? layer->module : "layers") == 0)
+    if (layer)
         return class_object(
             s, (KerasName){.kind = CLASS_LAYER, .module = rest, .name = name, .layer = layer});
     if (is_helper(name) || strcmp(rest, "models") == 0)

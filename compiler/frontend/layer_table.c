@@ -182,22 +182,18 @@ static const ParamSpec relu_specs[] = {
 static const ParamSpec leaky_relu_specs[] = {{"negative_slope", NULL}, {"alpha", NULL}};
 static const ParamSpec elu_specs[] = {{"alpha", NULL}};
 
-/* Layers of Keras's application networks. */
-static const ParamSpec layer_scale_specs[] = {{"init_values", NULL}, {"projection_dim", NULL}};
-static const ParamSpec scaled_add_specs[] = {{"scale", NULL}};
-
 #define SPECS(table, positional) table, (int)(sizeof(table) / sizeof *(table)), positional
 /* A class with one input: its arguments and its rules. */
 #define LAYER(name, specs, positional, configure, shape, params, emit)                             \
-    { name, NULL, SPECS(specs, positional), 1, 1, configure, shape, params, emit, NULL }
+    { name, NULL, SPECS(specs, positional), 1, 1, configure, shape, params, emit }
 /* The same for a name ending in 1D and one ending in 2D. */
 #define BOTH(name, end, specs, positional, configure, shape, params, emit)                         \
     LAYER(name "1D" end, specs, positional, configure, shape, params, emit),                       \
         LAYER(name "2D" end, specs, positional, configure, shape, params, emit)
 #define MERGE(name)                                                                                \
-    { name, NULL, NULL, 0, 0, 2, INT32_MAX, NULL, shape_merge, NULL, emit_merge, NULL }
+    { name, NULL, NULL, 0, 0, 2, INT32_MAX, NULL, shape_merge, NULL, emit_merge }
 #define ALIAS(name, of)                                                                            \
-    { name, of, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
+    { name, of, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 const LayerClass layer_classes[] = {
     BOTH("Conv", "", conv2d_specs, 16, configure_conv, shape_conv, params_conv, emit_conv_layer),
@@ -255,7 +251,7 @@ const LayerClass layer_classes[] = {
     LAYER("ELU", elu_specs, 1, configure_elu, shape_same, NULL, emit_activation_layer),
     LAYER("PReLU", prelu_specs, 4, configure_prelu, shape_prelu, params_prelu, emit_prelu),
     LAYER("Softmax", axis_specs, 1, configure_softmax, shape_softmax, NULL, emit_activation_layer),
-    {"Identity", NULL, NULL, 0, 0, 1, 1, NULL, shape_same, NULL, emit_identity, NULL},
+    {"Identity", NULL, NULL, 0, 0, 1, 1, NULL, shape_same, NULL, emit_identity},
     MERGE("Add"),
     MERGE("Subtract"),
     MERGE("Multiply"),
@@ -263,11 +259,7 @@ const LayerClass layer_classes[] = {
     MERGE("Maximum"),
     MERGE("Minimum"),
     {"Concatenate", NULL, SPECS(axis_specs, 1), 1, INT32_MAX, configure_concatenate,
-     shape_concatenate, NULL, emit_concatenate, NULL},
-    {"LayerScale", NULL, SPECS(layer_scale_specs, 2), 1, 1, configure_layer_scale,
-     shape_layer_scale, params_layer_scale, emit_layer_scale, "src.applications.convnext"},
-    {"CustomScaleLayer", NULL, SPECS(scaled_add_specs, 1), 2, 2, configure_scaled_add, shape_merge,
-     NULL, emit_scaled_add, "src.applications.inception_resnet_v2"},
+     shape_concatenate, NULL, emit_concatenate},
     ALIAS("MaxPool1D", "MaxPooling1D"),
     ALIAS("MaxPool2D", "MaxPooling2D"),
     ALIAS("AvgPool1D", "AveragePooling1D"),
@@ -290,14 +282,14 @@ const LayerClass *layer_class_find(const char *name) {
     for (const LayerClass *c = layer_classes; c->name; c++) {
         if (strcmp(c->name, name) == 0) return c->alias_of ? layer_class_find(c->alias_of) : c;
     }
-    return NULL;
+    return application_layer_find(NULL, name);
 }
 
 const char **layer_class_names(Arena *a) {
     int n = 0, capacity = 0;
     const char **names = NULL;
     for (const LayerClass *c = layer_classes; c->name; c++) {
-        if (!c->alias_of && !c->module) ARENA_PUSH(a, names, n, capacity, c->name);
+        if (!c->alias_of) ARENA_PUSH(a, names, n, capacity, c->name);
     }
     ARENA_PUSH(a, names, n, capacity, "InputLayer");
     ARENA_PUSH(a, names, n, capacity, NULL);

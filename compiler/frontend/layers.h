@@ -83,12 +83,14 @@ struct LayerClass {
     bool (*shape)(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc, Shape *out);
     void (*add_params)(Builder *b, ScriptLayer *l, Layer *row);
     Value *(*emit)(Builder *b, const Tensor *t);
-    const char *module; /* of Keras, where it is not keras.layers */
 };
 
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
+const LayerClass *application_layer_find(const char *module, const char *name);
+bool is_application_module(const char *module);
 
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
