@@ -335,7 +335,7 @@ bool shape_normalization(Script *s, ScriptLayer *l, Tensor *const *in, int n, Sr
 
 static void add_statistic(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role,
                           Shape stored, Shape joined) {
-    int index = add_stored_param(b, l, row, slot, role, stored, joined); /* moves the table */
+    int index = add_stored_param(b, l, row, slot, role, stored, joined);
     Param *p = &b->module->params[index];
     p->role = PARAM_STATISTIC;
     p->trainable = false;
