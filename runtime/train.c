@@ -35,12 +35,14 @@ static bool allocate(lathe_trainer *t) {
     t->order = malloc((size_t)t->data.count * sizeof *t->order);
     t->input = lathe_aligned_alloc(64, batch * (size_t)m->input_count * sample);
     t->labels = lathe_aligned_alloc(64, batch * label_bytes(m));
-    return t->order && t->input && t->labels;
+    if (t->data.weight) t->weight = malloc(batch * sizeof *t->weight);
+    return t->order && t->input && t->labels && (t->weight || !t->data.weight);
 }
 
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
                         uint64_t seed, lathe_error *e) {
     *t = (lathe_trainer){.model = m, .at.seed = seed};
+    t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
     if (!allocate(t)) {
         lathe_trainer_close(t);
@@ -57,6 +59,7 @@ void lathe_trainer_close(lathe_trainer *t) {
     free(t->order);
     free(t->input);
     free(t->labels);
+    free(t->weight);
     *t = (lathe_trainer){0};
 }
 
@@ -70,7 +73,13 @@ static void gather(lathe_trainer *t, int64_t first, int n) {
         size_t from = t->order[first + i], to = (size_t)i;
         memcpy((char *)t->input + to * pixels, input + from * pixels, pixels);
         memcpy((char *)t->labels + to * label, labels + from * label, label);
+        if (d->weight) t->weight[i] = d->weight[from];
     }
+}
+
+float lathe_trainer_rate(const lathe_trainer *t) {
+    return (float)(t->schedule ? lathe_schedule_rate(t->schedule, t->at.step)
+                               : t->at.callbacks.learning_rate);
 }
 
 static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
@@ -79,7 +88,7 @@ static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
                         .step = t->at.step,
                         .first_sample = (uint64_t)first,
                         .seed = t->at.seed,
-                        .learning_rate = t->model->learning_rate,
+                        .learning_rate = lathe_trainer_rate(t),
                         .parallel_for = t->pool ? lathe_pool_run : NULL,
                         .parallel_context = t->pool};
 }
@@ -93,6 +102,7 @@ static bool train_batch(lathe_trainer *t) {
     const lathe_model *m = t->model;
     int n = batch_size(m, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
+    s.sample_weight = t->weight;
     lathe_metrics sums = {0};
     double start = lathe_seconds();
     gather(t, t->at.done, n);
@@ -109,7 +119,10 @@ static bool train_batch(lathe_trainer *t) {
 }
 
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
-    lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
+    if (t->in_order)
+        for (int64_t i = 0; i < t->data.count; i++) t->order[i] = (uint32_t)i;
+    else
+        lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
     while (t->at.done < t->data.count) {
         if (!train_batch(t)) return LATHE_EPOCH_DIVERGED;
         if (w->step) w->step(w->context, t);
@@ -142,6 +155,7 @@ bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
         lathe_samples part = lathe_samples_slice(data, first, n);
         const void *labels = part.index ? (const void *)part.index : (const void *)part.target;
         lathe_metrics batch = {0};
+        s.sample_weight = part.weight;
         if (part.u8)
             m->evaluate_u8(t->state, t->workspace, &s, part.u8, labels, &batch);
         else

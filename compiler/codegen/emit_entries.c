@@ -80,7 +80,11 @@ static void emit_sum(const File *f, const char *name, const Plan *p, const Funct
                   "LATHE_INLINE void %s_%s_metrics(const %s_run *r, lathe_metrics *metrics) {\n"
                   "    const float *loss = r->work + %lld;\n",
                   f->id, name, f->id, (long long)output_buffer(f, p, fn->outputs[0]));
-    bool accuracy = fn->noutputs > 1;
+    const Value *last = fn->outputs[fn->noutputs - 1];
+    bool penalty = last->type.shape.rank == 0, accuracy = fn->noutputs > (penalty ? 2 : 1);
+    if (penalty)
+        strbuf_printf(w, "    const float *penalty = r->work + %lld;\n",
+                      (long long)output_buffer(f, p, last));
     if (accuracy)
         strbuf_printf(w, "    const float *right = r->work + %lld;\n",
                       (long long)output_buffer(f, p, fn->outputs[1]));
@@ -88,7 +92,9 @@ static void emit_sum(const File *f, const char *name, const Plan *p, const Funct
                    "    metrics->count = (uint64_t)r->n;\n    for (int i = 0; i < r->n; i++) {\n"
                    "        metrics->loss += (double)loss[i];\n");
     if (accuracy) strbuf_puts(w, "        metrics->correct += (double)right[i];\n");
-    strbuf_puts(w, "    }\n}\n\n");
+    strbuf_puts(w, "    }\n");
+    if (penalty) strbuf_puts(w, "    metrics->loss += (double)r->n * (double)penalty[0];\n");
+    strbuf_puts(w, "}\n\n");
 }
 
 static void emit_training_run(const File *f, StrBuf *w) {
@@ -193,7 +199,7 @@ static void emit_self_test(const File *f, StrBuf *w) {
     if (f->o->train)
         strbuf_printf(
             w,
-            "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0};\n    lathe_metrics m;\n"
+            "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0, 0};\n    lathe_metrics m;\n"
             "    float got[1];\n    %s *labels = (%s *)((float *)workspace + %lld);\n"
             "    for (int k = 0; k < %lld; k++) labels[k] = 0;\n"
             "    (void)w;\n    %s_init(state, 1);\n"

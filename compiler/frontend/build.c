@@ -177,6 +177,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     b.module->model_name = m->name;
     b.module->sequential = m->sequential;
     b.module->train = m->train;
+    b.module->fit = m->fit;
     b.function = module_add_function(b.module, "forward");
     if (!finish_training(s, m, &b.module->train)) return NULL;
     add_rows(&b, &g, m);

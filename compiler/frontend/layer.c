@@ -127,6 +127,7 @@ Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
         l->name = keras_auto_name(s, class->name);
     ok = read_input_shape(s, l) && ok;
     if (class->configure) ok = class->configure(s, l) && ok;
+    ok = regularizers_read(s, l) && ok;
     if (!ok) return script_poison(s);
     Obj *o = obj_new(s->arena, OBJ_LAYER);
     o->layer = l;

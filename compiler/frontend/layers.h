@@ -31,15 +31,24 @@ typedef struct {
     int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
     int filter;                    /* interpolation of Resizing and UpSampling */
     bool antialias, crop;
+    Attrs augment;          /* of an augmentation */
     const float *values[2]; /* Normalization's mean and variance, Rescaling's scale and offset */
     int64_t counts[2];      /* their numbers of elements; 0: not given */
 } LayerConfig;
+
+/* Of the parameter with this role: l1 sum|p| + l2 sum p^2. */
+typedef struct {
+    const char *role; /* "kernel" */
+    float l1, l2;
+} Regularizer;
 
 struct ScriptLayer {
     const LayerClass *class;
     const char *name;
     Bound *bound;
     LayerConfig c;
+    Regularizer *regularizers;
+    int nregularizers, regularizers_capacity;
     Shape *input_shape; /* of the older style's input_shape=, with the batch dimension */
     Shape built;        /* input shape of its first call: it decides the shapes of its weights */
     bool is_built;
@@ -162,5 +171,10 @@ ActivationFn relu_of(float slope, float most, float threshold);
 Value *emit_function(Builder *b, const ActivationFn *f, const char *name, Value *v, SrcLoc loc);
 Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
 Value *param_value(Builder *b, const ScriptLayer *l, int slot);
+
+/* ---- regularizers.c ---- */
+/* Reads every argument ROLE_regularizer whose row leaves it to the class. */
+bool regularizers_read(Script *s, ScriptLayer *l);
+void regularizers_apply(const ScriptLayer *l, const char *role, Param *p);
 
 #endif

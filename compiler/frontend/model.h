@@ -15,6 +15,7 @@ struct ScriptModel {
     int nlayers, layers_capacity;
     Tensor *input, *output; /* NULL while the input's shape is not known */
     TrainConfig train;      /* metric may be METRIC_AUTO */
+    FitConfig fit;
     SrcLoc compile_loc, loss_loc, metric_loc;
 };
 
@@ -28,6 +29,13 @@ Obj *sequential_build(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- compile_args.c ---- */
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args);
+
+/* ---- fit_args.c ---- */
+/* The name of an argument of fit (given by name, or NULL and by position) that lathe reads, or
+ * NULL. */
+const char *fit_argument(const char *name, int position);
+/* The read arguments, each with its name. */
+void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- build.c ---- */
 /* The IR of a finished model; NULL after errors. `name` is the module's name. */

@@ -219,7 +219,11 @@ bool pass_autodiff(PassContext *c) {
     find_needed(&a);
     int forward = f->nnodes;
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
-    for (int i = 0; i < f->nparams; i++) name_gradient(&a, f->params[i]);
+    for (int i = 0; i < f->nparams && !a.failed; i++) {
+        Value *p = f->params[i], **g = &a.grad[p->id];
+        if (*g && !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
+        name_gradient(&a, p);
+    }
     pass_log(c, "%s: %d nodes for the gradients", f->name, f->nnodes - forward);
     return !a.failed;
 }

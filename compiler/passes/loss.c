@@ -39,10 +39,10 @@ bool add_loss(PassContext *c, Function *f) {
     if (!n) return false;
     f->noutputs = 0;
     function_add_output(m, f, n->out[0]);
-    if (t->metric == METRIC_NONE) return true;
+    if (t->metric == METRIC_NONE) return add_penalties(c, f);
     Attrs metric = {.metric = t->metric};
     n = function_add_node(m, f, OP_ACCURACY, "accuracy", inputs, 2, &metric, loc, c->diag);
     if (!n) return false;
     function_add_output(m, f, n->out[0]);
-    return true;
+    return add_penalties(c, f);
 }

@@ -37,6 +37,7 @@ bool pass_make_train(PassContext *c) {
     module_remove_function(c->module, "train_step");
     Function *f = function_clone(c->module, forward, "train_step");
     for (int i = 0; i < f->nnodes; i++) {
+        if (f->nodes[i]->op == OP_AUGMENT) f->nodes[i]->nin = 1; /* without inference's value */
         if (f->nodes[i]->op == OP_BATCH_NORM && !use_batch_statistics(c, f, i)) return false;
     }
     return add_loss(c, f);

@@ -36,6 +36,11 @@ static void describe_module(Arena *a, const Module *m, FILE *out) {
         fprintf(out, "  %s %g, %s%s, metric %d\n", o->name, (double)o->learning_rate,
                 m->train.loss_name ? m->train.loss_name : "no loss",
                 m->train.from_logits ? " from logits" : "", (int)m->train.metric);
+    const FitConfig *fit = &m->fit;
+    if (fit->seen)
+        fprintf(out, "  fit: %d epochs of batches of %d, split %g%s, %d class weights%s\n",
+                fit->epochs, fit->batch, fit->validation_split, fit->in_order ? ", in order" : "",
+                fit->nclass_weights, fit->callbacks ? ", callbacks" : "");
 }
 
 /* Messages and module of one script as text. */
