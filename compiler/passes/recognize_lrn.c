@@ -60,15 +60,23 @@ static bool is_padded_square(const Value *v, const Value *x, const Window *w) {
     return mul && mul->attr.binary == BINARY_MUL && mul->in[0] == x && mul->in[1] == x;
 }
 
+/* The operand of a constant power. */
+static const Value *read_power(const Value *v, float *exponent) {
+    const Node *power = unary_of(v, ACT_POWER), *root = unary_of(v, ACT_SQRT);
+    *exponent = power ? power->attr.args[0] : 0.5f;
+    return power ? power->in[0] : root ? root->in[0] : NULL;
+}
+
 /* Reads the pattern that ends in the division n; false if n is something else. */
 static bool read_pattern(const Node *n, Attrs *lrn) {
     if (n->op != OP_BINARY || n->attr.binary != BINARY_DIV) return false;
-    const Value *x = n->in[0], *v = n->in[1];
-    const Node *power = unary_of(v, ACT_POWER), *affine;
+    float exponent;
+    const Value *x = n->in[0], *v = read_power(n->in[1], &exponent);
+    const Node *affine;
     Window w = {0};
-    if (!power || x->type.shape.rank < 2) return false;
+    if (!v || x->type.shape.rank < 2) return false;
     double scale = 1, shift = 0;
-    for (v = power->in[0]; (affine = unary_of(v, ACT_AFFINE)); v = affine->in[0]) {
+    for (; (affine = unary_of(v, ACT_AFFINE)); v = affine->in[0]) {
         shift += scale * (double)affine->attr.args[1];
         scale *= (double)affine->attr.args[0];
     }
@@ -76,8 +84,7 @@ static bool read_pattern(const Node *n, Attrs *lrn) {
     for (int i = 0; i < w.slices; i++)
         if (!w.seen[i]) return false;
     if (!is_padded_square(w.padded, x, &w)) return false;
-    *lrn = (Attrs){.count = w.slices,
-                   .args = {(float)(scale * w.slices), power->attr.args[0], (float)shift}};
+    *lrn = (Attrs){.count = w.slices, .args = {(float)(scale * w.slices), exponent, (float)shift}};
     return true;
 }
 
