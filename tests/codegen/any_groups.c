@@ -482,3 +482,31 @@ const Group groups[] = {{"functions", 3, build_functions},
                         {"products", 3, build_products},
                         {"neighbours", 2, build_neighbours},
                         {0}};
+
+/* The segments, flattened, one behind the other. */
+static void join_segments(Any *n) {
+    Value *flat[MAX_SEGMENTS];
+    for (int i = 0; i < n->segments; i++) {
+        Attrs none = {0};
+        Node *r = function_add_node(n->m, n->f, OP_RESHAPE, arena_printf(n->m->arena, "flat%d", i),
+                                    &n->segment[i], 1, &none, (SrcLoc){0}, &n->d);
+        if (!r) stop("segment %d", i);
+        flat[i] = r->out[0];
+    }
+    Attrs axis = {.axis = 1};
+    Node *all = function_add_node(n->m, n->f, OP_CONCAT, "all", flat, n->segments, &axis,
+                                  (SrcLoc){0}, &n->d);
+    if (!all) stop("joining");
+    function_add_output(n->m, n->f, all->out[0]);
+}
+
+void build_group(Any *n, const Group *g) {
+    Arena *a = arena_new();
+    draw_again();
+    *n = (Any){.limit = 2e-6};
+    n->m = module_new(a, g->name);
+    n->f = module_add_function(n->m, "forward");
+    diag_init(&n->d, a, g->name, NULL);
+    g->build(n);
+    join_segments(n);
+}
