@@ -19,6 +19,7 @@ typedef struct {
     SrcLoc first_skipped;
     NameMap name_counts; /* int*: how often Keras's automatic name of a class was given */
     int layers;          /* made so far */
+    int graphs;          /* ordered so far */
 } Script;
 
 typedef struct {
@@ -79,6 +80,12 @@ Obj *method_call(Script *s, Obj *self, const char *name, const CallArgs *args);
 /* Elements of something iterable; -1 if it is not. */
 int64_t iterable_count(const Obj *o);
 Obj *iterable_item(Script *s, const Obj *o, int64_t i);
+
+/* ---- math_module.c ---- */
+/* A member of Python's module math. */
+Obj *math_member(Script *s, const char *name, SrcLoc loc);
+/* Calls "math.ceil", ... */
+Obj *math_call(Script *s, const char *name, const CallArgs *args);
 
 /* ---- eval_stmt.c ---- */
 typedef enum { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN } Flow;
