@@ -14,6 +14,7 @@ int cmd_compile(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
 int cmd_summary(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
@@ -31,6 +32,12 @@ Module *open_model(Arena *a, const Options *o);
  * with its shape), and input scale and class names where the file has them. False after an error
  * was printed. */
 bool open_weights(Module *m, const char *path);
+
+/* Class names, a line each. */
+void set_classes(Module *m, const char *text);
+
+/* --preprocess: puts it in front of the model. False after an error was printed. */
+bool preprocess(Module *m, const Options *o);
 
 /* Runs the training or inference pipeline with --after, --verbose and --paranoid of o. Inference
  * folds weights: parameters that open_weights did not set are drawn from --seed. False after an

@@ -15,6 +15,7 @@ static const Command commands[] = {
     {"train", cmd_train, "compile the training step, run it, save the trained model"},
     {"evaluate", cmd_evaluate, "loss and accuracy of trained weights on a test set"},
     {"predict", cmd_predict, "run a trained model on images or arrays"},
+    {"fetch", cmd_fetch, "download the published weights of a network"},
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels"},
     {"bench", cmd_bench, "generated code against the interpreter"},
