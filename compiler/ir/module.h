@@ -261,6 +261,11 @@ typedef struct {
     const char *name;       /* identifier for the generated code's prefix: "model1" */
     const char *model_name; /* Keras's name of the model: "sequential" */
     bool sequential;        /* summary prints "Sequential" or "Functional" */
+    /* Shapes of forward's inputs and outputs as the description has them; NULL: those of the IR. With
+     * whole_batch an array is one sample of the IR: its dimension 0 is not the batch. */
+    const Shape *own_inputs, *own_outputs;
+    const int *own_index; /* which input of the description each one of forward is */
+    bool whole_batch;
     float input_scale;      /* `_u8` entry points divide raw bytes by this; 255 unless told */
     Param *params;
     int nparams, params_cap;

@@ -73,6 +73,12 @@ static bool agree_on_batch(const Tensor *t, int64_t *batch) {
     return same;
 }
 
+static Shape own_shape(const Tensor *t) {
+    Shape s = {.rank = t->rank};
+    memcpy(s.dim, t->dim, sizeof s.dim);
+    return s;
+}
+
 static bool add_input(Import *im, int index, int64_t *batch) {
     const OnnxPort *p = &im->model->graph.inputs[index];
     if (namemap_get(&im->tensors, p->name)) return true; /* an initialiser gives its value */
@@ -103,6 +109,8 @@ static bool add_input(Import *im, int index, int64_t *batch) {
                    dims_text(im, t->rank, t->dim));
         return false;
     }
+    im->own_inputs[im->function->ninputs] = own_shape(t);
+    im->own_index[im->function->ninputs] = index;
     t->value = function_add_input(im->module, im->function, p->name, type);
     t->bound = onnx_type_is_float(t->type) ? (double)(1ULL << 63) : 1 << 24;
     Layer row = {.name = p->name, .class_name = "Input", .output = type.shape};
@@ -245,6 +253,7 @@ static void add_outputs(Import *im) {
         }
         if (!t->constant && !t->value) continue; /* after an error */
         Value *v = own_value(&o, value_in(&o, t, NULL));
+        im->own_outputs[im->function->noutputs] = own_shape(t);
         if (v) function_add_output(im->module, im->function, v);
     }
     if (!g->noutputs) diag_error(im->diag, "the model has no outputs");
@@ -259,6 +268,9 @@ static void attempt(Import *im, const char *name) {
     im->function = module_add_function(im->module, "forward");
     im->tensors = im->names = im->layers = (NameMap){0};
     im->mixes = im->freezes = false;
+    im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
+    im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
+    im->own_outputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.noutputs + 1);
     if (!add_inputs(im)) return;
     for (int i = 0; i < im->nnodes && !im->mixes && !im->freezes; i++)
         import_node(im, &im->nodes[i]);
@@ -278,6 +290,9 @@ static Module *run_attempts(Import *im, const char *name) {
         *im->diag = before;
     }
     if (im->diag->errors) return NULL;
+    im->module->own_inputs = im->own_inputs;
+    im->module->own_outputs = im->own_outputs;
+    im->module->own_index = im->own_index;
     im->module->whole_batch = im->is_static;
     return im->module;
 }

@@ -53,6 +53,8 @@ typedef struct {
     /* of one attempt: */
     Module *module;
     Function *function;
+    Shape *own_inputs, *own_outputs; /* as the model has them */
+    int *own_index;
     NameMap tensors; /* Tensor by name */
     NameMap names;   /* names of parameters that are taken */
     NameMap layers;  /* names of nodes that are taken */

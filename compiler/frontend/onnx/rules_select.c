@@ -335,7 +335,7 @@ static bool pad_mode(Op *o, PadMode *mode) {
 bool rule_pad(Op *o) {
     Tensor *x = o->in[0];
     int64_t before[MAX_RANK], after[MAX_RANK], dim[MAX_RANK];
-    PadMode mode;
+    PadMode mode = PAD_CONSTANT;
     Attrs a = {.value = attr_float(o, "value", 0.0f)};
     bool adds = false;
     if (!pad_mode(o, &mode) || !read_pads(o, x, before, after)) return false;

@@ -142,7 +142,7 @@ bool rule_unsqueeze(Op *o) {
 /* Only the names of the axes change: the elements stay where they are. */
 bool rule_transpose(Op *o) {
     Tensor *x = o->in[0];
-    int n, place[MAX_RANK], perm[MAX_RANK];
+    int n, place[MAX_RANK] = {0}, perm[MAX_RANK];
     uint32_t seen = 0;
     int64_t dim[MAX_RANK];
     const int64_t *list = attr_ints(o, "perm", &n);
