@@ -76,7 +76,10 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
     for (int i = 0; i < f->ninputs && !m->whole_batch; i++) n = (int)given[m->own_index[i]].dim[0];
     interp_set_threads(1);
     Interp *it = interp_new(m, f, n, false, &d);
-    if (!it) return 1;
+    if (!it) {
+        diag_print(&d, stderr);
+        return 1;
+    }
     for (int i = 0; i < f->ninputs; i++)
         interp_set_input(it, i, values(a, &given[m->own_index[i]]), n);
     RunScalars s = {.n = n};

@@ -88,8 +88,8 @@ def main():
     counts = collections.Counter(r[1] for r in results)
     for key, verdict, text, _ in results:
         if verdict == "failed":
-            lines = [line for line in text.splitlines() if line.strip()]
-            print(f"FAILED {key}: {' | '.join(lines[-4:])[:600]}")
+            lines = [s for s in text.splitlines() if re.match(r'\w+(Error|Exception)', s)] or text.splitlines()
+            print(f"FAILED {key}: {' | '.join(lines[-1:])[-400:]}")
     print(f"{counts['passed']} passed, {counts['refused']} refused, {counts['failed']} failed")
     if options.json:
         Path(options.json).write_text(json.dumps([list(r) for r in results], indent=1))

@@ -42,6 +42,8 @@ bool fold_reduce(Op *o);
 bool fold_constant(Op *o);
 bool fold_constant_of_shape(Op *o);
 bool fold_range(Op *o);
+/* For operators that are only computed now: all inputs must be known. */
+bool rule_known(Op *o);
 bool rule_shape(Op *o);
 bool rule_size(Op *o);
 bool fold_eye_like(Op *o);

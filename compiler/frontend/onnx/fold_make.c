@@ -53,6 +53,12 @@ bool fold_constant_of_shape(Op *o) {
     return set_constant(o, 0, c);
 }
 
+bool rule_known(Op *o) {
+    for (int i = 0; i < o->nin; i++)
+        if (o->in[i] && !need_constant(o, i, "one of its inputs")) return false;
+    return o->row->fold(o);
+}
+
 bool fold_range(Op *o) {
     const OnnxTensor *c[3];
     double x[3];
