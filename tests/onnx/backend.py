@@ -32,7 +32,10 @@ def plain(x):
         return x.astype(np.int64)
     if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
         raise unittest.SkipTest(f"an input of type {x.dtype}")
-    return x.astype(np.float32)
+    y = x.astype(np.float32)
+    if not np.array_equal(np.isfinite(x), np.isfinite(y)):
+        raise unittest.SkipTest("doubles that float32 does not hold")
+    return y
 
 
 def output_type(model, index):

@@ -50,13 +50,13 @@ static float *values(Arena *a, const OnnxGiven *g) {
 static void write_output(Arena *a, const Module *m, int k, int n, const Interp *it,
                          const Value *v, const char *prefix) {
     Shape own = m->own_outputs[k];
-    int64_t total;
+    int64_t total = 0;
     lathe_error e;
     if (own.rank && own.dim[0] == DIM_BATCH) own.dim[0] = n;
-    if (!shape_total(&v->type.shape, n, &total)) fail("too large");
+    if (v && !shape_total(&v->type.shape, n, &total)) fail("too large");
     double *wide = ARENA_ARRAY(a, double, (size_t)total + 1);
     float *f = ARENA_ARRAY(a, float, (size_t)total + 1);
-    interp_get(it, v, wide);
+    if (v) interp_get(it, v, wide);
     for (int64_t i = 0; i < total; i++) f[i] = (float)wide[i];
     if (!lathe_npy_write(arena_printf(a, "%s%d.npy", prefix, k), own.rank, own.dim, f, &e))
         fail(e.text);
@@ -84,7 +84,8 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
         interp_set_input(it, i, values(a, &given[m->own_index[i]]), n);
     RunScalars s = {.n = n};
     interp_run(it, &s);
-    for (int i = 0; i < f->noutputs; i++) write_output(a, m, i, n, it, f->outputs[i], prefix);
+    for (int i = 0; i < m->own_noutputs; i++)
+        write_output(a, m, i, n, it, m->output_at[i] < 0 ? NULL : f->outputs[m->output_at[i]], prefix);
     interp_free(it);
     return 0;
 }

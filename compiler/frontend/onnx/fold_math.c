@@ -31,6 +31,20 @@ static const OnnxTensor *spread(Op *o, const OnnxTensor *c, int rank, const int6
     return copy_view(o->im, c, &wide);
 }
 
+/* An integer as the type holds it: the low bits. */
+static int64_t wrap(OnnxType t, int64_t v) {
+    switch (t) {
+    case ONNX_BOOL: return v != 0;
+    case ONNX_INT8: return (int8_t)v;
+    case ONNX_UINT8: return (uint8_t)v;
+    case ONNX_INT16: return (int16_t)v;
+    case ONNX_UINT16: return (uint16_t)v;
+    case ONNX_INT32: return (int32_t)v;
+    case ONNX_UINT32: return (uint32_t)v;
+    default: return v;
+    }
+}
+
 /* ---- two operands -----------------------------------------------------------------------------
  */
 
@@ -118,6 +132,7 @@ static bool integers(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTensor *
         if (!integer_result(fn, x[0], y[0], &out[k]))
             return refuse(o, "%lld and %lld: int64 has no result for them", (long long)x[0],
                           (long long)y[0]);
+        out[k] = wrap(c->type, out[k]);
     }
     return true;
 }
@@ -244,20 +259,6 @@ bool fold_where(Op *o) {
 
 /* ---- types ------------------------------------------------------------------------------------
  */
-
-/* An integer as the type holds it: the low bits. */
-static int64_t wrap(OnnxType t, int64_t v) {
-    switch (t) {
-    case ONNX_BOOL: return v != 0;
-    case ONNX_INT8: return (int8_t)v;
-    case ONNX_UINT8: return (uint8_t)v;
-    case ONNX_INT16: return (int16_t)v;
-    case ONNX_UINT16: return (uint16_t)v;
-    case ONNX_INT32: return (int32_t)v;
-    case ONNX_UINT32: return (uint32_t)v;
-    default: return v;
-    }
-}
 
 bool fold_cast(Op *o) {
     const OnnxTensor *x = o->in[0]->constant;

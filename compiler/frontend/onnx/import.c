@@ -110,7 +110,7 @@ static bool add_input(Import *im, int index, int64_t *batch) {
         return false;
     }
     im->own_inputs[im->function->ninputs] = own_shape(t);
-    im->own_index[im->function->ninputs] = index;
+    im->own_index[im->function->ninputs] = im->place[index];
     t->value = function_add_input(im->module, im->function, p->name, type);
     t->bound = onnx_type_is_float(t->type) ? (double)(1ULL << 63) : 1 << 24;
     Layer row = {.name = p->name, .class_name = "Input", .output = type.shape};
@@ -252,11 +252,24 @@ static void add_outputs(Import *im) {
             continue;
         }
         if (!t->constant && !t->value) continue; /* after an error */
+        im->own_outputs[i] = own_shape(t);
+        im->output_at[i] = -1;
+        if (count_dims(t->rank, t->dim) == 0) continue;
+        im->output_at[i] = im->function->noutputs;
         Value *v = own_value(&o, value_in(&o, t, NULL));
-        im->own_outputs[im->function->noutputs] = own_shape(t);
         if (v) function_add_output(im->module, im->function, v);
     }
+    im->own_noutputs = g->noutputs;
     if (!g->noutputs) diag_error(im->diag, "the model has no outputs");
+}
+
+/* Where all outputs are empty: a function has at least one result. */
+static void add_number(Import *im) {
+    OnnxNode node = {.name = "empty", .op = "output"};
+    Op o = {.im = im, .node = &node, .name = "empty"};
+    Attrs a = {.dims = {1}};
+    Value *v = emit1(&o, OP_BROADCAST, emit_scalar(&o, 0.0f), &a);
+    if (v) function_add_output(im->module, im->function, v);
 }
 
 /* ---- attempts ---------------------------------------------------------------------------------
@@ -270,11 +283,13 @@ static void attempt(Import *im, const char *name) {
     im->mixes = im->freezes = false;
     im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
     im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
+    im->output_at = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.noutputs + 1);
     im->own_outputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.noutputs + 1);
     if (!add_inputs(im)) return;
     for (int i = 0; i < im->nnodes && !im->mixes && !im->freezes; i++)
         import_node(im, &im->nodes[i]);
     if (!im->mixes && !im->freezes && !im->diag->errors) add_outputs(im);
+    if (!im->diag->errors && im->function->noutputs == 0) add_number(im);
 }
 
 /* Begins again in static form, or with more constants, until nothing asks for it. */
@@ -293,13 +308,28 @@ static Module *run_attempts(Import *im, const char *name) {
     im->module->own_inputs = im->own_inputs;
     im->module->own_outputs = im->own_outputs;
     im->module->own_index = im->own_index;
+    im->module->own_noutputs = im->own_noutputs;
+    im->module->output_at = im->output_at;
     im->module->whole_batch = im->is_static;
     return im->module;
+}
+
+/* For each input of the graph its place among those that have no initialiser, or -1. */
+static int *input_places(Import *im) {
+    const OnnxGraph *g = &im->model->graph;
+    int *place = ARENA_ARRAY(im->arena, int, (size_t)g->ninputs + 1), n = 0;
+    NameMap known = {0};
+    for (int i = 0; i < g->ninitializers; i++)
+        namemap_set(im->arena, &known, g->initializers[i].name, im);
+    for (int i = 0; i < g->ninputs; i++)
+        place[i] = namemap_get(&known, g->inputs[i].name) ? -1 : n++;
+    return place;
 }
 
 /* Given sizes and values, by input of the graph; an unknown name is an error. */
 static bool place_given(Import *im, const OnnxImport *import) {
     const OnnxGraph *g = &im->model->graph;
+    im->place = input_places(im);
     im->given = ARENA_ARRAY(im->arena, OnnxGiven, (size_t)g->ninputs + 1);
     im->frozen = ARENA_ARRAY(im->arena, bool, (size_t)g->ninputs + 1);
     for (int i = 0; i < g->ninputs; i++) im->given[i].rank = -1;
@@ -307,7 +337,7 @@ static bool place_given(Import *im, const OnnxImport *import) {
         const OnnxGiven *from = &import->given[k];
         int at = -1;
         for (int i = 0; i < g->ninputs; i++)
-            if (from->name ? strcmp(from->name, g->inputs[i].name) == 0 : i == k) at = i;
+            if (from->name ? strcmp(from->name, g->inputs[i].name) == 0 : im->place[i] == k) at = i;
         if (at < 0) {
             diag_error(im->diag, "the model has no input '%s'", from->name ? from->name : "");
             return false;

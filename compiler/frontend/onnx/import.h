@@ -48,13 +48,14 @@ typedef struct {
     FlatNode *nodes; /* in topological order */
     int nnodes;
     OnnxGiven *given; /* for each input of the graph */
+    int *place;       /* of each input of the graph among those that a caller gives, or -1 */
     bool *frozen;     /* for each input of the graph: taken as a constant */
     bool is_static;   /* static form */
     /* of one attempt: */
     Module *module;
     Function *function;
     Shape *own_inputs, *own_outputs; /* as the model has them */
-    int *own_index;
+    int *own_index, *output_at, own_noutputs; /* as in Module */
     NameMap tensors; /* Tensor by name */
     NameMap names;   /* names of parameters that are taken */
     NameMap layers;  /* names of nodes that are taken */
@@ -128,6 +129,8 @@ bool has_input(const Op *o, int i);
 bool is_constant(const Tensor *t);
 Tensor *tensor_new(Import *im, const char *name);
 Tensor *tensor_constant(Import *im, const char *name, const OnnxTensor *c);
+/* Whether the elements of t could be known: all inputs of the graph that it depends on are given. */
+bool can_know(Import *im, const Tensor *t);
 /* The elements of input i, which must be known now: freezes graph inputs where that helps; NULL after
  * an error or at the end of the attempt. `what` names it for the message. */
 const OnnxTensor *need_constant(Op *o, int i, const char *what);

@@ -7,7 +7,7 @@
 /* What is known about an input of the model beyond the file: its sizes, and its elements where
  * somebody gave them (for inputs that decide shapes or weights). */
 typedef struct {
-    const char *name; /* NULL: for the model's input at this place in the list */
+    const char *name; /* NULL: for the model's input at this place of the list */
     int rank;
     int64_t dim[MAX_RANK];
     const float *f; /* elements of floats, or NULL */

@@ -5,11 +5,9 @@
 
 #include <string.h>
 
-/* The weights W with its axes in this order as a parameter; made once. */
-static Value *kernel_param(Op *o, const int *order, Shape s) {
-    Tensor *t = o->in[1];
-    const OnnxTensor *c = need_constant(o, 1, "its weights");
-    if (!c) return NULL;
+/* The weights t with their axes in this order as a parameter; made once. */
+static Value *kernel_param(Op *o, Tensor *t, const int *order, Shape s) {
+    const OnnxTensor *c = t->constant;
     if (!c->f) {
         refuse(o, "its weights are %s; accepted: floats",
                onnx_type_name(o->im->arena, c->type));
@@ -86,6 +84,28 @@ static Value *conv_volume(Op *o, Value *v, const Window *w, Value *kernel, Value
     return emit_concat(o, depth, (int)w->size[0], 1);
 }
 
+/* Each group of channels by its own weights. */
+static Value *conv_volume_groups(Op *o, Value *v, const Window *w, const int *order, int64_t groups,
+                                 const Attrs *a) {
+    const OnnxTensor *c = o->in[1]->constant;
+    Value **part = ARENA_ARRAY(o->im->arena, Value *, (size_t)groups);
+    View of = view_of(c);
+    of.dim[0] = c->dim[0] / groups;
+    for (int64_t g = 0; g < groups; g++) {
+        of.offset = g * of.dim[0] * of.stride[0];
+        Tensor *t = tensor_constant(o->im, o->in[1]->name, copy_view(o->im, c, &of));
+        Value *kernel = kernel_param(o, t, order, kernel_shape(w, c->dim[1], of.dim[0]));
+        Value *x = emit_slice(o, v, 4, g * c->dim[1], c->dim[1], 1);
+        part[g] = kernel ? conv_volume(o, x, w, kernel, NULL, a) : NULL;
+        if (!part[g]) return NULL;
+    }
+    return emit_concat(o, part, (int)groups, 4);
+}
+
+static Value *add_bias(Op *o, Value *v, Value *bias) {
+    return v && bias ? emit(o, OP_BIAS_ADD, (Value *[]){v, bias}, 2, NULL) : v;
+}
+
 static Value *pad_depth(Op *o, Value *v, int64_t before, int64_t after) {
     Attrs a = {.before = {(int32_t)before}, .after = {(int32_t)after}};
     return before || after ? emit1(o, OP_PAD_ANY, v, &a) : v;
@@ -133,18 +153,23 @@ bool rule_conv(Op *o) {
     if (has_input(o, 1) && !o->in[1]->constant && !need_constant(o, 1, "its weights")) return false;
     if (!check_weights(o, x, 1, &w) || !read_window(o, x, &w, false)) return false;
     const Tensor *t = o->in[1];
-    if (w.n == 3 && groups > 1) return refuse(o, "groups with three spatial axes are not supported");
+    bool grouped_volume = w.n == 3 && groups > 1;
     kernel_order(w.n, order);
-    Value *kernel = kernel_param(o, order, kernel_shape(&w, t->dim[1], t->dim[0]));
-    if (!kernel || !read_bias(o, t->dim[0], &bias)) return false;
-    Attrs a = plane_attrs(x, &w, groups);
+    Value *kernel = NULL;
+    if (!grouped_volume)
+        kernel = kernel_param(o, o->in[1], order, kernel_shape(&w, t->dim[1], t->dim[0]));
+    if ((!kernel && !grouped_volume) || !read_bias(o, t->dim[0], &bias)) return false;
+    Attrs a = plane_attrs(x, &w, grouped_volume ? 1 : groups);
     int blocks = count_blocks(o, x);
     Value **v = ARENA_ARRAY(o->im->arena, Value *, (size_t)blocks);
     for (int b = 0; b < blocks; b++) {
         v[b] = block_value(o, x, b);
-        v[b] = w.n == 3 ? conv_volume(o, pad_depth(o, v[b], w.before[0], padding_behind(x, &w, 0)),
-                                      &w, kernel, bias, &a)
-                        : conv_plane(o, v[b], kernel, bias, &a);
+        if (w.n == 3) v[b] = pad_depth(o, v[b], w.before[0], padding_behind(x, &w, 0));
+        if (grouped_volume)
+            v[b] = add_bias(o, conv_volume_groups(o, v[b], &w, order, groups, &a), bias);
+        else
+            v[b] = w.n == 3 ? conv_volume(o, v[b], &w, kernel, bias, &a)
+                            : conv_plane(o, v[b], kernel, bias, &a);
         if (!v[b]) return false;
     }
     dim[0] = x->dim[0];
@@ -263,9 +288,9 @@ bool rule_conv_transpose(Op *o) {
     if (w.n == 3) {
         const char *name = o->in[1]->name;
         o->in[1] = tensor_constant(o->im, name, flipped(o, c));
-        kernel = kernel_param(o, order, kernel_shape(&w, c->dim[0], c->dim[1]));
+        kernel = kernel_param(o, o->in[1], order, kernel_shape(&w, c->dim[0], c->dim[1]));
     } else {
-        kernel = kernel_param(o, order, kernel_shape(&w, c->dim[1], c->dim[0]));
+        kernel = kernel_param(o, o->in[1], order, kernel_shape(&w, c->dim[1], c->dim[0]));
     }
     if (!kernel || !read_bias(o, filters, &bias)) return false;
     int blocks = count_blocks(o, x);
@@ -274,7 +299,7 @@ bool rule_conv_transpose(Op *o) {
         v[b] = block_value(o, x, b);
         v[b] = w.n == 3 ? transpose_volume(o, v[b], &w, kernel)
                         : transpose_plane(o, v[b], &w, kernel, groups);
-        if (v[b] && bias) v[b] = emit(o, OP_BIAS_ADD, (Value *[]){v[b], bias}, 2, NULL);
+        v[b] = add_bias(o, v[b], bias);
         if (!v[b]) return false;
     }
     dim[0] = x->dim[0];

@@ -153,6 +153,15 @@ static bool is_unsigned(OnnxType t) {
     return t == ONNX_UINT8 || t == ONNX_UINT16 || t == ONNX_UINT32 || t == ONNX_UINT64;
 }
 
+/* Integers that f32 may not hold are computed now, where all operands are known or given. */
+static bool compute_now(Op *o) {
+    bool given = true;
+    for (int i = 0; i < o->nin; i++) given = given && can_know(o->im, o->in[i]);
+    if (!given) return false;
+    for (int i = 0; i < o->nin; i++) need_constant(o, i, "an operand");
+    return true;
+}
+
 /* Numbers are f32 at run time: integers must stay exact and must not wrap around. */
 static bool integers_fit(Op *o, BinaryFn fn, double *bound) {
     OnnxType t = o->in[0]->type;
@@ -178,6 +187,7 @@ static bool integers_fit(Op *o, BinaryFn fn, double *bound) {
         most = a <= 1 << 20 && b <= 1 << 20 ? 1 << 24 : -1;
     if (*bound <= most && !(fn == BINARY_SUB && is_unsigned(t)) && a <= 1 << 24 && b <= 1 << 24)
         return true;
+    if (o->row->fold && compute_now(o)) return false;
     return refuse(o, "arithmetic of %s at run time: numbers are f32, which may not hold the result "
                   "exactly; accepted: floats, or integers known before the model runs",
                   onnx_type_name(o->im->arena, t));

@@ -21,13 +21,13 @@ static double position(const Axis *x, int64_t k) {
     double last = (double)(x->in - 1), at = (double)k;
     if (strcmp(x->place, "asymmetric") == 0) return at / x->scale;
     if (strcmp(x->place, "align_corners") == 0)
-        return x->out == 1 ? 0 : at * last / (double)(x->out - 1);
+        return x->ideal == 1 ? 0 : at * last / (x->ideal - 1);
     if (strcmp(x->place, "pytorch_half_pixel") == 0)
-        return x->out == 1 ? -0.5 : (at + 0.5) / x->scale - 0.5;
+        return x->ideal == 1 ? -0.5 : (at + 0.5) / x->scale - 0.5;
     if (strcmp(x->place, "tf_half_pixel_for_nn") == 0) return (at + 0.5) / x->scale;
     if (strcmp(x->place, "tf_crop_and_resize") == 0)
-        return x->out == 1 ? 0.5 * (x->start + x->end) * last
-                           : x->start * last + at * (x->end - x->start) * last / (double)(x->out - 1);
+        return x->ideal == 1 ? 0.5 * (x->start + x->end) * last
+                           : x->start * last + at * (x->end - x->start) * last / (x->ideal - 1);
     if (strcmp(x->place, "half_pixel_symmetric") == 0) {
         double adjust = (double)x->out / x->ideal, center = (double)x->in / 2;
         return center * (1 - adjust) + (at + 0.5) / x->scale - 0.5;

@@ -108,6 +108,14 @@ static bool freeze(Import *im, const Tensor *t, int depth) {
     return ok;
 }
 
+bool can_know(Import *im, const Tensor *t) {
+    bool *before = ARENA_ARRAY(im->arena, bool, (size_t)im->model->graph.ninputs + 1);
+    memcpy(before, im->frozen, (size_t)im->model->graph.ninputs * sizeof *before);
+    bool ok = freeze(im, t, 0);
+    memcpy(im->frozen, before, (size_t)im->model->graph.ninputs * sizeof *before);
+    return ok;
+}
+
 const OnnxTensor *need_constant(Op *o, int i, const char *what) {
     Tensor *t = o->in[i];
     if (t->constant) return t->constant;
