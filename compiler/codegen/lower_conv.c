@@ -63,6 +63,7 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .panel = g.R * g.S * g.C * gr.panel,
                     .bias = bias,
                     .act = n->attr.act,
+                    .function = function_of(l, &n->attr),
                     .ph = ph,
                     .pw = pw};
     set_taps(&s, &g);
@@ -340,7 +341,7 @@ void lower_dense(Lower *l, const Node *n) {
     Layout x = layout_of(l, n->in[0]), y = define(l, n->out[0]);
     bool bias = n->nin > 2;
     Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
-    SweepShape s = {.bias = bias, .act = n->attr.act};
+    SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
     Place w_place = layout_of(l, n->in[1]).place;
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
     if (x.rows > 1) {

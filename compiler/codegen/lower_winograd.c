@@ -147,7 +147,8 @@ void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                               .plane = plane,
                               .bias = n->nin > 2,
                               .act = n->attr.act,
-                              .act_name = act_text(n->attr.act)};
+                              .act_name = function_of(l, &n->attr).name,
+                              .act_args = function_of(l, &n->attr).args};
     Place bias = p.bias ? layout_of(l, n->in[2]).place : no_place();
     STEP(l, n->name, &kernel_winograd_output, &p,
          stem_of(l, "winograd2_output", n->attr.act, lanes),

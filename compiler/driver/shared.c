@@ -44,7 +44,7 @@ Module *open_model(Arena *a, const Options *o) {
 
 static bool set_param(Module *m, Param *p, const lathe_safetensors *s, lathe_error *e) {
     p->data = ARENA_ARRAY(m->arena, float, (size_t)shape_count(&p->type.shape));
-    return lathe_safetensors_get(s, p->name, p->type.shape.rank, p->type.shape.dim, p->data, e);
+    return lathe_safetensors_get(s, p->name, param_shape(p)->rank, param_shape(p)->dim, p->data, e);
 }
 
 void set_classes(Module *m, const char *text) {

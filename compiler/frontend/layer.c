@@ -103,7 +103,7 @@ static bool read_input_shape(Script *s, ScriptLayer *l) {
 /* ---- making -----------------------------------------------------------------------------------
  */
 
-static ScriptLayer *new_layer(Script *s, const LayerClass *class) {
+ScriptLayer *layer_new(Script *s, const LayerClass *class) {
     ScriptLayer *l = ARENA_NEW(s->arena, ScriptLayer);
     l->class = class;
     l->bound = ARENA_NEW(s->arena, Bound);
@@ -116,7 +116,7 @@ static ScriptLayer *new_layer(Script *s, const LayerClass *class) {
 }
 
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
-    ScriptLayer *l = new_layer(s, class);
+    ScriptLayer *l = layer_new(s, class);
     bool ok = bind_args(s, l->bound, class->name, all_specs(s, class), class->nspecs + COMMON,
                         class->positional, args);
     /* All arguments are looked at, so that all their errors are listed. */
@@ -173,7 +173,7 @@ Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc 
     return t;
 }
 
-static Obj *tensor_object(Script *s, Tensor *t) {
+Obj *tensor_object(Script *s, Tensor *t) {
     if (!t) return script_poison(s);
     Obj *o = obj_new(s->arena, OBJ_TENSOR);
     o->tensor = t;
@@ -228,7 +228,7 @@ enum { INPUT_SPECS = sizeof input_specs / sizeof *input_specs };
 const LayerClass input_layer_class = {.name = "InputLayer"};
 
 Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc) {
-    ScriptLayer *l = new_layer(s, &input_layer_class);
+    ScriptLayer *l = layer_new(s, &input_layer_class);
     l->name = name ? name : keras_auto_name(s, "InputLayer");
     l->bound->loc = loc;
     Tensor *t = ARENA_NEW(s->arena, Tensor);

@@ -150,13 +150,6 @@ static Obj *shape_tuple(Script *s, const Shape *shape) {
     return o;
 }
 
-static Obj *tensor_object(Script *s, Tensor *t) {
-    if (!t) return script_poison(s);
-    Obj *o = obj_new(s->arena, OBJ_TENSOR);
-    o->tensor = t;
-    return o;
-}
-
 static Obj *model_layers(Script *s, const ScriptModel *m) {
     Obj *list = script_list(s, OBJ_LIST);
     for (int i = 0; i < m->nlayers; i++) {

@@ -135,6 +135,7 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
+    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
     int32_t binary;  /* BinaryFn */
     int32_t reduce;  /* Reduction */
@@ -214,6 +215,8 @@ typedef struct {
 typedef struct {
     const char *name; /* "conv2d/kernel"; slots "conv2d/kernel/m"; unique in the module */
     Type type;
+    /* As Keras shapes the same elements, in files and tables; rank 0: as type has it. */
+    Shape stored;
     ParamRole role;
     bool trainable;
     int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
@@ -288,6 +291,8 @@ Function *module_add_function(Module *m, const char *name);
 void module_remove_function(Module *m, const char *name);
 int module_add_param(Module *m, Param p); /* returns its index; the name must be new */
 int module_find_param(const Module *m, const char *name); /* -1 if there is none */
+/* The shape that files and tables give it. */
+const Shape *param_shape(const Param *p);
 
 Value *function_add_input(Module *m, Function *f, const char *name, Type type);
 /* The value by which parameter `index` enters f (made at first use). */
