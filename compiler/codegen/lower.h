@@ -125,8 +125,9 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
 
 /* A convolution's geometry over its padded input. */
 typedef struct {
-    int64_t H, W, C, XP; /* padded input: rows, columns, channels, floats a pixel */
+    int64_t H, W, C, XP; /* padded input: rows, columns, channels a group, floats a pixel */
     int64_t P, Q, K, YP; /* output */
+    int64_t groups, Kg;  /* of channels, and outputs of one */
     int64_t R, S;
     int64_t sh, sw, dh, dw;
 } Geometry;
@@ -139,6 +140,13 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, 
                           Place dw);
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
+
+/* lower_grouped.c: with groups too small for those kernels. */
+void lower_grouped(Lower *l, const Node *n);
+void lower_grouped_grad_input(Lower *l, const Node *n);
+void lower_grouped_grad_kernel(Lower *l, const Node *n);
+/* Packed weights in the layout of the input gradient over C channels in groups. */
+Place grouped_weights(Lower *l, const Value *w, int64_t C, int64_t groups);
 
 /* ---- pieces that several rules use ---------------------------------------------------------- */
 
