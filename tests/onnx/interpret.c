@@ -47,8 +47,8 @@ static float *values(Arena *a, const OnnxGiven *g) {
     return f;
 }
 
-static void write_output(Arena *a, const Module *m, int k, int n, const Interp *it,
-                         const Value *v, const char *prefix) {
+static void write_output(Arena *a, const Module *m, int k, int n, const Interp *it, const Value *v,
+                         const char *prefix) {
     Shape own = m->own_outputs[k];
     int64_t total = 0;
     lathe_error e;
@@ -85,7 +85,8 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
     RunScalars s = {.n = n};
     interp_run(it, &s);
     for (int i = 0; i < m->own_noutputs; i++)
-        write_output(a, m, i, n, it, m->output_at[i] < 0 ? NULL : f->outputs[m->output_at[i]], prefix);
+        write_output(a, m, i, n, it, m->output_at[i] < 0 ? NULL : f->outputs[m->output_at[i]],
+                     prefix);
     interp_free(it);
     return 0;
 }

@@ -18,7 +18,7 @@ typedef struct {
 View view_of(const OnnxTensor *c);
 OnnxTensor *copy_view(Import *im, const OnnxTensor *of, const View *v);
 /* The same elements under another shape. */
-OnnxTensor *reshaped(Import *im, const OnnxTensor *of, int rank, const int64_t *dim);
+OnnxTensor *with_shape(Import *im, const OnnxTensor *of, int rank, const int64_t *dim);
 
 bool fold_identity(Op *o);
 bool fold_transpose(Op *o);

@@ -11,8 +11,7 @@ bool fold_constant(Op *o) {
     if (!a) return refuse(o, "it has no value");
     if (a->kind == ONNX_ATTR_TENSOR) {
         if (a->tensor->f || a->tensor->i) return set_constant(o, 0, a->tensor);
-        return refuse(o, "its value is of type %s",
-                      onnx_type_name(o->im->arena, a->tensor->type));
+        return refuse(o, "its value is of type %s", onnx_type_name(o->im->arena, a->tensor->type));
     }
     bool ints = a->kind == ONNX_ATTR_INT || a->kind == ONNX_ATTR_INTS;
     bool list = a->kind == ONNX_ATTR_INTS || a->kind == ONNX_ATTR_FLOATS;

@@ -108,9 +108,7 @@ static bool batch_result(BinaryFn fn, const int64_t a[2], const int64_t b[2], in
     switch (fn) {
     case BINARY_ADD: *out = a[1] + b[1]; return true;
     case BINARY_SUB: *out = a[1] - b[1]; return true;
-    case BINARY_MUL:
-        *out = a[1] * b[0] + a[0] * b[1];
-        return a[1] == 0 || b[1] == 0;
+    case BINARY_MUL: *out = a[1] * b[0] + a[0] * b[1]; return a[1] == 0 || b[1] == 0;
     case BINARY_DIV:
         if (b[1] || b[0] == 0 || a[0] % b[0] || a[1] % b[0]) return false;
         *out = a[1] / b[0];
@@ -266,8 +264,10 @@ bool fold_cast(Op *o) {
     if (strcmp(o->node->op, "CastLike") == 0) to = o->in[1]->constant->type;
     bool integer = onnx_type_is_integer(to);
     if (!integer && to != ONNX_FLOAT && to != ONNX_DOUBLE)
-        return refuse(o, "numbers of type %s are not computed with; accepted: float, double, "
-                         "integers and bool", onnx_type_name(o->im->arena, to));
+        return refuse(o,
+                      "numbers of type %s are not computed with; accepted: float, double, "
+                      "integers and bool",
+                      onnx_type_name(o->im->arena, to));
     if (!x->f && !x->i) return refuse(o, "its input has a type that is not read");
     float *f;
     int64_t *v;

@@ -30,7 +30,7 @@ static Room make_room(Import *im, const OnnxTensor *like, bool batch, int rank,
     return r;
 }
 
-static void put(const Room *r, int64_t to, const OnnxTensor *from, int64_t at) {
+static void copy_element(const Room *r, int64_t to, const OnnxTensor *from, int64_t at) {
     if (r->f)
         r->f[to] = from->f[at];
     else
@@ -42,7 +42,7 @@ OnnxTensor *copy_view(Import *im, const OnnxTensor *of, const View *v) {
     Room r = make_room(im, of, of->batch != NULL, v->rank, v->dim);
     int64_t at[MAX_RANK] = {0}, from = v->offset;
     for (int64_t k = 0; k < r.c->count; k++) {
-        put(&r, k, of, from);
+        copy_element(&r, k, of, from);
         for (int i = v->rank - 1; i >= 0; i--) {
             from += v->stride[i];
             if (++at[i] < v->dim[i]) break;
@@ -53,7 +53,7 @@ OnnxTensor *copy_view(Import *im, const OnnxTensor *of, const View *v) {
     return r.c;
 }
 
-OnnxTensor *reshaped(Import *im, const OnnxTensor *of, int rank, const int64_t *dim) {
+OnnxTensor *with_shape(Import *im, const OnnxTensor *of, int rank, const int64_t *dim) {
     OnnxTensor *c = ARENA_NEW(im->arena, OnnxTensor);
     *c = *of;
     c->rank = rank;
@@ -98,7 +98,8 @@ bool fold_gather(Op *o) {
             if (at < 0 || at >= size)
                 return refuse(o, "index %lld is outside of axis %d of size %lld",
                               (long long)index->i[k], axis, (long long)size);
-            for (int64_t b = 0; b < inner; b++) put(&r, to++, c, (a * size + at) * inner + b);
+            for (int64_t b = 0; b < inner; b++)
+                copy_element(&r, to++, c, (a * size + at) * inner + b);
         }
     }
     return set_constant(o, 0, r.c);
@@ -127,7 +128,7 @@ bool fold_concat(Op *o) {
         for (int i = 0; i < o->nin; i++) {
             const OnnxTensor *c = o->in[i]->constant;
             int64_t block = c->count / (outer ? outer : 1);
-            for (int64_t b = 0; b < block; b++) put(&r, to++, c, a * block + b);
+            for (int64_t b = 0; b < block; b++) copy_element(&r, to++, c, a * block + b);
         }
     }
     return set_constant(o, 0, r.c);
@@ -168,7 +169,7 @@ bool fold_tile(Op *o) {
     for (int64_t k = 0; k < r.c->count; k++) {
         int64_t from = 0;
         for (int i = 0; i < n; i++) from += at[i] % v.dim[i] * v.stride[i];
-        put(&r, k, c, from);
+        copy_element(&r, k, c, from);
         for (int i = n - 1; i >= 0 && ++at[i] == dim[i]; i--) at[i] = 0;
     }
     return set_constant(o, 0, r.c);

@@ -182,9 +182,10 @@ static bool sort_nodes(Import *im) {
             if (!from) continue;
             int next = (int)(from - im->nodes);
             if (state[next] == 1) {
-                diag_error(im->diag, "%s: the graph has a cycle: its result is needed for its own "
-                           "input '%s'", node_text(im, node, im->nodes[v->node].opset),
-                           node->in[v->input - 1]);
+                diag_error(im->diag,
+                           "%s: the graph has a cycle: its result is needed for its own "
+                           "input '%s'",
+                           node_text(im, node, im->nodes[v->node].opset), node->in[v->input - 1]);
                 return false;
             }
             if (state[next] == 0) {

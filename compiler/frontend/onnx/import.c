@@ -94,7 +94,8 @@ static bool add_input(Import *im, int index, int64_t *batch) {
     if (!input_dims(im, index, t)) return false;
     if (count_dims(t->rank, t->dim) == 0) {
         im->frozen[index] = im->freezes = true;
-        if (!im->given[index].f && !im->given[index].i) im->given[index].f = ARENA_NEW(im->arena, float);
+        if (!im->given[index].f && !im->given[index].i)
+            im->given[index].f = ARENA_NEW(im->arena, float);
         return true;
     }
     if (!im->is_static) {
@@ -237,7 +238,7 @@ static Value *own_value(Op *o, Value *v) {
     if (!v || (v->producer && !is_output(o->im->function, v))) return v;
     Attrs a = {0};
     for (int i = 1; i < v->type.shape.rank; i++) a.dims[i - 1] = (int32_t)v->type.shape.dim[i];
-    return emit1(o, OP_BROADCAST, v, &a);
+    return put_node1(o, OP_BROADCAST, v, &a);
 }
 
 static void add_outputs(Import *im) {
@@ -268,7 +269,7 @@ static void add_number(Import *im) {
     OnnxNode node = {.name = "empty", .op = "output"};
     Op o = {.im = im, .node = &node, .name = "empty"};
     Attrs a = {.dims = {1}};
-    Value *v = emit1(&o, OP_BROADCAST, emit_scalar(&o, 0.0f), &a);
+    Value *v = put_node1(&o, OP_BROADCAST, put_scalar(&o, 0.0f), &a);
     if (v) function_add_output(im->module, im->function, v);
 }
 

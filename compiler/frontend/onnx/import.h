@@ -1,12 +1,12 @@
-/* From the records of an ONNX file to the IR. The model's graph is walked node by node; each node is
- * either computed at once (fold.h: constants, shapes) or emitted by the rule of its operator.
+/* From the records of an ONNX file to the IR. The model's graph is walked node by node; each node
+ * is either computed at once (fold.h: constants, shapes) or emitted by the rule of its operator.
  *
  * Dimension 0. The IR has the batch as dimension 0 of every run-time value. In *batch form* that is
  * dimension 0 of the model's own tensors. Where a node mixes dimension 0 with others, the import
  * begins again in *static form*: every tensor gets a leading batch dimension of 1.
  *
- * Layout. Images are [N,H,W,C] in the IR and [N,C,H,W] in ONNX. A tensor remembers in which order of
- * axes its value is stored; a transpose is emitted only where a consumer needs another order.
+ * Layout. Images are [N,H,W,C] in the IR and [N,C,H,W] in ONNX. A tensor remembers in which order
+ * of axes its value is stored; a transpose is emitted only where a consumer needs another order.
  *
  * Inputs known at compile time. An input that decides a shape (Reshape's, say) or a weight is taken
  * from the values given with the import; then the import begins again with it as a constant. */
@@ -29,8 +29,8 @@ typedef struct Tensor {
     double bound;               /* of integers: no element is larger in magnitude */
     Value *moved;               /* the same in another order, once made */
     int moved_perm[MAX_RANK];
-    const OnnxNode *producer;   /* NULL for inputs and initialisers */
-    int input;                  /* index of the graph's input, or -1 */
+    const OnnxNode *producer; /* NULL for inputs and initialisers */
+    int input;                /* index of the graph's input, or -1 */
     int weight[2]; /* parameter made of the constant as it is, and as a kernel; -1: none */
 } Tensor;
 
@@ -54,13 +54,13 @@ typedef struct {
     /* of one attempt: */
     Module *module;
     Function *function;
-    Shape *own_inputs, *own_outputs; /* as the model has them */
+    Shape *own_inputs, *own_outputs;          /* as the model has them */
     int *own_index, *output_at, own_noutputs; /* as in Module */
-    NameMap tensors; /* Tensor by name */
-    NameMap names;   /* names of parameters that are taken */
-    NameMap layers;  /* names of nodes that are taken */
-    bool mixes;      /* a node mixes dimension 0 with others: try static form */
-    bool freezes;    /* an input must be known: begin again */
+    NameMap tensors;                          /* Tensor by name */
+    NameMap names;                            /* names of parameters that are taken */
+    NameMap layers;                           /* names of nodes that are taken */
+    bool mixes;       /* a node mixes dimension 0 with others: try static form */
+    bool freezes;     /* an input must be known: begin again */
     uint32_t streams; /* random streams given so far */
     Layer row;        /* of the node at hand */
 } Import;
@@ -129,10 +129,11 @@ bool has_input(const Op *o, int i);
 bool is_constant(const Tensor *t);
 Tensor *tensor_new(Import *im, const char *name);
 Tensor *tensor_constant(Import *im, const char *name, const OnnxTensor *c);
-/* Whether the elements of t could be known: all inputs of the graph that it depends on are given. */
+/* Whether the elements of t could be known: all inputs of the graph that it depends on are given.
+ */
 bool can_know(Import *im, const Tensor *t);
-/* The elements of input i, which must be known now: freezes graph inputs where that helps; NULL after
- * an error or at the end of the attempt. `what` names it for the message. */
+/* The elements of input i, which must be known now: freezes graph inputs where that helps; NULL
+ * after an error or at the end of the attempt. `what` names it for the message. */
 const OnnxTensor *need_constant(Op *o, int i, const char *what);
 /* The same as integers; *n is their number. Symbolic numbers of samples are refused unless `batch`
  * is given, which then is their factors or NULL. */
@@ -158,36 +159,36 @@ Shape stored_shape(const Import *im, int rank, const int64_t *dim, const int *pe
 Value *value_in(Op *o, Tensor *t, const int *perm);
 /* Result k: a value of these dims stored in order `perm` (NULL: plain). `type` is that of the
  * elements, `bound` as in Tensor. */
-bool set_result(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,
+bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,
                 const int *perm);
 bool set_constant(Op *o, int k, const OnnxTensor *c);
 /* The result is input i under another name. */
 bool set_same(Op *o, int k, const Tensor *t);
 
-/* ---- emitting (emit.c) ---------------------------------------------------------------------- */
+/* ---- emitting (put.c) ---------------------------------------------------------------------- */
 
-Value *emit(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr);
-Value *emit1(Op *o, OpKind op, Value *x, const Attrs *attr);
+Value *put_node(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr);
+Value *put_node1(Op *o, OpKind op, Value *x, const Attrs *attr);
 /* A reshape to these sizes of a sample; nothing where they are x's own. */
-Value *emit_reshape(Op *o, Value *x, int n, const int64_t *dim);
-/* Axis i of the result is axis perm[i] of x, the batch among them; a reshape where only axes of size
- * 1 move. */
-Value *emit_transpose(Op *o, Value *x, const int *perm);
-Value *emit_unary(Op *o, int fn, Value *x, float alpha, float beta, float gamma);
-Value *emit_binary(Op *o, int fn, Value *a, Value *b);
-Value *emit_scalar(Op *o, float x);
+Value *put_reshape(Op *o, Value *x, int n, const int64_t *dim);
+/* Axis i of the result is axis perm[i] of x, the batch among them; a reshape where only axes of
+ * size 1 move. */
+Value *put_transpose(Op *o, Value *x, const int *perm);
+Value *put_unary(Op *o, int fn, Value *x, float alpha, float beta, float gamma);
+Value *put_binary(Op *o, int fn, Value *a, Value *b);
+Value *put_scalar(Op *o, float x);
 /* x[start : start + size * step : step] along IR axis `axis`. */
-Value *emit_slice(Op *o, Value *x, int axis, int64_t start, int64_t size, int64_t step);
-Value *emit_concat(Op *o, Value *const *in, int n, int axis);
-Value *emit_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims);
+Value *put_slice(Op *o, Value *x, int axis, int64_t start, int64_t size, int64_t step);
+Value *put_concat(Op *o, Value *const *in, int n, int axis);
+Value *put_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims);
 /* y[.., k, ..] = sum_t weight[k][t] x[.., index[k][t], ..] along IR axis `axis`. */
-Value *emit_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
-                     const float *weight);
+Value *put_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
+                    const float *weight);
 
 /* A parameter with data in the order of `shape`, which stay where they are (in the arena). */
-Value *emit_param(Op *o, const char *name, Shape shape, ParamRole role, bool trainable,
-                  const float *data);
+Value *put_param(Op *o, const char *name, Shape shape, ParamRole role, bool trainable,
+                 const float *data);
 /* Constant input i as a trainable weight or a statistic of this shape, its elements as they are. */
-Value *emit_weight(Op *o, int i, Shape shape, ParamRole role);
+Value *put_weight(Op *o, int i, Shape shape, ParamRole role);
 
 #endif

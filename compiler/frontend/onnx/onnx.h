@@ -10,7 +10,7 @@ typedef struct {
     const char *name; /* NULL: for the model's input at this place of the list */
     int rank;
     int64_t dim[MAX_RANK];
-    const float *f; /* elements of floats, or NULL */
+    const float *f;   /* elements of floats, or NULL */
     const int64_t *i; /* elements of integers, or NULL */
 } OnnxGiven;
 
@@ -19,10 +19,13 @@ typedef struct {
     int count;
 } OnnxImport;
 
-/* Reads an ONNX model from memory; `path` names it in messages and its folder is where external data
- * may lie. Returns a module with the function "forward", or NULL with errors in d, which has been
- * initialised by the caller. */
+/* Reads an ONNX model from memory; `path` names it in messages and its folder is where external
+ * data may lie. Returns a module with the function "forward", or NULL with errors in d, which has
+ * been initialised by the caller. */
 Module *onnx_load(Arena *a, const char *path, const unsigned char *bytes, size_t size,
                   const OnnxImport *import, Diag *d);
+
+/* The same from a file; d is initialised anew. */
+Module *onnx_load_file(Arena *a, const char *path, const OnnxImport *import, Diag *d);
 
 #endif

@@ -187,8 +187,7 @@ bool onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, OnnxGr
 
 static OnnxOpset *read_opsets(Reader *r, LatheOnnx__OperatorSetId *const *list, size_t n) {
     OnnxOpset *out = ARENA_ARRAY(r->arena, OnnxOpset, n + 1);
-    for (size_t i = 0; i < n; i++)
-        out[i] = (OnnxOpset){text(r, list[i]->domain), list[i]->version};
+    for (size_t i = 0; i < n; i++) out[i] = (OnnxOpset){text(r, list[i]->domain), list[i]->version};
     return out;
 }
 

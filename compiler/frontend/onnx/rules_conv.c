@@ -9,8 +9,7 @@
 static Value *kernel_param(Op *o, Tensor *t, const int *order, Shape s) {
     const OnnxTensor *c = t->constant;
     if (!c->f) {
-        refuse(o, "its weights are %s; accepted: floats",
-               onnx_type_name(o->im->arena, c->type));
+        refuse(o, "its weights are %s; accepted: floats", onnx_type_name(o->im->arena, c->type));
         return NULL;
     }
     if (t->weight[1] >= 0) {
@@ -22,7 +21,7 @@ static Value *kernel_param(Op *o, Tensor *t, const int *order, Shape s) {
         v.dim[i] = from.dim[order[i]];
         v.stride[i] = from.stride[order[i]];
     }
-    Value *p = emit_param(o, t->name, s, PARAM_WEIGHT, true, copy_view(o->im, c, &v)->f);
+    Value *p = put_param(o, t->name, s, PARAM_WEIGHT, true, copy_view(o->im, c, &v)->f);
     t->weight[1] = p->param;
     return p;
 }
@@ -59,7 +58,7 @@ static Shape kernel_shape(const Window *w, int64_t c, int64_t k) {
 
 static Value *conv_plane(Op *o, Value *x, Value *kernel, Value *bias, const Attrs *a) {
     if (!x || !kernel) return NULL;
-    return emit(o, OP_CONV2D, (Value *[]){x, kernel, bias}, bias ? 3 : 2, a);
+    return put_node(o, OP_CONV2D, (Value *[]){x, kernel, bias}, bias ? 3 : 2, a);
 }
 
 /* v [N,D,H,W,C], padded in depth -> [N,P,Q,R,K] */
@@ -72,16 +71,16 @@ static Value *conv_volume(Op *o, Value *v, const Window *w, Value *kernel, Value
     for (int64_t p = 0; p < w->size[0]; p++) {
         for (int64_t k = 0; k < w->kernel[0]; k++) {
             int64_t at = p * w->stride[0] + k * w->dilation[0];
-            plane[k] = emit_reshape(o, emit_slice(o, v, 1, at, 1, 1), 3, in + 2);
+            plane[k] = put_reshape(o, put_slice(o, v, 1, at, 1, 1), 3, in + 2);
             if (!plane[k]) return NULL;
         }
-        Value *x = emit_concat(o, plane, (int)w->kernel[0], 3);
+        Value *x = put_concat(o, plane, (int)w->kernel[0], 3);
         Value *y = conv_plane(o, x, kernel, bias, a);
         if (!y) return NULL;
         int64_t dim[4] = {1, y->type.shape.dim[1], y->type.shape.dim[2], y->type.shape.dim[3]};
-        depth[p] = emit_reshape(o, y, 4, dim);
+        depth[p] = put_reshape(o, y, 4, dim);
     }
-    return emit_concat(o, depth, (int)w->size[0], 1);
+    return put_concat(o, depth, (int)w->size[0], 1);
 }
 
 /* Each group of channels by its own weights. */
@@ -95,20 +94,20 @@ static Value *conv_volume_groups(Op *o, Value *v, const Window *w, const int *or
         of.offset = g * of.dim[0] * of.stride[0];
         Tensor *t = tensor_constant(o->im, o->in[1]->name, copy_view(o->im, c, &of));
         Value *kernel = kernel_param(o, t, order, kernel_shape(w, c->dim[1], of.dim[0]));
-        Value *x = emit_slice(o, v, 4, g * c->dim[1], c->dim[1], 1);
+        Value *x = put_slice(o, v, 4, g * c->dim[1], c->dim[1], 1);
         part[g] = kernel ? conv_volume(o, x, w, kernel, NULL, a) : NULL;
         if (!part[g]) return NULL;
     }
-    return emit_concat(o, part, (int)groups, 4);
+    return put_concat(o, part, (int)groups, 4);
 }
 
 static Value *add_bias(Op *o, Value *v, Value *bias) {
-    return v && bias ? emit(o, OP_BIAS_ADD, (Value *[]){v, bias}, 2, NULL) : v;
+    return v && bias ? put_node(o, OP_BIAS_ADD, (Value *[]){v, bias}, 2, NULL) : v;
 }
 
 static Value *pad_depth(Op *o, Value *v, int64_t before, int64_t after) {
     Attrs a = {.before = {(int32_t)before}, .after = {(int32_t)after}};
-    return before || after ? emit1(o, OP_PAD_ANY, v, &a) : v;
+    return before || after ? put_node1(o, OP_PAD_ANY, v, &a) : v;
 }
 
 /* Checks W [K, C/groups, kernel...] against x and the attributes. */
@@ -121,7 +120,8 @@ static bool check_weights(Op *o, const Tensor *x, int channel_axis, Window *w) {
     if (t->rank != x->rank || x->rank < 3 || x->rank > 5 || t->dim[0] == DIM_BATCH)
         return t->dim[0] == DIM_BATCH && t->rank == x->rank
                    ? need_constant(o, 1, "its weights") != NULL
-                   : refuse(o, "%s cannot be convolved by weights %s; accepted: 1 to 3 spatial axes",
+                   : refuse(o,
+                            "%s cannot be convolved by weights %s; accepted: 1 to 3 spatial axes",
                             dims_text(o->im, x->rank, x->dim), dims_text(o->im, t->rank, t->dim));
     for (int i = 0; i < t->rank - 2; i++) {
         w->kernel[i] = t->dim[i + 2];
@@ -140,7 +140,7 @@ static bool check_weights(Op *o, const Tensor *x, int channel_axis, Window *w) {
 static bool read_bias(Op *o, int64_t filters, Value **bias) {
     Shape s = {.rank = 1, .dim = {filters}};
     *bias = NULL;
-    return !has_input(o, 2) || (*bias = emit_weight(o, 2, s, PARAM_WEIGHT)) != NULL;
+    return !has_input(o, 2) || (*bias = put_weight(o, 2, s, PARAM_WEIGHT)) != NULL;
 }
 
 bool rule_conv(Op *o) {
@@ -181,8 +181,8 @@ bool rule_conv(Op *o) {
 /* ---- transposed -------------------------------------------------------------------------------
  */
 
-/* Sizes of the result and padding: given, computed from output_shape, or SAME. Padding behind may come
- * out negative: zeros are added there. */
+/* Sizes of the result and padding: given, computed from output_shape, or SAME. Padding behind may
+ * come out negative: zeros are added there. */
 static bool transposed_sizes(Op *o, const Tensor *x, Window *w) {
     int n;
     int64_t extra[MAX_SPATIAL];
@@ -208,8 +208,8 @@ static bool transposed_sizes(Op *o, const Tensor *x, Window *w) {
     return true;
 }
 
-/* The gradient of a convolution with respect to its input: x is what that convolution would give. Zeros
- * that no element reaches are added behind. */
+/* The gradient of a convolution with respect to its input: x is what that convolution would give.
+ * Zeros that no element reaches are added behind. */
 static Value *transpose_plane(Op *o, Value *x, const Window *w, Value *kernel, int64_t groups) {
     Attrs a = {.stride = {1, 1}, .dilation = {1, 1}, .size = {1, 1}, .groups = (int32_t)groups};
     int32_t zeros[4] = {0};
@@ -224,9 +224,9 @@ static Value *transpose_plane(Op *o, Value *x, const Window *w, Value *kernel, i
         a.size[k] = (int32_t)(w->size[i] - over);
         zeros[2 * k + 1] = (int32_t)over;
     }
-    Value *v = emit(o, OP_CONV2D_GRAD_INPUT, (Value *[]){x, kernel}, 2, &a);
+    Value *v = put_node(o, OP_CONV2D_GRAD_INPUT, (Value *[]){x, kernel}, 2, &a);
     Attrs p = {.pad = {zeros[0], zeros[1], zeros[2], zeros[3]}};
-    return zeros[1] || zeros[3] ? emit1(o, OP_PAD, v, &p) : v;
+    return zeros[1] || zeros[3] ? put_node1(o, OP_PAD, v, &p) : v;
 }
 
 /* W [C, K, spatial...] turned around in space, as weights [K, C, spatial...] of a convolution. */
@@ -268,7 +268,7 @@ static Value *transpose_volume(Op *o, Value *x, const Window *w, Value *kernel) 
     Attrs a = {.stride = {1, 1},
                .dilation = {(int32_t)w->dilation[1], (int32_t)w->dilation[2]},
                .groups = 1};
-    Value *v = emit1(o, OP_PAD_ANY, emit1(o, OP_UNSLICE, x, &spread), &pad);
+    Value *v = put_node1(o, OP_PAD_ANY, put_node1(o, OP_UNSLICE, x, &spread), &pad);
     return conv_volume(o, v, &unit, kernel, NULL, &a);
 }
 
@@ -283,7 +283,8 @@ bool rule_conv_transpose(Op *o) {
     if (!check_weights(o, x, 0, &w) || !transposed_sizes(o, x, &w)) return false;
     const OnnxTensor *c = o->in[1]->constant;
     int64_t filters = c->dim[1] * groups;
-    if (w.n == 3 && groups > 1) return refuse(o, "groups with three spatial axes are not supported");
+    if (w.n == 3 && groups > 1)
+        return refuse(o, "groups with three spatial axes are not supported");
     kernel_order(w.n, order);
     if (w.n == 3) {
         const char *name = o->in[1]->name;

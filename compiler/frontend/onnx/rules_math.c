@@ -74,7 +74,7 @@ static Value *operand_param(Op *o, const Tensor *t, bool weights, const Joined *
         if (s.rank || v.dim[i] != 1) s.dim[s.rank++] = v.dim[i];
     if (s.rank == 0) s.dim[s.rank++] = 1;
     bool weight = weights && c->f && c->count > 1 && !t->producer;
-    return emit_param(o, t->name, s, weight ? PARAM_WEIGHT : PARAM_CONST, weight, f);
+    return put_param(o, t->name, s, weight ? PARAM_WEIGHT : PARAM_CONST, weight, f);
 }
 
 /* A run-time operand of the joined rank in the joined order. */
@@ -85,7 +85,7 @@ static Value *operand_value(Op *o, Tensor *t, const Joined *j) {
     CHECK(o->im->is_static);
     for (int i = 0; i < j->rank; i++) dim[i] = i < missing ? 1 : t->dim[i - missing];
     for (int i = 0; i < j->rank; i++) move[i + 1] = j->perm[i] + 1;
-    return emit_transpose(o, emit_reshape(o, value_in(o, t, NULL), j->rank, dim), move);
+    return put_transpose(o, put_reshape(o, value_in(o, t, NULL), j->rank, dim), move);
 }
 
 /* A known operand that stands alone: repeated along the batch. */
@@ -93,11 +93,11 @@ static Value *repeated(Op *o, const Tensor *t, const Joined *j) {
     Shape s = stored_shape(o->im, j->rank, j->dim, j->perm);
     Attrs a = {0};
     for (int i = 1; i < s.rank; i++) a.dims[i - 1] = (int32_t)s.dim[i];
-    return emit1(o, OP_BROADCAST, operand_param(o, t, false, j), &a);
+    return put_node1(o, OP_BROADCAST, operand_param(o, t, false, j), &a);
 }
 
-/* The first operand that is computed at run time comes first: it brings the batch. Only sums, maxima
- * and the like have more than two operands. */
+/* The first operand that is computed at run time comes first: it brings the batch. Only sums,
+ * maxima and the like have more than two operands. */
 static bool lead_with_value(Tensor **in, int n) {
     int k = 0;
     while (k < n && in[k]->constant) k++;
@@ -128,8 +128,8 @@ bool join_operands(Op *o, Tensor **in, int n, bool weights, const Tensor *like, 
         if (!in[i]->constant)
             j->value[i] = operand_value(o, in[i], j);
         else
-            j->value[i] = !runs && i == 0 ? repeated(o, in[i], j)
-                                          : operand_param(o, in[i], weights, j);
+            j->value[i] =
+                !runs && i == 0 ? repeated(o, in[i], j) : operand_param(o, in[i], weights, j);
         if (!j->value[i]) return false;
     }
     return true;
@@ -188,7 +188,8 @@ static bool integers_fit(Op *o, BinaryFn fn, double *bound) {
     if (*bound <= most && !(fn == BINARY_SUB && is_unsigned(t)) && a <= 1 << 24 && b <= 1 << 24)
         return true;
     if (o->row->fold && compute_now(o)) return false;
-    return refuse(o, "arithmetic of %s at run time: numbers are f32, which may not hold the result "
+    return refuse(o,
+                  "arithmetic of %s at run time: numbers are f32, which may not hold the result "
                   "exactly; accepted: floats, or integers known before the model runs",
                   onnx_type_name(o->im->arena, t));
 }
@@ -209,7 +210,7 @@ static bool old_broadcast(Op *o) {
         return refuse(o, "axis %d does not fit its second input", axis);
     int64_t dim[MAX_RANK];
     for (int i = 0; i < rank; i++) dim[i] = i < b->rank ? b->dim[i] : 1;
-    o->in[1] = tensor_constant(o->im, b->name, reshaped(o->im, b->constant, rank, dim));
+    o->in[1] = tensor_constant(o->im, b->name, with_shape(o->im, b->constant, rank, dim));
     return true;
 }
 
@@ -227,11 +228,11 @@ bool rule_binary(Op *o) {
     if (o->nin == 1) return set_same(o, 0, o->in[0]);
     Value *v = j.value[0];
     for (int i = 1; i < o->nin; i++) {
-        v = emit_binary(o, fn, v, j.value[i]);
-        if (integer && fn == BINARY_DIV) v = emit_unary(o, ACT_TRUNC, v, 0, 0, 0);
+        v = put_binary(o, fn, v, j.value[i]);
+        if (integer && fn == BINARY_DIV) v = put_unary(o, ACT_TRUNC, v, 0, 0, 0);
     }
     if (!v) return false;
-    if (!set_result(o, 0, v, truth ? ONNX_BOOL : type, j.rank, j.dim, j.perm)) return false;
+    if (!set_output(o, 0, v, truth ? ONNX_BOOL : type, j.rank, j.dim, j.perm)) return false;
     if (o->out[0] && !truth) o->out[0]->bound = bound;
     return true;
 }
@@ -241,16 +242,16 @@ bool rule_mean(Op *o) {
     if (o->nin == 1) return set_same(o, 0, o->in[0]);
     if (!join_operands(o, o->in, o->nin, false, NULL, &j)) return false;
     Value *v = j.value[0];
-    for (int i = 1; i < o->nin; i++) v = emit_binary(o, BINARY_ADD, v, j.value[i]);
-    v = emit_binary(o, BINARY_DIV, v, emit_scalar(o, (float)o->nin));
-    return set_result(o, 0, v, o->in[0]->type, j.rank, j.dim, j.perm);
+    for (int i = 1; i < o->nin; i++) v = put_binary(o, BINARY_ADD, v, j.value[i]);
+    v = put_binary(o, BINARY_DIV, v, put_scalar(o, (float)o->nin));
+    return set_output(o, 0, v, o->in[0]->type, j.rank, j.dim, j.perm);
 }
 
 bool rule_where(Op *o) {
     Joined j;
     if (o->nin != 3 || !join_operands(o, o->in, 3, false, NULL, &j)) return false;
-    Value *v = emit(o, OP_SELECT, j.value, 3, NULL);
-    if (!set_result(o, 0, v, o->in[1]->type, j.rank, j.dim, j.perm)) return false;
+    Value *v = put_node(o, OP_SELECT, j.value, 3, NULL);
+    if (!set_output(o, 0, v, o->in[1]->type, j.rank, j.dim, j.perm)) return false;
     double a = o->in[1]->bound, b = o->in[2]->bound;
     if (o->out[0]) o->out[0]->bound = a > b ? a : b;
     return true;
@@ -274,15 +275,17 @@ bool rule_cast(Op *o) {
     Attrs a = {.dtype = to == ONNX_BOOL ? DT_BOOL : DT_I64};
     if (to == x->type) return set_same(o, 0, x);
     if (!integer && to != ONNX_FLOAT && to != ONNX_DOUBLE)
-        return refuse(o, "numbers are not rounded to %s at run time; accepted: float, double, "
-                         "integers and bool", onnx_type_name(o->im->arena, to));
+        return refuse(o,
+                      "numbers are not rounded to %s at run time; accepted: float, double, "
+                      "integers and bool",
+                      onnx_type_name(o->im->arena, to));
     if (integer && to != ONNX_BOOL && !cast_fits(x, to))
         return refuse(o, "%s may not fit into %s: wrapping around is not supported",
                       onnx_type_name(o->im->arena, x->type), onnx_type_name(o->im->arena, to));
     bool cut = integer && (to == ONNX_BOOL || onnx_type_is_float(x->type));
     Value *v = value_in(o, x, x->constant ? NULL : x->perm);
-    if (cut) v = emit1(o, OP_CAST, v, &a);
-    if (!set_result(o, 0, v, to, x->rank, x->dim, x->constant ? NULL : x->perm)) return false;
+    if (cut) v = put_node1(o, OP_CAST, v, &a);
+    if (!set_output(o, 0, v, to, x->rank, x->dim, x->constant ? NULL : x->perm)) return false;
     if (o->out[0] && to != ONNX_BOOL && integer)
         o->out[0]->bound = onnx_type_is_float(x->type) ? INFINITY : x->bound;
     return true;

@@ -27,7 +27,7 @@ static Value *matrix_param(Op *o, int i, bool transposed, float factor) {
         for (int64_t k = 0; k < c->count; k++) scaled[k] = f[k] * factor;
         f = scaled;
     }
-    Value *p = emit_param(o, t->name, s, PARAM_WEIGHT, true, f);
+    Value *p = put_param(o, t->name, s, PARAM_WEIGHT, true, f);
     if (factor == 1.0f) t->weight[transposed] = p->param;
     return p;
 }
@@ -40,7 +40,7 @@ static Value *bias_param(Op *o, int64_t columns, float beta) {
     if (!c->f || !row || c->count != columns) return NULL;
     float *f = ARENA_ARRAY(o->im->arena, float, (size_t)columns);
     for (int64_t k = 0; k < columns; k++) f[k] = beta == 1.0f ? c->f[k] : beta * c->f[k];
-    return emit_param(o, t->name, (Shape){.rank = 1, .dim = {columns}}, PARAM_WEIGHT, true, f);
+    return put_param(o, t->name, (Shape){.rank = 1, .dim = {columns}}, PARAM_WEIGHT, true, f);
 }
 
 /* v + beta * C by NumPy's rule. */
@@ -54,16 +54,16 @@ static bool add_matrix(Op *o, Value *v, const int64_t dim[2], float beta) {
     y->value = v;
     if (!join_operands(o, in, 2, true, NULL, &j)) return false;
     Value *c = j.value[1];
-    if (beta != 1.0f) c = emit_binary(o, BINARY_MUL, c->param >= 0 ? v : c, emit_scalar(o, beta));
+    if (beta != 1.0f) c = put_binary(o, BINARY_MUL, c->param >= 0 ? v : c, put_scalar(o, beta));
     if (beta != 1.0f && j.value[1]->param >= 0) {
         /* beta v + beta C = beta (v + C) would round otherwise: C is scaled as a constant. */
         const Param *p = &o->im->module->params[j.value[1]->param];
         int64_t n = shape_count(&p->type.shape);
         float *f = ARENA_ARRAY(o->im->arena, float, (size_t)n);
         for (int64_t k = 0; k < n; k++) f[k] = beta * p->data[k];
-        c = emit_param(o, o->in[2]->name, p->type.shape, PARAM_CONST, false, f);
+        c = put_param(o, o->in[2]->name, p->type.shape, PARAM_CONST, false, f);
     }
-    return set_result(o, 0, emit_binary(o, BINARY_ADD, j.value[0], c), y->type, j.rank, j.dim, NULL);
+    return set_output(o, 0, put_binary(o, BINARY_ADD, j.value[0], c), y->type, j.rank, j.dim, NULL);
 }
 
 bool rule_gemm(Op *o) {
@@ -86,15 +86,15 @@ bool rule_gemm(Op *o) {
         in[0] = v;
         in[1] = matrix_param(o, 1, tb, alpha);
         if (has_input(o, 2) && o->in[2]->constant) in[2] = bias = bias_param(o, dim[1], beta);
-        v = emit(o, OP_DENSE, in, bias ? 3 : 2, NULL);
+        v = put_node(o, OP_DENSE, in, bias ? 3 : 2, NULL);
     } else {
         Attrs attr = {.transposed = {ta, tb}};
         in[0] = v;
         in[1] = value_in(o, b, NULL);
-        v = emit(o, OP_MATMUL, in, 2, &attr);
-        if (alpha != 1.0f) v = emit_unary(o, ACT_AFFINE, v, alpha, 0, 0);
+        v = put_node(o, OP_MATMUL, in, 2, &attr);
+        if (alpha != 1.0f) v = put_unary(o, ACT_AFFINE, v, alpha, 0, 0);
     }
-    if (!has_input(o, 2) || bias) return set_result(o, 0, v, a->type, 2, dim, NULL);
+    if (!has_input(o, 2) || bias) return set_output(o, 0, v, a->type, 2, dim, NULL);
     return add_matrix(o, v, dim, beta);
 }
 
@@ -115,7 +115,7 @@ static Value *operand(Op *o, Tensor *t, int rank, bool column) {
     } else {
         for (int i = 0; i < t->rank; i++) dim[n++] = t->dim[i];
     }
-    return emit_reshape(o, v, n, dim);
+    return put_reshape(o, v, n, dim);
 }
 
 /* Dims of the product by NumPy's rule. */
@@ -155,7 +155,7 @@ static bool dense(Op *o, Tensor *a, Tensor *b) {
         return refuse(o, "%s and %s do not fit", dims_text(o->im, a->rank, a->dim),
                       dims_text(o->im, b->rank, b->dim));
     Value *in[] = {value_in(o, a, NULL), matrix_param(o, 1, false, 1.0f)};
-    return set_result(o, 0, emit(o, OP_DENSE, in, 2, NULL), a->type, a->rank, dim, NULL);
+    return set_output(o, 0, put_node(o, OP_DENSE, in, 2, NULL), a->type, a->rank, dim, NULL);
 }
 
 bool rule_matmul(Op *o) {
@@ -175,7 +175,8 @@ bool rule_matmul(Op *o) {
     if (!o->im->is_static && (a->rank != full || b->rank != full))
         return mixes_batch(o, "its operands have different ranks");
     Value *in[] = {operand(o, a, full, false), operand(o, b, full, true)};
-    Value *v = emit(o, OP_MATMUL, in, 2, NULL);
+    Value *v = put_node(o, OP_MATMUL, in, 2, NULL);
     Shape s = stored_shape(o->im, rank, dim, NULL);
-    return v && set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), a->type, rank, dim, NULL);
+    return v &&
+           set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), a->type, rank, dim, NULL);
 }

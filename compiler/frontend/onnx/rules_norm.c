@@ -12,17 +12,17 @@ static uint32_t axes_from(const Value *v, int first) {
 
 static Value *normalize(Op *o, Value *v, uint32_t axes, float epsilon) {
     Attrs a = {.axes = (int32_t)axes, .epsilon = epsilon};
-    return emit1(o, OP_NORMALIZE, v, &a);
+    return put_node1(o, OP_NORMALIZE, v, &a);
 }
 
 /* v scale + shift, both vectors of weights over v's last axis. */
 static Value *scale_channels(Op *o, Value *v, int64_t channels) {
     if (!v) return NULL;
-    Value *scale = emit_weight(o, 1, vector(channels), PARAM_WEIGHT);
-    v = emit_binary(o, BINARY_MUL, v, scale);
+    Value *scale = put_weight(o, 1, vector(channels), PARAM_WEIGHT);
+    v = put_binary(o, BINARY_MUL, v, scale);
     if (!has_input(o, 2)) return v;
-    Value *shift = emit_weight(o, 2, vector(channels), PARAM_WEIGHT);
-    return v && shift ? emit(o, OP_BIAS_ADD, (Value *[]){v, shift}, 2, NULL) : NULL;
+    Value *shift = put_weight(o, 2, vector(channels), PARAM_WEIGHT);
+    return v && shift ? put_node(o, OP_BIAS_ADD, (Value *[]){v, shift}, 2, NULL) : NULL;
 }
 
 /* ---- batch normalisation ----------------------------------------------------------------------
@@ -32,21 +32,22 @@ static bool batch_norm_inference(Op *o) {
     Tensor *x = o->in[0];
     int order[MAX_RANK];
     int64_t c = x->dim[1];
-    Attrs a = {.epsilon = attr_float(o, "epsilon", 1e-5f), .momentum = attr_float(o, "momentum", 0.9f)};
+    Attrs a = {.epsilon = attr_float(o, "epsilon", 1e-5f),
+               .momentum = attr_float(o, "momentum", 0.9f)};
     channels_last(x->rank, order);
     Value *in[5] = {value_in(o, x, order)};
     for (int i = 1; i < 5; i++)
-        in[i] = emit_weight(o, i, vector(c), i < 3 ? PARAM_WEIGHT : PARAM_STATISTIC);
-    return set_result(o, 0, emit(o, OP_BATCH_NORM, in, 5, &a), x->type, x->rank, x->dim, order);
+        in[i] = put_weight(o, i, vector(c), i < 3 ? PARAM_WEIGHT : PARAM_STATISTIC);
+    return set_output(o, 0, put_node(o, OP_BATCH_NORM, in, 5, &a), x->type, x->rank, x->dim, order);
 }
 
 /* momentum * old + (1 - momentum) * now as result k. */
 static bool set_moving(Op *o, int k, Tensor *old, Value *now, float momentum) {
     int64_t dim[1] = {o->in[0]->dim[1]};
-    Value *part = emit_unary(o, ACT_AFFINE, value_in(o, old, NULL), momentum, 0, 0);
-    now = emit_reshape(o, now, 1, dim);
-    now = emit_unary(o, ACT_AFFINE, now, 1.0f - momentum, 0, 0);
-    return set_result(o, k, emit_binary(o, BINARY_ADD, part, now), old->type, 1, dim, NULL);
+    Value *part = put_unary(o, ACT_AFFINE, value_in(o, old, NULL), momentum, 0, 0);
+    now = put_reshape(o, now, 1, dim);
+    now = put_unary(o, ACT_AFFINE, now, 1.0f - momentum, 0, 0);
+    return set_output(o, k, put_binary(o, BINARY_ADD, part, now), old->type, 1, dim, NULL);
 }
 
 /* With the statistics of the samples at hand, dimension 0 among them. */
@@ -59,12 +60,13 @@ static bool batch_norm_training(Op *o) {
     Value *v = value_in(o, x, order);
     if (!v) return false;
     uint32_t axes = axes_from(v, 1) & ~(1u << (v->type.shape.rank - 1));
-    Value *mean = emit_reduce(o, REDUCTION_MEAN, v, axes, true);
-    Value *away = emit_binary(o, BINARY_SUB, v, mean);
-    Value *variance = emit_reduce(o, REDUCTION_MEAN, emit_unary(o, ACT_SQUARE, away, 0, 0, 0), axes, true);
+    Value *mean = put_reduce(o, REDUCTION_MEAN, v, axes, true);
+    Value *away = put_binary(o, BINARY_SUB, v, mean);
+    Value *variance =
+        put_reduce(o, REDUCTION_MEAN, put_unary(o, ACT_SQUARE, away, 0, 0, 0), axes, true);
     Value *y = normalize(o, v, axes, attr_float(o, "epsilon", 1e-5f));
     y = scale_channels(o, y, x->dim[1]);
-    if (!set_result(o, 0, y, x->type, x->rank, x->dim, order)) return false;
+    if (!set_output(o, 0, y, x->type, x->rank, x->dim, order)) return false;
     if (o->nout > 3) return refuse(o, "its saved statistics are not supported");
     return (o->nout < 2 || !o->out[1] || set_moving(o, 1, o->in[3], mean, momentum)) &&
            (o->nout < 3 || !o->out[2] || set_moving(o, 2, o->in[4], variance, momentum));
@@ -78,8 +80,8 @@ bool rule_batch_norm(Op *o) {
                       dims_text(o->im, o->in[0]->rank, o->in[0]->dim));
     if (o->opset < 9 && attr_int(o, "spatial", 1) == 0)
         return refuse(o, "spatial=0 is not supported");
-    bool training = o->opset >= 14 ? attr_int(o, "training_mode", 0) != 0
-                                   : o->nout > 1 && o->out[1] != NULL;
+    bool training =
+        o->opset >= 14 ? attr_int(o, "training_mode", 0) != 0 : o->nout > 1 && o->out[1] != NULL;
     return training ? batch_norm_training(o) : batch_norm_inference(o);
 }
 
@@ -89,14 +91,15 @@ bool rule_batch_norm(Op *o) {
 bool rule_instance_norm(Op *o) {
     Tensor *x = o->in[0];
     int order[MAX_RANK];
-    if (o->nin != 3 || !o->in[0] || !o->in[1] || !o->in[2]) return refuse(o, "it needs three inputs");
+    if (o->nin != 3 || !o->in[0] || !o->in[1] || !o->in[2])
+        return refuse(o, "it needs three inputs");
     if (x->rank < 3) return refuse(o, "its input has no spatial axes");
     channels_last(x->rank, order);
     Value *v = value_in(o, x, order);
     if (!v) return false;
     uint32_t axes = axes_from(v, o->im->is_static ? 2 : 1) & ~(1u << (v->type.shape.rank - 1));
     v = normalize(o, v, axes, attr_float(o, "epsilon", 1e-5f));
-    return set_result(o, 0, scale_channels(o, v, x->dim[1]), x->type, x->rank, x->dim, order);
+    return set_output(o, 0, scale_channels(o, v, x->dim[1]), x->type, x->rank, x->dim, order);
 }
 
 /* A tensor for a value between two parts of a node. */
@@ -115,7 +118,7 @@ static Tensor *combined(Op *o, Tensor *t, int i, BinaryFn fn) {
     if (!t || !has_input(o, i)) return t;
     Tensor *in[] = {t, o->in[i]};
     if (!join_operands(o, in, 2, true, NULL, &j)) return NULL;
-    Value *v = emit_binary(o, fn, j.value[0], j.value[1]);
+    Value *v = put_binary(o, fn, j.value[0], j.value[1]);
     return v ? between(o, v, t) : NULL;
 }
 
@@ -124,14 +127,14 @@ static bool set_statistics(Op *o, Tensor *x, Value *v, uint32_t axes, int axis, 
     int64_t dim[MAX_RANK];
     for (int i = 0; i < x->rank; i++) dim[i] = i < axis ? x->dim[i] : 1;
     if (o->nout < 2) return true;
-    Value *mean = emit_reduce(o, REDUCTION_MEAN, v, axes, true);
-    if (!set_result(o, 1, mean, ONNX_FLOAT, x->rank, dim, NULL)) return false;
+    Value *mean = put_reduce(o, REDUCTION_MEAN, v, axes, true);
+    if (!set_output(o, 1, mean, ONNX_FLOAT, x->rank, dim, NULL)) return false;
     if (o->nout < 3) return true;
-    Value *square = emit_unary(o, ACT_SQUARE, emit_binary(o, BINARY_SUB, v, mean), 0, 0, 0);
-    Value *variance = emit_reduce(o, REDUCTION_MEAN, square, axes, true);
-    variance = emit_unary(o, ACT_AFFINE, variance, 1.0f, epsilon, 0);
-    variance = emit_unary(o, ACT_RECIPROCAL, emit_unary(o, ACT_SQRT, variance, 0, 0, 0), 0, 0, 0);
-    return set_result(o, 2, variance, ONNX_FLOAT, x->rank, dim, NULL);
+    Value *square = put_unary(o, ACT_SQUARE, put_binary(o, BINARY_SUB, v, mean), 0, 0, 0);
+    Value *variance = put_reduce(o, REDUCTION_MEAN, square, axes, true);
+    variance = put_unary(o, ACT_AFFINE, variance, 1.0f, epsilon, 0);
+    variance = put_unary(o, ACT_RECIPROCAL, put_unary(o, ACT_SQRT, variance, 0, 0, 0), 0, 0, 0);
+    return set_output(o, 2, variance, ONNX_FLOAT, x->rank, dim, NULL);
 }
 
 static bool read_axis(Op *o, Tensor *x, int *axis) {
@@ -151,7 +154,7 @@ bool rule_layer_norm(Op *o) {
     uint32_t axes = axes_from(v, axis + o->im->is_static);
     Value *y = normalize(o, v, axes, epsilon);
     Tensor *t = y ? combined(o, combined(o, between(o, y, x), 1, BINARY_MUL), 2, BINARY_ADD) : NULL;
-    return t && set_result(o, 0, t->value, x->type, x->rank, x->dim, NULL) &&
+    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, NULL) &&
            set_statistics(o, x, v, axes, axis, epsilon);
 }
 
@@ -161,12 +164,12 @@ bool rule_rms_norm(Op *o) {
     if (!read_axis(o, x, &axis)) return false;
     Value *v = value_in(o, x, NULL);
     if (!v) return false;
-    Value *mean = emit_reduce(o, REDUCTION_MEAN, emit_unary(o, ACT_SQUARE, v, 0, 0, 0),
-                              axes_from(v, axis + o->im->is_static), true);
-    mean = emit_unary(o, ACT_AFFINE, mean, 1.0f, attr_float(o, "epsilon", 1e-5f), 0);
-    Value *y = emit_binary(o, BINARY_DIV, v, emit_unary(o, ACT_SQRT, mean, 0, 0, 0));
+    Value *mean = put_reduce(o, REDUCTION_MEAN, put_unary(o, ACT_SQUARE, v, 0, 0, 0),
+                             axes_from(v, axis + o->im->is_static), true);
+    mean = put_unary(o, ACT_AFFINE, mean, 1.0f, attr_float(o, "epsilon", 1e-5f), 0);
+    Value *y = put_binary(o, BINARY_DIV, v, put_unary(o, ACT_SQRT, mean, 0, 0, 0));
     Tensor *t = y ? combined(o, between(o, y, x), 1, BINARY_MUL) : NULL;
-    return t && set_result(o, 0, t->value, x->type, x->rank, x->dim, NULL);
+    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, NULL);
 }
 
 /* A weight an element of the groups (before opset 21) as one a channel. */
@@ -183,8 +186,10 @@ bool rule_group_norm(Op *o) {
     Tensor *x = o->in[0];
     int order[MAX_RANK];
     int64_t groups = attr_int(o, "num_groups", 0), dim[MAX_RANK];
-    if (o->nin != 3 || !o->in[0] || !o->in[1] || !o->in[2]) return refuse(o, "it needs three inputs");
-    if (x->rank < 3 || x->rank + 1 + o->im->is_static > MAX_RANK || groups < 1 || x->dim[1] % groups)
+    if (o->nin != 3 || !o->in[0] || !o->in[1] || !o->in[2])
+        return refuse(o, "it needs three inputs");
+    if (x->rank < 3 || x->rank + 1 + o->im->is_static > MAX_RANK || groups < 1 ||
+        x->dim[1] % groups)
         return refuse(o, "%s cannot be split into %lld groups of channels",
                       dims_text(o->im, x->rank, x->dim), (long long)groups);
     for (int i = 1; i < 3; i++) {
@@ -199,12 +204,12 @@ bool rule_group_norm(Op *o) {
     memcpy(dim, s.dim + 1, (size_t)n * sizeof *dim);
     dim[n - 1] = groups;
     dim[n] = x->dim[1] / groups;
-    v = emit_reshape(o, v, n + 1, dim);
+    v = put_reshape(o, v, n + 1, dim);
     if (!v) return false;
     uint32_t axes = axes_from(v, o->im->is_static ? 2 : 1) & ~(1u << n);
     v = normalize(o, v, axes, attr_float(o, "epsilon", 1e-5f));
-    v = emit_reshape(o, v, n, s.dim + 1);
-    return set_result(o, 0, scale_channels(o, v, x->dim[1]), x->type, x->rank, x->dim, order);
+    v = put_reshape(o, v, n, s.dim + 1);
+    return set_output(o, 0, scale_channels(o, v, x->dim[1]), x->type, x->rank, x->dim, order);
 }
 
 /* ---- others -----------------------------------------------------------------------------------
@@ -220,8 +225,8 @@ bool rule_lrn(Op *o) {
     if (!has_input(o, 0) || x->rank < 2 || size < 1 || size > 1 << 16)
         return refuse(o, "size %lld does not fit its input", (long long)size);
     channels_last(x->rank, order);
-    Value *v = emit1(o, OP_LRN, value_in(o, x, order), &a);
-    return set_result(o, 0, v, x->type, x->rank, x->dim, order);
+    Value *v = put_node1(o, OP_LRN, value_in(o, x, order), &a);
+    return set_output(o, 0, v, x->type, x->rank, x->dim, order);
 }
 
 /* x / norm of x along an axis; 0 where the norm is 0. */
@@ -232,12 +237,12 @@ bool rule_lp_norm(Op *o) {
     if (!read_axis(o, x, &axis)) return false;
     if (p != 1 && p != 2) return refuse(o, "p must be 1 or 2");
     Value *v = value_in(o, x, x->perm);
-    Value *norm = emit_reduce(o, p == 1 ? REDUCTION_L1 : REDUCTION_L2, v,
-                              1u << stored_axis(o, x, axis), true);
-    Value *y = emit_binary(o, BINARY_DIV, v, norm);
+    Value *norm =
+        put_reduce(o, p == 1 ? REDUCTION_L1 : REDUCTION_L2, v, 1u << stored_axis(o, x, axis), true);
+    Value *y = put_binary(o, BINARY_DIV, v, norm);
     if (!y) return false;
-    Value *in[] = {norm, y, emit_scalar(o, 0.0f)};
-    return set_result(o, 0, emit(o, OP_SELECT, in, 3, NULL), x->type, x->rank, x->dim, x->perm);
+    Value *in[] = {norm, y, put_scalar(o, 0.0f)};
+    return set_output(o, 0, put_node(o, OP_SELECT, in, 3, NULL), x->type, x->rank, x->dim, x->perm);
 }
 
 /* (x - mean) / deviation over the axes, with ONNX's 1e-9. */
@@ -252,6 +257,6 @@ bool rule_mvn(Op *o) {
         if (axis == 0 && !o->im->is_static) return mixes_batch(o, "it runs over dimension 0");
         set |= 1u << stored_axis(o, x, axis);
     }
-    return set_result(o, 0, normalize(o, value_in(o, x, x->perm), set, 1e-9f), x->type, x->rank,
+    return set_output(o, 0, normalize(o, value_in(o, x, x->perm), set, 1e-9f), x->type, x->rank,
                       x->dim, x->perm);
 }

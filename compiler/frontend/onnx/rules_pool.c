@@ -1,6 +1,6 @@
-/* Pooling. Where the IR's operations do not do it (three spatial axes, dilation, padding that counts),
- * a window is taken apart: one axis after the other, the elements of the window being slices of the
- * padded tensor. */
+/* Pooling. Where the IR's operations do not do it (three spatial axes, dilation, padding that
+ * counts), a window is taken apart: one axis after the other, the elements of the window being
+ * slices of the padded tensor. */
 #include "window.h"
 
 #include <math.h>
@@ -52,8 +52,8 @@ static bool simple_pool(Op *o, OpKind op, const Window *w, bool count_padding) {
     for (int b = 0; b < blocks; b++) {
         v[b] = block_value(o, x, b);
         if (count_padding && (p.pad[0] || p.pad[1] || p.pad[2] || p.pad[3]))
-            v[b] = emit1(o, OP_PAD, v[b], &p);
-        v[b] = emit1(o, op, v[b], &a);
+            v[b] = put_node1(o, OP_PAD, v[b], &p);
+        v[b] = put_node1(o, op, v[b], &a);
         if (!v[b]) return false;
     }
     result_dims(x, w, dim);
@@ -76,7 +76,7 @@ static Value *padded(Op *o, Tensor *x, const Window *w, float value) {
         any = any || a.before[axis - 1] || a.after[axis - 1];
     }
     Value *v = value_in(o, x, order);
-    return any ? emit1(o, OP_PAD_ANY, v, &a) : v;
+    return any ? put_node1(o, OP_PAD_ANY, v, &a) : v;
 }
 
 /* Combines the windows along spatial axis i of v. */
@@ -84,8 +84,8 @@ static Value *combine_axis(Op *o, Value *v, const Window *w, int i, BinaryFn fn)
     int axis = i + (o->im->is_static ? 2 : 1);
     Value *all = NULL;
     for (int64_t k = 0; k < w->kernel[i]; k++) {
-        Value *part = emit_slice(o, v, axis, k * w->dilation[i], w->size[i], w->stride[i]);
-        all = k ? emit_binary(o, fn, all, part) : part;
+        Value *part = put_slice(o, v, axis, k * w->dilation[i], w->size[i], w->stride[i]);
+        all = k ? put_binary(o, fn, all, part) : part;
         if (!all) return NULL;
     }
     return all;
@@ -103,7 +103,7 @@ static bool set_pooled(Op *o, Value *v, const Window *w) {
     int64_t dim[MAX_RANK];
     channels_last(x->rank, order);
     result_dims(x, w, dim);
-    return set_result(o, 0, v, x->type, x->rank, dim, order);
+    return set_output(o, 0, v, x->type, x->rank, dim, order);
 }
 
 /* ---- maximum ----------------------------------------------------------------------------------
@@ -116,21 +116,21 @@ static Value *first_coordinates(Op *o, const Window *w, int i, int64_t unit) {
     float *f = ARENA_ARRAY(o->im->arena, float, (size_t)w->size[i]);
     for (int64_t p = 0; p < w->size[i]; p++)
         f[p] = (float)((p * w->stride[i] - w->before[i]) * unit);
-    return emit_param(o, "coordinate", s, PARAM_CONST, false, f);
+    return put_param(o, "coordinate", s, PARAM_CONST, false, f);
 }
 
 /* Element `tap` of every window, with an axis of size 1 behind. v is [N, B, C, spatial...]. */
 static Value *tap_value(Op *o, Value *v, const Window *w, int64_t tap) {
     int64_t dim[MAX_RANK];
     for (int i = w->n - 1; i >= 0; i--) {
-        v = emit_slice(o, v, i + 3, tap % w->kernel[i] * w->dilation[i], w->size[i], w->stride[i]);
+        v = put_slice(o, v, i + 3, tap % w->kernel[i] * w->dilation[i], w->size[i], w->stride[i]);
         tap /= w->kernel[i];
     }
     if (!v) return NULL;
     int n = v->type.shape.rank;
     memcpy(dim, v->type.shape.dim + 1, (size_t)(n - 1) * sizeof *dim);
     dim[n - 1] = 1;
-    return emit_reshape(o, v, n, dim);
+    return put_reshape(o, v, n, dim);
 }
 
 /* The number of the element in the whole tensor: result 1. `arg` is the number in the window. */
@@ -146,14 +146,14 @@ static Value *element_numbers(Op *o, const Tensor *x, const Window *w, Value *ar
     for (int i = 0; i < w->n; i++) s.dim[i + 2] = 1;
     float *first = ARENA_ARRAY(o->im->arena, float, (size_t)(x->dim[0] * x->dim[1]));
     for (int64_t k = 0; k < x->dim[0] * x->dim[1]; k++) first[k] = (float)(k * image);
-    Value *sum = emit_param(o, "image", s, PARAM_CONST, false, first);
+    Value *sum = put_param(o, "image", s, PARAM_CONST, false, first);
     for (int i = w->n - 1; i >= 0; i--) {
-        Value *high = emit_unary(o, ACT_FLOOR, emit_binary(o, BINARY_DIV, arg,
-                                                           emit_scalar(o, (float)below)), 0, 0, 0);
-        Value *digit = emit_binary(o, BINARY_MOD, high, emit_scalar(o, (float)w->kernel[i]));
-        Value *step = emit_unary(o, ACT_AFFINE, digit, (float)(w->dilation[i] * unit[i]), 0, 0);
-        sum = emit_binary(o, BINARY_ADD, emit_binary(o, BINARY_ADD, step, sum),
-                          first_coordinates(o, w, i, unit[i]));
+        Value *high = put_unary(
+            o, ACT_FLOOR, put_binary(o, BINARY_DIV, arg, put_scalar(o, (float)below)), 0, 0, 0);
+        Value *digit = put_binary(o, BINARY_MOD, high, put_scalar(o, (float)w->kernel[i]));
+        Value *step = put_unary(o, ACT_AFFINE, digit, (float)(w->dilation[i] * unit[i]), 0, 0);
+        sum = put_binary(o, BINARY_ADD, put_binary(o, BINARY_ADD, step, sum),
+                         first_coordinates(o, w, i, unit[i]));
         below *= w->kernel[i];
     }
     return sum;
@@ -172,16 +172,16 @@ static bool pool_with_indices(Op *o, const Window *w) {
         pad.after[i + 2] = (int32_t)padding_behind(x, w, i);
     }
     if (taps > 1024) return refuse(o, "indices of windows of more than 1024 elements");
-    Value *v = emit1(o, OP_PAD_ANY, value_in(o, x, NULL), &pad);
+    Value *v = put_node1(o, OP_PAD_ANY, value_in(o, x, NULL), &pad);
     Value **part = ARENA_ARRAY(o->im->arena, Value *, (size_t)taps);
     for (int64_t k = 0; k < taps; k++) part[k] = tap_value(o, v, w, k);
-    Value *all = emit_concat(o, part, (int)taps, x->rank + 1);
+    Value *all = put_concat(o, part, (int)taps, x->rank + 1);
     Attrs a = {.axis = x->rank + 1};
-    Value *most = emit_reduce(o, REDUCTION_MAX, all, 1u << (x->rank + 1), false);
-    Value *arg = emit1(o, OP_ARG_REDUCE, all, &a);
+    Value *most = put_reduce(o, REDUCTION_MAX, all, 1u << (x->rank + 1), false);
+    Value *arg = put_node1(o, OP_ARG_REDUCE, all, &a);
     result_dims(x, w, dim);
-    return set_result(o, 0, most, x->type, x->rank, dim, NULL) &&
-           set_result(o, 1, arg ? element_numbers(o, x, w, arg) : NULL, ONNX_INT64, x->rank, dim,
+    return set_output(o, 0, most, x->type, x->rank, dim, NULL) &&
+           set_output(o, 1, arg ? element_numbers(o, x, w, arg) : NULL, ONNX_INT64, x->rank, dim,
                       NULL);
 }
 
@@ -211,7 +211,7 @@ static Value *shares(Op *o, const Tensor *x, const Window *w, int i, bool count_
         }
         f[p] = 1.0f / (float)count;
     }
-    return emit_param(o, "share", s, PARAM_CONST, false, f);
+    return put_param(o, "share", s, PARAM_CONST, false, f);
 }
 
 bool rule_average_pool(Op *o) {
@@ -228,7 +228,7 @@ bool rule_average_pool(Op *o) {
     Value *v = padded(o, x, &w, 0.0f);
     for (int i = 0; i < w.n && v; i++) {
         v = combine_axis(o, v, &w, i, BINARY_ADD);
-        v = emit_binary(o, BINARY_MUL, v, shares(o, x, &w, i, count));
+        v = put_binary(o, BINARY_MUL, v, shares(o, x, &w, i, count));
     }
     return set_pooled(o, v, &w);
 }
@@ -238,15 +238,15 @@ bool rule_average_pool(Op *o) {
 
 /* |x|^p for the sum, and the root of the sum. */
 static Value *power(Op *o, Value *v, float p) {
-    if (p == 1.0f) return emit_unary(o, ACT_ABS, v, 0, 0, 0);
-    if (p == 2.0f) return emit_unary(o, ACT_SQUARE, v, 0, 0, 0);
-    return emit_unary(o, ACT_POWER, emit_unary(o, ACT_ABS, v, 0, 0, 0), p, 0, 0);
+    if (p == 1.0f) return put_unary(o, ACT_ABS, v, 0, 0, 0);
+    if (p == 2.0f) return put_unary(o, ACT_SQUARE, v, 0, 0, 0);
+    return put_unary(o, ACT_POWER, put_unary(o, ACT_ABS, v, 0, 0, 0), p, 0, 0);
 }
 
 static Value *root(Op *o, Value *v, float p) {
     if (p == 1.0f) return v;
-    if (p == 2.0f) return emit_unary(o, ACT_SQRT, v, 0, 0, 0);
-    return emit_unary(o, ACT_POWER, v, 1.0f / p, 0, 0);
+    if (p == 2.0f) return put_unary(o, ACT_SQRT, v, 0, 0, 0);
+    return put_unary(o, ACT_POWER, v, 1.0f / p, 0, 0);
 }
 
 bool rule_lp_pool(Op *o) {
@@ -276,15 +276,15 @@ bool rule_global_pool(Op *o) {
     dim[1] = x->dim[1];
     for (int i = 2; i < x->rank; i++) dim[i] = 1;
     if (strcmp(op, "GlobalMaxPool") == 0) {
-        v = emit_reduce(o, REDUCTION_MAX, v, axes, true);
+        v = put_reduce(o, REDUCTION_MAX, v, axes, true);
     } else if (strcmp(op, "GlobalLpPool") == 0) {
         float p = (float)attr_int(o, "p", 2);
-        v = root(o, emit_reduce(o, REDUCTION_SUM, power(o, v, p), axes, true), p);
+        v = root(o, put_reduce(o, REDUCTION_SUM, power(o, v, p), axes, true), p);
     } else if (x->rank == 4 && !o->im->is_static) {
-        v = emit1(o, OP_GLOBAL_AVG_POOL, v, NULL);
+        v = put_node1(o, OP_GLOBAL_AVG_POOL, v, NULL);
     } else {
-        v = emit_reduce(o, REDUCTION_MEAN, v, axes, true);
+        v = put_reduce(o, REDUCTION_MEAN, v, axes, true);
     }
     Shape s = stored_shape(o->im, x->rank, dim, order);
-    return set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), x->type, x->rank, dim, order);
+    return set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), x->type, x->rank, dim, order);
 }

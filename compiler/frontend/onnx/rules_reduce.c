@@ -48,7 +48,7 @@ static bool set_reduced(Op *o, Tensor *t, Value *v, uint32_t axes, bool keep, On
     int perm[MAX_RANK];
     int rank = reduced(t, axes, keep, dim, perm);
     Shape s = stored_shape(o->im, rank, dim, perm);
-    return set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), type, rank, dim, perm);
+    return set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), type, rank, dim, perm);
 }
 
 bool rule_reduce(Op *o) {
@@ -66,13 +66,13 @@ bool rule_reduce(Op *o) {
     if (!stored_axes(o, x, axes, &stored)) return false;
     Value *v = value_in(o, x, x->perm);
     if (stored) {
-        v = emit_reduce(o, fn, v, stored, true);
+        v = put_reduce(o, fn, v, stored, true);
     } else if (fn == REDUCTION_L1 || fn == REDUCTION_L2) {
-        v = emit_unary(o, ACT_ABS, v, 0, 0, 0);
+        v = put_unary(o, ACT_ABS, v, 0, 0, 0);
     } else if (fn == REDUCTION_LOG_SUM) {
-        v = emit_unary(o, ACT_LOG, v, 0, 0, 0);
+        v = put_unary(o, ACT_LOG, v, 0, 0, 0);
     } else if (fn == REDUCTION_SUM_SQUARE) {
-        v = emit_unary(o, ACT_SQUARE, v, 0, 0, 0);
+        v = put_unary(o, ACT_SQUARE, v, 0, 0, 0);
     }
     return set_reduced(o, x, v, axes, keep, x->type);
 }
@@ -87,7 +87,7 @@ bool rule_arg(Op *o) {
                .keep = 1,
                .least = o->row->argument,
                .last = attr_int(o, "select_last_index", 0) != 0};
-    v = emit1(o, OP_ARG_REDUCE, v, &a);
+    v = put_node1(o, OP_ARG_REDUCE, v, &a);
     return set_reduced(o, x, v, 1u << axis, attr_int(o, "keepdims", 1) != 0, ONNX_INT64);
 }
 
@@ -111,9 +111,9 @@ bool rule_top_k(Op *o) {
     Attrs a = {.axis = stored_axis(o, x, axis),
                .count = (int32_t)k,
                .least = attr_int(o, "largest", 1) == 0};
-    Value *v = emit1(o, OP_TOP_K, value_in(o, x, x->perm), &a);
-    return v && set_result(o, 0, v, x->type, x->rank, dim, x->perm) &&
-           set_result(o, 1, v->producer->out[1], ONNX_INT64, x->rank, dim, x->perm);
+    Value *v = put_node1(o, OP_TOP_K, value_in(o, x, x->perm), &a);
+    return v && set_output(o, 0, v, x->type, x->rank, dim, x->perm) &&
+           set_output(o, 1, v->producer->out[1], ONNX_INT64, x->rank, dim, x->perm);
 }
 
 /* ---- softmax ----------------------------------------------------------------------------------
@@ -123,15 +123,16 @@ bool rule_top_k(Op *o) {
 static Value *softmax_last(Op *o, Value *x) {
     const char *op = o->node->op;
     uint32_t last = 1u << (x->type.shape.rank - 1);
-    if (strcmp(op, "Softmax") == 0) return emit1(o, OP_SOFTMAX, x, NULL);
+    if (strcmp(op, "Softmax") == 0) return put_node1(o, OP_SOFTMAX, x, NULL);
     if (strcmp(op, "LogSoftmax") == 0)
-        return emit_binary(o, BINARY_SUB, x, emit_reduce(o, REDUCTION_LOG_SUM_EXP, x, last, true));
+        return put_binary(o, BINARY_SUB, x, put_reduce(o, REDUCTION_LOG_SUM_EXP, x, last, true));
     Attrs a = {.axis = x->type.shape.rank - 1, .keep = 1};
     int64_t size = x->type.shape.dim[a.axis];
     float *number = ARENA_ARRAY(o->im->arena, float, (size_t)size);
     for (int64_t i = 0; i < size; i++) number[i] = (float)i;
-    Value *all = emit_param(o, "index", (Shape){.rank = 1, .dim = {size}}, PARAM_CONST, false, number);
-    return emit_binary(o, BINARY_EQUAL, all, emit1(o, OP_ARG_REDUCE, x, &a));
+    Value *all =
+        put_param(o, "index", (Shape){.rank = 1, .dim = {size}}, PARAM_CONST, false, number);
+    return put_binary(o, BINARY_EQUAL, all, put_node1(o, OP_ARG_REDUCE, x, &a));
 }
 
 /* Before opset 13: over all axes from `axis` on, as one. */
@@ -142,10 +143,10 @@ static bool softmax_flat(Op *o, Tensor *x, int axis) {
     Shape s = stored_shape(o->im, x->rank, x->dim, NULL);
     int64_t rows = flat[0];
     Value *v = value_in(o, x, NULL);
-    v = rows == 1 && !is_static ? emit_reshape(o, v, 1, &flat[1]) : emit_reshape(o, v, 2, flat);
+    v = rows == 1 && !is_static ? put_reshape(o, v, 1, &flat[1]) : put_reshape(o, v, 2, flat);
     v = v ? softmax_last(o, v) : NULL;
-    v = emit_reshape(o, v, s.rank - 1, s.dim + 1);
-    return set_result(o, 0, v, x->type, x->rank, x->dim, NULL);
+    v = put_reshape(o, v, s.rank - 1, s.dim + 1);
+    return set_output(o, 0, v, x->type, x->rank, x->dim, NULL);
 }
 
 bool rule_softmax(Op *o) {
@@ -159,7 +160,7 @@ bool rule_softmax(Op *o) {
         if (x->perm[i] != axis) order[k++] = x->perm[i];
     order[k] = axis;
     Value *v = value_in(o, x, order);
-    return v && set_result(o, 0, softmax_last(o, v), x->type, x->rank, x->dim, order);
+    return v && set_output(o, 0, softmax_last(o, v), x->type, x->rank, x->dim, order);
 }
 
 /* Running sums as a product with a triangular matrix of ones. */
@@ -175,7 +176,7 @@ bool rule_cumsum(Op *o) {
     bool exclusive = attr_int(o, "exclusive", 0), reverse = attr_int(o, "reverse", 0);
     n = (int)x->dim[axis];
     if (n > 4096) return refuse(o, "its axis has size %d; accepted: at most 4096", n);
-    float *w = ARENA_ARRAY(o->im->arena, float, (size_t)n * (size_t)n);
+    float *w = ARENA_ARRAY(o->im->arena, float, (size_t)n *(size_t)n);
     for (int from = 0; from < n; from++)
         for (int to = 0; to < n; to++) {
             int ahead = reverse ? from - to : to - from;
@@ -185,6 +186,6 @@ bool rule_cumsum(Op *o) {
         if (x->perm[i] != axis) order[k++] = x->perm[i];
     order[k] = axis;
     Shape s = {.rank = 2, .dim = {n, n}};
-    Value *in[] = {value_in(o, x, order), emit_param(o, "ones", s, PARAM_CONST, false, w)};
-    return set_result(o, 0, emit(o, OP_DENSE, in, 2, NULL), x->type, x->rank, x->dim, order);
+    Value *in[] = {value_in(o, x, order), put_param(o, "ones", s, PARAM_CONST, false, w)};
+    return set_output(o, 0, put_node(o, OP_DENSE, in, 2, NULL), x->type, x->rank, x->dim, order);
 }

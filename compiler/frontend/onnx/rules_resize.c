@@ -27,7 +27,7 @@ static double position(const Axis *x, int64_t k) {
     if (strcmp(x->place, "tf_half_pixel_for_nn") == 0) return (at + 0.5) / x->scale;
     if (strcmp(x->place, "tf_crop_and_resize") == 0)
         return x->ideal == 1 ? 0.5 * (x->start + x->end) * last
-                           : x->start * last + at * (x->end - x->start) * last / (x->ideal - 1);
+                             : x->start * last + at * (x->end - x->start) * last / (x->ideal - 1);
     if (strcmp(x->place, "half_pixel_symmetric") == 0) {
         double adjust = (double)x->out / x->ideal, center = (double)x->in / 2;
         return center * (1 - adjust) + (at + 0.5) / x->scale - 0.5;
@@ -96,9 +96,9 @@ static Value *resize_axis(Op *o, Value *v, int axis, const Axis *x) {
         return NULL;
     }
     int32_t *index = ARENA_ARRAY(o->im->arena, int32_t, (size_t)x->out * (size_t)taps);
-    float *weight = ARENA_ARRAY(o->im->arena, float, (size_t)x->out * (size_t)taps);
+    float *weight = ARENA_ARRAY(o->im->arena, float, (size_t)x->out *(size_t)taps);
     for (int64_t k = 0; k < x->out; k++) fill_row(x, k, taps, index + k * taps, weight + k * taps);
-    return emit_resample(o, v, axis, x->out, taps, index, weight);
+    return put_resample(o, v, axis, x->out, taps, index, weight);
 }
 
 /* ---- what the node says -----------------------------------------------------------------------
@@ -132,7 +132,8 @@ static bool read_lists(Op *o, const Tensor *x, Lists *l) {
         if (!l->sizes || (n != l->n && !refuse(o, "%d sizes for %d axes", n, l->n))) return false;
     }
     if (!l->scales && !l->sizes) return refuse(o, "it has neither scales nor sizes");
-    if (!old && has_input(o, 1) && strcmp(attr_text(o, "coordinate_transformation_mode", ""), "tf_crop_and_resize") == 0) {
+    if (!old && has_input(o, 1) &&
+        strcmp(attr_text(o, "coordinate_transformation_mode", ""), "tf_crop_and_resize") == 0) {
         l->roi = need_floats(o, 1, "the region", &n);
         if (!l->roi || (n != 2 * l->n && !refuse(o, "its region has %d numbers", n))) return false;
     }
@@ -212,9 +213,9 @@ static Value *outside(Op *o, Value *v, int axis, const Axis *x) {
     if (!any || !v) return v;
     Shape s = {.rank = v->type.shape.rank - axis, .dim = {x->out}};
     for (int i = 1; i < s.rank; i++) s.dim[i] = 1;
-    Value *in[] = {emit_param(o, "outside", s, PARAM_CONST, false, mask),
-                   emit_scalar(o, attr_float(o, "extrapolation_value", 0.0f)), v};
-    return emit(o, OP_SELECT, in, 3, NULL);
+    Value *in[] = {put_param(o, "outside", s, PARAM_CONST, false, mask),
+                   put_scalar(o, attr_float(o, "extrapolation_value", 0.0f)), v};
+    return put_node(o, OP_SELECT, in, 3, NULL);
 }
 
 bool rule_resize(Op *o) {
@@ -238,6 +239,7 @@ bool rule_resize(Op *o) {
         v = resize_axis(o, v, stored_axis(o, x, k), &axis[i]);
         dim[k] = axis[i].out;
     }
-    for (int i = 0; i < l.n && l.roi; i++) v = outside(o, v, stored_axis(o, x, l.axis[i]), &axis[i]);
-    return set_result(o, 0, v, x->type, x->rank, dim, x->perm);
+    for (int i = 0; i < l.n && l.roi; i++)
+        v = outside(o, v, stored_axis(o, x, l.axis[i]), &axis[i]);
+    return set_output(o, 0, v, x->type, x->rank, dim, x->perm);
 }

@@ -30,8 +30,8 @@ bool rule_concat(Op *o) {
         dim[axis] += in[i]->dim[axis];
         if (in[i]->bound > bound) bound = in[i]->bound;
     }
-    Value *joined = emit_concat(o, v, n, stored_axis(o, first, axis));
-    if (!set_result(o, 0, joined, first->type, first->rank, dim, first->perm)) return false;
+    Value *joined = put_concat(o, v, n, stored_axis(o, first, axis));
+    if (!set_output(o, 0, joined, first->type, first->rank, dim, first->perm)) return false;
     if (o->out[0]) o->out[0]->bound = bound;
     return true;
 }
@@ -40,8 +40,7 @@ bool rule_concat(Op *o) {
  */
 
 /* Part [start, start + size) of x along axis as result k; x may be known. */
-static bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size,
-                     int64_t step) {
+static bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size, int64_t step) {
     int64_t dim[MAX_RANK];
     memcpy(dim, x->dim, sizeof dim);
     dim[axis] = size;
@@ -57,8 +56,8 @@ static bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t s
             if (dim[i] == DIM_BATCH) return mixes_batch(o, "its result is empty");
         return set_constant(o, k, constant_new(o->im, x->type, x->rank, dim, NULL, NULL));
     }
-    Value *v = emit_slice(o, value_in(o, x, x->perm), stored_axis(o, x, axis), start, size, step);
-    if (!set_result(o, k, v, x->type, x->rank, dim, x->perm)) return false;
+    Value *v = put_slice(o, value_in(o, x, x->perm), stored_axis(o, x, axis), start, size, step);
+    if (!set_output(o, k, v, x->type, x->rank, dim, x->perm)) return false;
     if (k < o->nout && o->out[k]) o->out[k]->bound = x->bound;
     return true;
 }
@@ -115,7 +114,8 @@ static bool read_slice(Op *o, const int64_t *list[4], int n[4]) {
             if (!list[i]) return false;
         }
         if (i < 2 && !list[i]) return refuse(o, "it has no %s", names[i]);
-        if (list[i] && n[i] != n[0]) return refuse(o, "its %s are %d, not %d", names[i], n[i], n[0]);
+        if (list[i] && n[i] != n[0])
+            return refuse(o, "its %s are %d, not %d", names[i], n[i], n[0]);
     }
     return true;
 }
@@ -179,11 +179,10 @@ static bool gather_known(Op *o, Tensor *x, int axis, const OnnxTensor *index) {
     int ir_axis = same_rank ? stored_axis(o, x, axis) : axis + o->im->is_static;
     bool run = true; /* consecutive indices are a slice */
     for (int64_t k = 1; k < n; k++) run = run && at[k] == at[0] + k;
-    v = run ? emit_slice(o, v, ir_axis, at[0], n, 1)
-            : emit_resample(o, v, ir_axis, n, 1, at, one);
+    v = run ? put_slice(o, v, ir_axis, at[0], n, 1) : put_resample(o, v, ir_axis, n, 1, at, one);
     Shape s = stored_shape(o->im, rank, dim, order);
-    v = emit_reshape(o, v, s.rank - 1, s.dim + 1);
-    if (!set_result(o, 0, v, x->type, rank, dim, order)) return false;
+    v = put_reshape(o, v, s.rank - 1, s.dim + 1);
+    if (!set_output(o, 0, v, x->type, rank, dim, order)) return false;
     if (o->out[0]) o->out[0]->bound = x->bound;
     return true;
 }
@@ -199,10 +198,11 @@ static bool gather_table(Op *o, Tensor *x, Tensor *index) {
     Shape table = {.rank = x->rank};
     memcpy(table.dim, x->dim, sizeof table.dim);
     Attrs a = {0};
-    Value *in[] = {emit_weight(o, 0, table, PARAM_WEIGHT), value_in(o, index, NULL)};
-    Value *v = emit(o, OP_GATHER, in, 2, &a);
+    Value *in[] = {put_weight(o, 0, table, PARAM_WEIGHT), value_in(o, index, NULL)};
+    Value *v = put_node(o, OP_GATHER, in, 2, &a);
     Shape s = stored_shape(o->im, rank, dim, NULL);
-    return v && set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), x->type, rank, dim, NULL);
+    return v &&
+           set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), x->type, rank, dim, NULL);
 }
 
 bool rule_gather(Op *o) {
@@ -224,9 +224,10 @@ bool rule_gather(Op *o) {
     for (int i = axis + 1; i < x->rank; i++) dim[rank++] = x->dim[i];
     Attrs a = {.axis = axis + 1};
     Value *in[] = {value_in(o, x, NULL), value_in(o, index, NULL)};
-    Value *v = emit(o, OP_GATHER, in, 2, &a);
+    Value *v = put_node(o, OP_GATHER, in, 2, &a);
     Shape s = stored_shape(o->im, rank, dim, NULL);
-    return v && set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), x->type, rank, dim, NULL);
+    return v &&
+           set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), x->type, rank, dim, NULL);
 }
 
 /* ---- repetition and padding -------------------------------------------------------------------
@@ -234,7 +235,7 @@ bool rule_gather(Op *o) {
 
 /* Axis `axis` of the stored value takes the elements at[0 .. n). */
 static Value *pick(Op *o, Value *v, int axis, int64_t n, const int32_t *at, const float *weight) {
-    return emit_resample(o, v, axis, n, 1, at, weight);
+    return put_resample(o, v, axis, n, 1, at, weight);
 }
 
 bool rule_tile(Op *o) {
@@ -260,7 +261,7 @@ bool rule_tile(Op *o) {
         }
         v = pick(o, v, stored_axis(o, x, i), dim[i], at, one);
     }
-    return set_result(o, 0, v, x->type, x->rank, dim, x->perm);
+    return set_output(o, 0, v, x->type, x->rank, dim, x->perm);
 }
 
 typedef enum { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
@@ -284,7 +285,7 @@ static Value *pad_axis(Op *o, Value *v, int axis, int64_t n, int64_t before, int
                        PadMode mode) {
     if (mode == PAD_CONSTANT) {
         int64_t start = before < 0 ? -before : 0, end = after < 0 ? n + after : n;
-        return emit_slice(o, v, axis, start, end - start, 1);
+        return put_slice(o, v, axis, start, end - start, 1);
     }
     int64_t size = n + before + after;
     int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)size);
@@ -316,7 +317,8 @@ static bool read_pads(Op *o, const Tensor *x, int64_t before[MAX_RANK], int64_t 
             pads[i + m] < -INT32_MAX || size > INT32_MAX)
             return refuse(o, "its pads are too large");
         if ((pads[i] || pads[i + m]) && !behind_batch(o, x, axis)) return false;
-        if (x->dim[axis] != DIM_BATCH && size < 1) return refuse(o, "nothing is left of axis %d", axis);
+        if (x->dim[axis] != DIM_BATCH && size < 1)
+            return refuse(o, "nothing is left of axis %d", axis);
     }
     return true;
 }
@@ -355,8 +357,8 @@ bool rule_pad(Op *o) {
         a.after[axis - 1] = (int32_t)(after[i] > 0 ? after[i] : 0);
         adds = adds || a.before[axis - 1] || a.after[axis - 1];
     }
-    if (mode == PAD_CONSTANT && adds) v = emit1(o, OP_PAD_ANY, v, &a);
-    return set_result(o, 0, v, x->type, x->rank, dim, x->perm);
+    if (mode == PAD_CONSTANT && adds) v = put_node1(o, OP_PAD_ANY, v, &a);
+    return set_output(o, 0, v, x->type, x->rank, dim, x->perm);
 }
 
 /* The upper or lower triangle: a selection by a known mask. */
@@ -378,8 +380,8 @@ bool rule_trilu(Op *o) {
         for (int64_t j = 0; j < columns; j++)
             mask[i * columns + j] = upper ? j - i >= k : j - i <= k;
     Shape s = {.rank = 2, .dim = {rows, columns}};
-    Value *in[] = {emit_param(o, "mask", s, PARAM_CONST, false, mask), value_in(o, x, NULL),
-                   emit_scalar(o, 0.0f)};
-    Value *v = emit(o, OP_SELECT, in, 3, NULL);
-    return set_result(o, 0, v, x->type, x->rank, x->dim, NULL);
+    Value *in[] = {put_param(o, "mask", s, PARAM_CONST, false, mask), value_in(o, x, NULL),
+                   put_scalar(o, 0.0f)};
+    Value *v = put_node(o, OP_SELECT, in, 3, NULL);
+    return set_output(o, 0, v, x->type, x->rank, x->dim, NULL);
 }

@@ -5,19 +5,19 @@
 
 /* The elements of x, in plain order, under other dims. In batch form both begin with the batch. */
 static bool set_reshaped(Op *o, Tensor *x, int rank, const int64_t *dim) {
-    if (x->constant) return set_constant(o, 0, reshaped(o->im, x->constant, rank, dim));
+    if (x->constant) return set_constant(o, 0, with_shape(o->im, x->constant, rank, dim));
     if (rank > MAX_RANK - (o->im->is_static ? 1 : 0))
         return refuse(o, "its result has rank %d; accepted: at most %d", rank,
                       MAX_RANK - (o->im->is_static ? 1 : 0));
     Shape s = stored_shape(o->im, rank, dim, NULL);
-    Value *v = emit_reshape(o, value_in(o, x, NULL), s.rank - 1, s.dim + 1);
-    if (!set_result(o, 0, v, x->type, rank, dim, NULL)) return false;
+    Value *v = put_reshape(o, value_in(o, x, NULL), s.rank - 1, s.dim + 1);
+    if (!set_output(o, 0, v, x->type, rank, dim, NULL)) return false;
     if (o->out[0]) o->out[0]->bound = x->bound;
     return true;
 }
 
-/* Resolves 0 and -1 of a new shape. With the batch (x in batch form), dimension 0 must be the batch:
- * given as such, as its size in the file, as 0 or as -1. */
+/* Resolves 0 and -1 of a new shape. With the batch (x in batch form), dimension 0 must be the
+ * batch: given as such, as its size in the file, as 0 or as -1. */
 static bool resolve_shape(Op *o, const Tensor *x, int n, const int64_t *want, const int64_t *batch,
                           int64_t *dim) {
     bool samples = x->rank > 0 && x->dim[0] == DIM_BATCH, zero = attr_int(o, "allowzero", 0) != 0;
@@ -29,8 +29,11 @@ static bool resolve_shape(Op *o, const Tensor *x, int n, const int64_t *want, co
             return mixes_batch(o, "its shape is computed from the number of samples");
         dim[i] = want[i];
         if (want[i] == 0 && !zero && !is_batch) {
-            if (i >= x->rank) return refuse(o, "its shape has a 0 at dimension %d, which its input "
-                                               "does not have", i);
+            if (i >= x->rank)
+                return refuse(o,
+                              "its shape has a 0 at dimension %d, which its input "
+                              "does not have",
+                              i);
             dim[i] = x->dim[i];
         }
         if (is_batch && !samples) return mixes_batch(o, "a constant is repeated for the samples");
@@ -42,8 +45,7 @@ static bool resolve_shape(Op *o, const Tensor *x, int n, const int64_t *want, co
             continue;
         }
         if (dim[i] < 0 || __builtin_mul_overflow(known, dim[i], &known) || known > INT32_MAX)
-            return refuse(o, "its shape %s is negative or too large",
-                          dims_text(o->im, n, want));
+            return refuse(o, "its shape %s is negative or too large", dims_text(o->im, n, want));
     }
     if (samples && n == 0) return mixes_batch(o, "its result is one number");
     if (open >= 0) {
@@ -158,7 +160,7 @@ bool rule_transpose(Op *o) {
     if (x->rank && x->dim[0] == DIM_BATCH && place[0] != 0)
         return mixes_batch(o, "dimension 0 moves");
     for (int i = 0; i < x->rank; i++) perm[i] = place[x->perm[i]];
-    if (!set_result(o, 0, x->value, x->type, x->rank, dim, perm)) return false;
+    if (!set_output(o, 0, x->value, x->type, x->rank, dim, perm)) return false;
     if (o->out[0]) o->out[0]->bound = x->bound;
     return true;
 }
@@ -186,8 +188,8 @@ bool rule_expand(Op *o) {
     Attrs a = {0};
     for (int i = 1; i < s.rank; i++) a.dims[i - 1] = (int32_t)s.dim[i];
     Value *v = j.value[0];
-    if (!shape_equal(&s, &v->type.shape)) v = emit1(o, OP_BROADCAST, v, &a);
-    return set_result(o, 0, v, x->type, j.rank, j.dim, j.perm);
+    if (!shape_equal(&s, &v->type.shape)) v = put_node1(o, OP_BROADCAST, v, &a);
+    return set_output(o, 0, v, x->type, j.rank, j.dim, j.perm);
 }
 
 /* ---- blocks of pixels -------------------------------------------------------------------------
@@ -205,9 +207,9 @@ static bool rearrange(Op *o, Tensor *x, const int64_t split[5], const int perm[5
     }
     for (int i = 0; i < 5; i++) sizes[n++] = split[i];
     for (int i = 0; i < 5; i++) move[1 + first + i] = perm[i] + 1 + first;
-    Value *v = emit_transpose(o, emit_reshape(o, value_in(o, x, NULL), n, sizes), move);
+    Value *v = put_transpose(o, put_reshape(o, value_in(o, x, NULL), n, sizes), move);
     Shape s = stored_shape(o->im, 4, dim, NULL);
-    return set_result(o, 0, emit_reshape(o, v, s.rank - 1, s.dim + 1), x->type, 4, dim, NULL);
+    return set_output(o, 0, put_reshape(o, v, s.rank - 1, s.dim + 1), x->type, 4, dim, NULL);
 }
 
 bool rule_depth_to_space(Op *o) {
@@ -219,8 +221,7 @@ bool rule_depth_to_space(Op *o) {
     int64_t c = x->dim[1] / (b * b), h = x->dim[2], w = x->dim[3];
     int64_t dim[4] = {x->dim[0], c, h * b, w * b};
     bool crd = strcmp(attr_text(o, "mode", "DCR"), "CRD") == 0;
-    if (crd)
-        return rearrange(o, x, (int64_t[]){c, b, b, h, w}, (int[]){0, 3, 1, 4, 2}, dim);
+    if (crd) return rearrange(o, x, (int64_t[]){c, b, b, h, w}, (int[]){0, 3, 1, 4, 2}, dim);
     return rearrange(o, x, (int64_t[]){b, b, c, h, w}, (int[]){2, 3, 0, 4, 1}, dim);
 }
 

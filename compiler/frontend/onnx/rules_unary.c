@@ -16,7 +16,7 @@ static Value *operand(Op *o, const int **perm) {
 }
 
 static bool result(Op *o, Value *v, OnnxType type, const int *perm) {
-    return set_result(o, 0, v, type, o->in[0]->rank, o->in[0]->dim, perm);
+    return set_output(o, 0, v, type, o->in[0]->rank, o->in[0]->dim, perm);
 }
 
 bool rule_unary(Op *o) {
@@ -30,7 +30,7 @@ bool rule_unary(Op *o) {
     if (integer && !whole)
         return refuse(o, "it is computed for floats only, not for %s",
                       onnx_type_name(o->im->arena, o->in[0]->type));
-    Value *v = emit_unary(o, fn, x, 0, 0, 0);
+    Value *v = put_unary(o, fn, x, 0, 0, 0);
     if (!result(o, v, truth ? ONNX_BOOL : o->in[0]->type, perm)) return false;
     if (o->out[0] && !truth) o->out[0]->bound = o->in[0]->bound;
     return true;
@@ -47,7 +47,9 @@ static const struct {
 } activations[] = {
     {"LeakyRelu", ACT_LEAKY_RELU, {{"alpha", 0.01f}, {NULL, 0}}},
     {"Elu", ACT_ELU, {{"alpha", 1.0f}, {NULL, 0}}},
-    {"Selu", ACT_SELU, {{"gamma", 1.05070102214813232421875f}, {"alpha", 1.67326319217681884765625f}}},
+    {"Selu",
+     ACT_SELU,
+     {{"gamma", 1.05070102214813232421875f}, {"alpha", 1.67326319217681884765625f}}},
     {"Celu", ACT_CELU, {{"alpha", 1.0f}, {NULL, 0}}},
     {"HardSigmoid", ACT_HARD_SIGMOID, {{"alpha", 0.2f}, {"beta", 0.5f}}},
     {"ThresholdedRelu", ACT_THRESHOLDED_RELU, {{"alpha", 1.0f}, {NULL, 0}}},
@@ -68,7 +70,8 @@ bool rule_activation(Op *o) {
         fn = activations[i].fn;
         for (int k = 0; k < 2; k++)
             if (activations[i].args[k].attr)
-                args[k] = attr_float(o, activations[i].args[k].attr, activations[i].args[k].otherwise);
+                args[k] =
+                    attr_float(o, activations[i].args[k].attr, activations[i].args[k].otherwise);
     }
     if (strcmp(op, "Gelu") == 0)
         fn = strcmp(attr_text(o, "approximate", "none"), "tanh") == 0 ? ACT_GELU_TANH : ACT_GELU;
@@ -81,44 +84,44 @@ bool rule_activation(Op *o) {
         return refuse(o, "it is computed for floats only, not for %s",
                       onnx_type_name(o->im->arena, o->in[0]->type));
     OnnxType type = fn == ACT_IS_INF ? ONNX_BOOL : o->in[0]->type;
-    return result(o, emit_unary(o, fn, x, args[0], args[1], 0), type, perm);
+    return result(o, put_unary(o, fn, x, args[0], args[1], 0), type, perm);
 }
 
-static Value *un(Op *o, int fn, Value *x) { return emit_unary(o, fn, x, 0, 0, 0); }
+static Value *un(Op *o, int fn, Value *x) { return put_unary(o, fn, x, 0, 0, 0); }
 
 static Value *affine(Op *o, Value *x, float a, float b) {
-    return emit_unary(o, ACT_AFFINE, x, a, b, 0);
+    return put_unary(o, ACT_AFFINE, x, a, b, 0);
 }
 
 /* log(|x| + sqrt(x^2 + 1)) with x's sign. */
 static Value *asinh_of(Op *o, Value *x) {
     Value *size = un(o, ACT_ABS, x);
     Value *root = un(o, ACT_SQRT, affine(o, un(o, ACT_SQUARE, x), 1, 1));
-    Value *log = un(o, ACT_LOG, emit_binary(o, BINARY_ADD, size, root));
-    return emit_binary(o, BINARY_MUL, un(o, ACT_SIGN, x), log);
+    Value *log = un(o, ACT_LOG, put_binary(o, BINARY_ADD, size, root));
+    return put_binary(o, BINARY_MUL, un(o, ACT_SIGN, x), log);
 }
 
 static Value *acosh_of(Op *o, Value *x) {
     Value *root = un(o, ACT_SQRT, affine(o, un(o, ACT_SQUARE, x), 1, -1));
-    return un(o, ACT_LOG, emit_binary(o, BINARY_ADD, x, root));
+    return un(o, ACT_LOG, put_binary(o, BINARY_ADD, x, root));
 }
 
 static Value *atanh_of(Op *o, Value *x) {
-    Value *q = emit_binary(o, BINARY_DIV, affine(o, x, 1, 1), affine(o, x, -1, 1));
+    Value *q = put_binary(o, BINARY_DIV, affine(o, x, 1, 1), affine(o, x, -1, 1));
     return affine(o, un(o, ACT_LOG, q), 0.5f, 0);
 }
 
 /* (exp(x) +- exp(-x)) / 2 */
 static Value *hyperbolic(Op *o, Value *x, int fn) {
     Value *up = un(o, ACT_EXP, x), *down = un(o, ACT_EXP, un(o, ACT_NEG, x));
-    return affine(o, emit_binary(o, fn, up, down), 0.5f, 0);
+    return affine(o, put_binary(o, fn, up, down), 0.5f, 0);
 }
 
 /* x sigmoid(alpha x) */
 static Value *swish_of(Op *o, Value *x) {
     float alpha = attr_float(o, "alpha", 1.0f);
     if (alpha == 1.0f) return un(o, ACT_SILU, x);
-    return emit_binary(o, BINARY_MUL, x, un(o, ACT_SIGMOID, affine(o, x, alpha, 0)));
+    return put_binary(o, BINARY_MUL, x, un(o, ACT_SIGMOID, affine(o, x, alpha, 0)));
 }
 
 bool rule_compose(Op *o) {
@@ -127,7 +130,7 @@ bool rule_compose(Op *o) {
     const char *op = o->node->op;
     if (!x) return false;
     if (strcmp(op, "Tan") == 0)
-        v = emit_binary(o, BINARY_DIV, un(o, ACT_SIN, x), un(o, ACT_COS, x));
+        v = put_binary(o, BINARY_DIV, un(o, ACT_SIN, x), un(o, ACT_COS, x));
     else if (strcmp(op, "Sinh") == 0)
         v = hyperbolic(o, x, BINARY_SUB);
     else if (strcmp(op, "Cosh") == 0)
@@ -173,14 +176,14 @@ bool rule_clip(Op *o) {
     Value *v = x;
     if (has_low && has_high && low <= high)
         v = low == 0.0f && high == INFINITY ? un(o, ACT_RELU, x)
-                                            : emit_unary(o, ACT_CLIP, x, low, high, 0);
+                                            : put_unary(o, ACT_CLIP, x, low, high, 0);
     else if (has_low && has_high)
-        v = emit_binary(o, BINARY_MIN, emit_binary(o, BINARY_MAX, x, emit_scalar(o, low)),
-                        emit_scalar(o, high));
+        v = put_binary(o, BINARY_MIN, put_binary(o, BINARY_MAX, x, put_scalar(o, low)),
+                       put_scalar(o, high));
     else if (has_low)
-        v = low == 0.0f ? un(o, ACT_RELU, x) : emit_binary(o, BINARY_MAX, x, emit_scalar(o, low));
+        v = low == 0.0f ? un(o, ACT_RELU, x) : put_binary(o, BINARY_MAX, x, put_scalar(o, low));
     else if (has_high)
-        v = emit_binary(o, BINARY_MIN, x, emit_scalar(o, high));
+        v = put_binary(o, BINARY_MIN, x, put_scalar(o, high));
     if (!result(o, v, o->in[0]->type, perm)) return false;
     if (o->out[0]) o->out[0]->bound = o->in[0]->bound;
     return true;
@@ -195,13 +198,13 @@ bool rule_prelu(Op *o) {
         int64_t dim[MAX_RANK] = {slope->dim[0]};
         for (int i = 1; i < x->rank - 1; i++) dim[i] = 1;
         o->in[1] = tensor_constant(o->im, slope->name,
-                                   reshaped(o->im, slope->constant, x->rank - 1, dim));
+                                   with_shape(o->im, slope->constant, x->rank - 1, dim));
     }
     if (!join_operands(o, o->in, 2, true, NULL, &j)) return false;
-    Value *low = emit_binary(o, BINARY_MIN, j.value[0], emit_scalar(o, 0.0f));
-    Value *v = emit_binary(o, BINARY_ADD, un(o, ACT_RELU, j.value[0]),
-                           emit_binary(o, BINARY_MUL, low, j.value[1]));
-    return set_result(o, 0, v, x->type, j.rank, j.dim, j.perm);
+    Value *low = put_binary(o, BINARY_MIN, j.value[0], put_scalar(o, 0.0f));
+    Value *v = put_binary(o, BINARY_ADD, un(o, ACT_RELU, j.value[0]),
+                          put_binary(o, BINARY_MUL, low, j.value[1]));
+    return set_output(o, 0, v, x->type, j.rank, j.dim, j.perm);
 }
 
 /* ---- the same value ---------------------------------------------------------------------------
@@ -230,16 +233,18 @@ bool rule_dropout(Op *o) {
     }
     Tensor *x = o->in[0];
     if (training && rate != 0.0f)
-        return refuse(o, "training_mode with ratio %g: its random numbers are not defined; "
-                         "accepted: inference (lathe train drops out in any case)", (double)rate);
+        return refuse(o,
+                      "training_mode with ratio %g: its random numbers are not defined; "
+                      "accepted: inference (lathe train drops out in any case)",
+                      (double)rate);
     if (o->nout > 1 && o->out[1]) {
-        Value *truth = emit_unary(o, ACT_IS_NAN, value_in(o, x, NULL), 0, 0, 0);
+        Value *truth = put_unary(o, ACT_IS_NAN, value_in(o, x, NULL), 0, 0, 0);
         Attrs a = {.binary = BINARY_OR};
-        Value *in[] = {truth, emit_scalar(o, 1.0f)};
-        if (!set_result(o, 1, emit(o, OP_BINARY, in, 2, &a), ONNX_BOOL, x->rank, x->dim, NULL))
+        Value *in[] = {truth, put_scalar(o, 1.0f)};
+        if (!set_output(o, 1, put_node(o, OP_BINARY, in, 2, &a), ONNX_BOOL, x->rank, x->dim, NULL))
             return false;
     }
     if (x->constant || !(rate > 0.0f && rate < 1.0f)) return set_same(o, 0, x);
     Attrs a = {.rate = rate, .stream = o->im->streams++};
-    return result(o, emit1(o, OP_DROPOUT, x->value, &a), x->type, x->perm);
+    return result(o, put_node1(o, OP_DROPOUT, x->value, &a), x->type, x->perm);
 }

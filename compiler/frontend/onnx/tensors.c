@@ -179,7 +179,8 @@ int stored_axis(const Op *o, const Tensor *t, int k) {
     PANIC("axis %d of %s", k, t->name);
 }
 
-/* A vector of samples has an axis of size 1 behind the batch: the IR has no other scalar a sample. */
+/* A vector of samples has an axis of size 1 behind the batch: the IR has no other scalar a sample.
+ */
 Shape stored_shape(const Import *im, int rank, const int64_t *dim, const int *perm) {
     Shape s = {.rank = 1, .dim = {DIM_BATCH}};
     for (int i = im->is_static ? 0 : 1; i < rank; i++) {
@@ -216,8 +217,8 @@ static const float *ordered(Import *im, const OnnxTensor *c, const int *perm) {
     return out;
 }
 
-/* A constant for an operation that repeats it along the batch. In batch form its own dimension 0 must
- * be of size 1. */
+/* A constant for an operation that repeats it along the batch. In batch form its own dimension 0
+ * must be of size 1. */
 static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
     Import *im = o->im;
     int plain[MAX_RANK];
@@ -239,9 +240,8 @@ static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
     memcpy(s.dim, want.dim + 1, (size_t)s.rank * sizeof *s.dim);
     Attrs a = {0};
     for (int i = 0; i < s.rank; i++) a.dims[i] = (int32_t)s.dim[i];
-    Value *p =
-        emit_param(o, t->name, s, PARAM_CONST, false, ordered(im, t->constant, perm));
-    return emit1(o, OP_BROADCAST, p, &a);
+    Value *p = put_param(o, t->name, s, PARAM_CONST, false, ordered(im, t->constant, perm));
+    return put_node1(o, OP_BROADCAST, p, &a);
 }
 
 Value *value_in(Op *o, Tensor *t, const int *perm) {
@@ -256,7 +256,7 @@ Value *value_in(Op *o, Tensor *t, const int *perm) {
     for (int i = 0; i < t->rank; i++)
         for (int k = 0; k < t->rank; k++)
             if (t->perm[k] == perm[i]) move[i + first] = k + first;
-    t->moved = emit_transpose(o, t->value, move);
+    t->moved = put_transpose(o, t->value, move);
     memcpy(t->moved_perm, perm, (size_t)t->rank * sizeof *perm);
     return t->moved;
 }
@@ -276,7 +276,7 @@ static double type_bound(OnnxType t) {
     }
 }
 
-bool set_result(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,
+bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,
                 const int *perm) {
     if (!v) return false;
     if (k >= o->nout || !o->out[k]) return true;

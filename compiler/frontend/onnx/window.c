@@ -28,9 +28,9 @@ bool read_strides(Op *o, const Tensor *x, Window *w) {
         !attr_list(o, "pads", 2 * w->n, 0, pads))
         return false;
     for (int i = 0; i < w->n; i++) {
-        if (w->stride[i] < 1 || w->dilation[i] < 1 || w->kernel[i] < 1 ||
-            w->kernel[i] > 1 << 20 || w->dilation[i] > 1 << 20 || pads[i] > 1 << 20 ||
-            pads[i + w->n] > 1 << 20 || w->stride[i] > 1 << 20)
+        if (w->stride[i] < 1 || w->dilation[i] < 1 || w->kernel[i] < 1 || w->kernel[i] > 1 << 20 ||
+            w->dilation[i] > 1 << 20 || pads[i] > 1 << 20 || pads[i + w->n] > 1 << 20 ||
+            w->stride[i] > 1 << 20)
             return refuse(o, "kernel, strides or dilations are not positive, or too large");
         w->before[i] = pads[i];
         w->after[i] = pads[i + w->n];
@@ -70,7 +70,8 @@ int64_t padding_behind(const Tensor *x, const Window *w, int i) {
 
 int count_blocks(const Op *o, const Tensor *x) { return o->im->is_static ? (int)x->dim[0] : 1; }
 
-/* The sizes behind the batch of one block: spatial..., channels; one spatial axis gets a height of 1.
+/* The sizes behind the batch of one block: spatial..., channels; one spatial axis gets a height
+ * of 1.
  */
 static int block_dims(int rank, const int64_t *dim, int64_t *out) {
     int n = 0;
@@ -85,8 +86,8 @@ Value *block_value(Op *o, Tensor *x, int b) {
     int64_t dim[MAX_RANK];
     channels_last(x->rank, order);
     Value *v = value_in(o, x, order);
-    if (o->im->is_static) v = emit_slice(o, v, 1, b, 1, 1);
-    return emit_reshape(o, v, block_dims(x->rank, x->dim, dim), dim);
+    if (o->im->is_static) v = put_slice(o, v, 1, b, 1, 1);
+    return put_reshape(o, v, block_dims(x->rank, x->dim, dim), dim);
 }
 
 bool set_blocks(Op *o, Value **v, int blocks, OnnxType type, int rank, const int64_t *dim) {
@@ -94,6 +95,6 @@ bool set_blocks(Op *o, Value **v, int blocks, OnnxType type, int rank, const int
     channels_last(rank, order);
     Shape s = stored_shape(o->im, rank, dim, order);
     if (o->im->is_static) s.dim[1] = 1;
-    for (int b = 0; b < blocks; b++) v[b] = emit_reshape(o, v[b], s.rank - 1, s.dim + 1);
-    return set_result(o, 0, emit_concat(o, v, blocks, 1), type, rank, dim, order);
+    for (int b = 0; b < blocks; b++) v[b] = put_reshape(o, v[b], s.rank - 1, s.dim + 1);
+    return set_output(o, 0, put_concat(o, v, blocks, 1), type, rank, dim, order);
 }

@@ -1,8 +1,8 @@
-/* Emitting nodes of the IR for a node of the model. All are NULL after an error and take NULL for an
- * earlier one. */
+/* Emitting nodes of the IR for a node of the model. All are NULL after an error and take NULL for
+ * an earlier one. */
 #include "import.h"
 
-Value *emit(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr) {
+Value *put_node(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr) {
     for (int i = 0; i < n; i++)
         if (!in[i]) return NULL;
     Import *im = o->im;
@@ -16,9 +16,11 @@ Value *emit(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr) {
     return NULL;
 }
 
-Value *emit1(Op *o, OpKind op, Value *x, const Attrs *attr) { return emit(o, op, &x, 1, attr); }
+Value *put_node1(Op *o, OpKind op, Value *x, const Attrs *attr) {
+    return put_node(o, op, &x, 1, attr);
+}
 
-Value *emit_reshape(Op *o, Value *x, int n, const int64_t *dim) {
+Value *put_reshape(Op *o, Value *x, int n, const int64_t *dim) {
     if (!x) return NULL;
     Attrs a = {0};
     Shape s = {.rank = 1, .dim = {DIM_BATCH}};
@@ -27,7 +29,7 @@ Value *emit_reshape(Op *o, Value *x, int n, const int64_t *dim) {
         a.dims[i] = (int32_t)dim[i];
         s.dim[s.rank++] = dim[i];
     }
-    return shape_equal(&s, &x->type.shape) ? x : emit1(o, OP_RESHAPE, x, &a);
+    return shape_equal(&s, &x->type.shape) ? x : put_node1(o, OP_RESHAPE, x, &a);
 }
 
 /* Whether the axes of more than one element keep their order. */
@@ -41,7 +43,7 @@ static bool moves_nothing(const Shape *s, const int *perm) {
     return true;
 }
 
-Value *emit_transpose(Op *o, Value *x, const int *perm) {
+Value *put_transpose(Op *o, Value *x, const int *perm) {
     if (!x) return NULL;
     const Shape *s = &x->type.shape;
     int64_t dim[MAX_RANK];
@@ -50,35 +52,35 @@ Value *emit_transpose(Op *o, Value *x, const int *perm) {
         dim[i - 1] = s->dim[perm[i]];
         a.perm[i - 1] = perm[i];
     }
-    if (moves_nothing(s, perm)) return emit_reshape(o, x, s->rank - 1, dim);
-    return emit1(o, OP_TRANSPOSE, x, &a);
+    if (moves_nothing(s, perm)) return put_reshape(o, x, s->rank - 1, dim);
+    return put_node1(o, OP_TRANSPOSE, x, &a);
 }
 
-Value *emit_unary(Op *o, int fn, Value *x, float alpha, float beta, float gamma) {
+Value *put_unary(Op *o, int fn, Value *x, float alpha, float beta, float gamma) {
     Attrs a = {.act = fn, .args = {alpha, beta, gamma}};
     switch (fn) {
     case ACT_NONE: return x;
-    case ACT_RELU: return emit1(o, OP_RELU, x, NULL);
-    case ACT_TANH: return emit1(o, OP_TANH, x, NULL);
-    case ACT_SIGMOID: return emit1(o, OP_SIGMOID, x, NULL);
-    default: return emit1(o, OP_UNARY, x, &a);
+    case ACT_RELU: return put_node1(o, OP_RELU, x, NULL);
+    case ACT_TANH: return put_node1(o, OP_TANH, x, NULL);
+    case ACT_SIGMOID: return put_node1(o, OP_SIGMOID, x, NULL);
+    default: return put_node1(o, OP_UNARY, x, &a);
     }
 }
 
-Value *emit_binary(Op *o, int fn, Value *a, Value *b) {
+Value *put_binary(Op *o, int fn, Value *a, Value *b) {
     Attrs attr = {.binary = fn};
     if (!a || !b) return NULL;
     bool add = fn == BINARY_ADD && shape_equal(&a->type.shape, &b->type.shape);
-    return emit(o, add ? OP_ADD : OP_BINARY, (Value *[]){a, b}, 2, add ? NULL : &attr);
+    return put_node(o, add ? OP_ADD : OP_BINARY, (Value *[]){a, b}, 2, add ? NULL : &attr);
 }
 
-Value *emit_scalar(Op *o, float x) {
+Value *put_scalar(Op *o, float x) {
     float *data = ARENA_NEW(o->im->arena, float);
     *data = x;
-    return emit_param(o, "constant", (Shape){.rank = 1, .dim = {1}}, PARAM_CONST, false, data);
+    return put_param(o, "constant", (Shape){.rank = 1, .dim = {1}}, PARAM_CONST, false, data);
 }
 
-Value *emit_slice(Op *o, Value *x, int axis, int64_t start, int64_t size, int64_t step) {
+Value *put_slice(Op *o, Value *x, int axis, int64_t start, int64_t size, int64_t step) {
     if (!x) return NULL;
     const Shape *s = &x->type.shape;
     if (start == 0 && size == s->dim[axis] && step == 1) return x;
@@ -90,28 +92,28 @@ Value *emit_slice(Op *o, Value *x, int axis, int64_t start, int64_t size, int64_
     a.dims[axis - 1] = (int32_t)size;
     a.start[axis - 1] = (int32_t)start;
     a.step[axis - 1] = (int32_t)step;
-    return emit1(o, OP_SLICE, x, &a);
+    return put_node1(o, OP_SLICE, x, &a);
 }
 
-Value *emit_concat(Op *o, Value *const *in, int n, int axis) {
+Value *put_concat(Op *o, Value *const *in, int n, int axis) {
     Attrs a = {.axis = axis};
-    return n == 1 ? in[0] : emit(o, OP_CONCAT, in, n, &a);
+    return n == 1 ? in[0] : put_node(o, OP_CONCAT, in, n, &a);
 }
 
-Value *emit_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims) {
+Value *put_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims) {
     Attrs a = {.reduce = fn, .axes = (int32_t)axes, .keep = keepdims};
-    return emit1(o, OP_REDUCE, x, &a);
+    return put_node1(o, OP_REDUCE, x, &a);
 }
 
-Value *emit_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
-                     const float *weight) {
+Value *put_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
+                    const float *weight) {
     Shape s = {.rank = 2, .dim = {size, taps}};
-    float *at = ARENA_ARRAY(o->im->arena, float, (size_t)size * (size_t)taps);
+    float *at = ARENA_ARRAY(o->im->arena, float, (size_t)size *(size_t)taps);
     for (int64_t i = 0; i < size * taps; i++) at[i] = (float)index[i];
-    Value *in[] = {x, emit_param(o, "index", s, PARAM_CONST, false, at),
-                   emit_param(o, "weight", s, PARAM_CONST, false, weight)};
+    Value *in[] = {x, put_param(o, "index", s, PARAM_CONST, false, at),
+                   put_param(o, "weight", s, PARAM_CONST, false, weight)};
     Attrs a = {.axis = axis};
-    return emit(o, OP_RESAMPLE, in, 3, &a);
+    return put_node(o, OP_RESAMPLE, in, 3, &a);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------
@@ -126,8 +128,8 @@ static const char *free_name(Import *im, const char *name) {
     return candidate;
 }
 
-Value *emit_param(Op *o, const char *name, Shape shape, ParamRole role, bool trainable,
-                  const float *data) {
+Value *put_param(Op *o, const char *name, Shape shape, ParamRole role, bool trainable,
+                 const float *data) {
     Import *im = o->im;
     Param p = {.name = free_name(im, name),
                .type = {.dtype = DT_F32, .shape = shape},
@@ -141,7 +143,7 @@ Value *emit_param(Op *o, const char *name, Shape shape, ParamRole role, bool tra
     return function_param(im->module, im->function, index);
 }
 
-Value *emit_weight(Op *o, int i, Shape shape, ParamRole role) {
+Value *put_weight(Op *o, int i, Shape shape, ParamRole role) {
     Tensor *t = o->in[i];
     const OnnxTensor *c = need_constant(o, i, "a weight");
     if (!c) return NULL;
@@ -154,7 +156,7 @@ Value *emit_weight(Op *o, int i, Shape shape, ParamRole role) {
         Value *v = function_param(o->im->module, o->im->function, t->weight[0]);
         if (shape_equal(&v->type.shape, &shape)) return v;
     }
-    Value *v = emit_param(o, t->name, shape, role, role == PARAM_WEIGHT, c->f);
+    Value *v = put_param(o, t->name, shape, role, role == PARAM_WEIGHT, c->f);
     t->weight[0] = v->param;
     return v;
 }
