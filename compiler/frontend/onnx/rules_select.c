@@ -334,6 +334,15 @@ static bool pad_mode(Op *o, PadMode *mode) {
     return refuse(o, "mode '%s'; accepted: constant, reflect, edge, wrap", text);
 }
 
+/* Zeros around an image are the operation that convolutions take in. */
+static Value *put_padding(Op *o, const Tensor *x, Value *v, const Attrs *a) {
+    bool image = !o->im->is_static && x->rank == 4 && !is_plain(x) && stored_axis(o, x, 1) == 3;
+    if (!image || a->value != 0.0f || a->before[2] || a->after[2])
+        return put_node1(o, OP_PAD_ANY, v, a);
+    Attrs p = {.pad = {a->before[0], a->after[0], a->before[1], a->after[1]}};
+    return put_node1(o, OP_PAD, v, &p);
+}
+
 bool rule_pad(Op *o) {
     Tensor *x = o->in[0];
     int64_t before[MAX_RANK], after[MAX_RANK], dim[MAX_RANK];
@@ -357,7 +366,7 @@ bool rule_pad(Op *o) {
         a.after[axis - 1] = (int32_t)(after[i] > 0 ? after[i] : 0);
         adds = adds || a.before[axis - 1] || a.after[axis - 1];
     }
-    if (mode == PAD_CONSTANT && adds) v = put_node1(o, OP_PAD_ANY, v, &a);
+    if (mode == PAD_CONSTANT && adds) v = put_padding(o, x, v, &a);
     return set_output(o, 0, v, x->type, x->rank, dim, x->perm);
 }
 
