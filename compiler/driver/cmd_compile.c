@@ -18,6 +18,7 @@ static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
     {OPTION_COUNT_ALL, NULL},

@@ -285,6 +285,7 @@ typedef struct {
     /* Shapes of forward's inputs and outputs as the description has them; NULL: those of the IR. With
      * whole_batch an array is one sample of the IR: its dimension 0 is not the batch. */
     const Shape *own_inputs, *own_outputs;
+    const char *const *own_output_names;
     int own_noutputs;
     const int *output_at; /* which output of forward is the description's; -1: it has no elements */
     const int *own_index; /* which of the inputs that a caller gives each one of forward is */

@@ -58,7 +58,8 @@ static void write_output(Arena *a, const Module *m, int k, int n, const Interp *
     float *f = ARENA_ARRAY(a, float, (size_t)total + 1);
     if (v) interp_get(it, v, wide);
     for (int64_t i = 0; i < total; i++) f[i] = (float)wide[i];
-    if (!lathe_npy_write(arena_printf(a, "%s%d.npy", prefix, k), own.rank, own.dim, f, &e))
+    if (!lathe_npy_write(arena_printf(a, "%s%d.npy", prefix, k), LATHE_NPY_F32, own.rank, own.dim,
+                         f, &e))
         fail(e.text);
 }
 

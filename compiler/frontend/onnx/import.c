@@ -114,7 +114,9 @@ static bool add_input(Import *im, int index, int64_t *batch) {
     im->own_index[im->function->ninputs] = im->place[index];
     t->value = function_add_input(im->module, im->function, p->name, type);
     t->bound = onnx_type_is_float(t->type) ? (double)(1ULL << 63) : 1 << 24;
-    Layer row = {.name = p->name, .class_name = "Input", .output = type.shape};
+    Layer row = {.name = p->name, .class_name = "Input"};
+    ARENA_PUSH(im->arena, row.outputs, row.noutputs, row.outputs_cap, type.shape);
+    t->layer = p->name;
     ARENA_PUSH(im->arena, im->module->layers, im->module->nlayers, im->module->layers_cap, row);
     return true;
 }
@@ -184,10 +186,15 @@ static void add_row(Op *o) {
     Layer *row = &im->row;
     row->name = o->name;
     row->class_name = o->node->op;
-    if (o->nout && o->out[0] && o->out[0]->value) row->output = o->out[0]->value->type.shape;
-    for (int i = 0; i < o->nin; i++)
-        if (o->in[i] && !o->in[i]->constant)
-            ARENA_PUSH(im->arena, row->inputs, row->ninputs, row->inputs_cap, o->in[i]->name);
+    for (int i = 0; i < o->nout; i++)
+        if (o->out[i] && o->out[i]->value)
+            ARENA_PUSH(im->arena, row->outputs, row->noutputs, row->outputs_cap,
+                       o->out[i]->value->type.shape);
+    for (int i = 0; i < o->nin; i++) {
+        if (!o->in[i] || !o->in[i]->layer) continue;
+        Connection c = {.layer = o->in[i]->layer};
+        ARENA_PUSH(im->arena, row->inputs, row->ninputs, row->inputs_cap, c);
+    }
     ARENA_PUSH(im->arena, im->module->layers, im->module->nlayers, im->module->layers_cap, *row);
 }
 
@@ -254,6 +261,7 @@ static void add_outputs(Import *im) {
         }
         if (!t->constant && !t->value) continue; /* after an error */
         im->own_outputs[i] = own_shape(t);
+        im->own_output_names[i] = name;
         im->output_at[i] = -1;
         if (count_dims(t->rank, t->dim) == 0) continue;
         im->output_at[i] = im->function->noutputs;
@@ -284,6 +292,8 @@ static void attempt(Import *im, const char *name) {
     im->mixes = im->freezes = false;
     im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
     im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
+    im->own_output_names =
+        ARENA_ARRAY(im->arena, const char *, (size_t)im->model->graph.noutputs + 1);
     im->output_at = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.noutputs + 1);
     im->own_outputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.noutputs + 1);
     if (!add_inputs(im)) return;
@@ -310,6 +320,7 @@ static Module *run_attempts(Import *im, const char *name) {
     im->module->own_outputs = im->own_outputs;
     im->module->own_index = im->own_index;
     im->module->own_noutputs = im->own_noutputs;
+    im->module->own_output_names = im->own_output_names;
     im->module->output_at = im->output_at;
     im->module->whole_batch = im->is_static;
     return im->module;

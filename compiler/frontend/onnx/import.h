@@ -30,6 +30,7 @@ typedef struct Tensor {
     Value *moved;               /* the same in another order, once made */
     int moved_perm[MAX_RANK];
     const OnnxNode *producer; /* NULL for inputs and initialisers */
+    const char *layer;        /* row of the module's layers that gives it, or NULL */
     int input;                /* index of the graph's input, or -1 */
     int weight[2]; /* parameter made of the constant as it is, and as a kernel; -1: none */
 } Tensor;
@@ -54,7 +55,8 @@ typedef struct {
     /* of one attempt: */
     Module *module;
     Function *function;
-    Shape *own_inputs, *own_outputs;          /* as the model has them */
+    Shape *own_inputs, *own_outputs; /* as the model has them */
+    const char **own_output_names;
     int *own_index, *output_at, own_noutputs; /* as in Module */
     NameMap tensors;                          /* Tensor by name */
     NameMap names;                            /* names of parameters that are taken */

@@ -291,6 +291,7 @@ bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *
         PANIC("%s (%s): its result is %s, not %s", o->name, o->node->op,
               shape_text(o->im->arena, &v->type.shape), shape_text(o->im->arena, &want));
     t->value = v;
+    t->layer = o->name;
     return true;
 }
 
