@@ -25,12 +25,31 @@ static ParamLayout pack(const Param *p) {
     return l;
 }
 
+/* The tables of resample stand in the code, not among the weights. */
+static bool reads_stored(const Node *n, int index) {
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i]->param == index && (n->op != OP_RESAMPLE || i == 0)) return true;
+    return false;
+}
+
+static bool is_table(const Module *m, int index) {
+    bool table = false;
+    for (int i = 0; i < m->nfunctions; i++) {
+        const Function *f = m->functions[i];
+        for (int k = 0; k < f->nnodes; k++) {
+            if (reads_stored(f->nodes[k], index)) return false;
+            table = table || f->nodes[k]->op == OP_RESAMPLE;
+        }
+    }
+    return table && m->params[index].role == PARAM_CONST;
+}
+
 static bool is_used(const Module *m, int index) {
     for (int i = 0; i < m->nfunctions; i++) {
         const Function *f = m->functions[i];
         if (!strcmp(f->name, "forward")) continue;
         for (int k = 0; k < f->nparams; k++)
-            if (f->params[k]->param == index) return true;
+            if (f->params[k]->param == index) return !is_table(m, index);
     }
     return false;
 }
@@ -69,7 +88,7 @@ static void place_state(ParamTable *t, const Module *m) {
     }
     t->floats += slots * t->trained;
     for (int i = 0; i < m->nparams; i++)
-        if (t->param[i].at < 0 && m->params[i].role != PARAM_SLOT) place(t, i);
+        if (t->param[i].at < 0 && m->params[i].role != PARAM_SLOT && !is_table(m, i)) place(t, i);
 }
 
 ParamTable *layout_params(Module *m, bool train) {

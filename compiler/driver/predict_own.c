@@ -39,7 +39,10 @@ static bool read_own_inputs(const PredictJob *j, const OnnxImport *import, const
     const Module *m = j->module;
     const Function *f = module_function(m, "predict");
     *samples = 1;
+    static const float zero;
     for (int i = 0; i < f->ninputs; i++) {
+        in[i] = &zero;
+        if (m->own_index[i] < 0) continue;
         const OnnxGiven *g = given_for(import, f->inputs[i]->name, m->own_index[i]);
         if (!g) return user_error("--input %s=FILE.npy is missing", f->inputs[i]->name), false;
         if (!m->whole_batch) *samples = g->dim[0];

@@ -336,7 +336,8 @@ bool shape_normalization(Script *s, ScriptLayer *l, Tensor *const *in, int n, Sr
 
 static void add_statistic(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role,
                           Shape stored, Shape joined) {
-    Param *p = &b->module->params[add_stored_param(b, l, row, slot, role, stored, joined)];
+    int index = add_stored_param(b, l, row, slot, role, stored, joined);
+    Param *p = &b->module->params[index];
     p->role = PARAM_STATISTIC;
     p->trainable = false;
 }

@@ -74,14 +74,16 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
     }
     const Function *f = module_function(m, "predict");
     int n = 1;
-    for (int i = 0; i < f->ninputs && !m->whole_batch; i++) n = (int)given[m->own_index[i]].dim[0];
+    bool unused = f->ninputs == 1 && m->own_index[0] < 0;
+    for (int i = 0; i < f->ninputs && !m->whole_batch && !unused; i++)
+        n = (int)given[m->own_index[i]].dim[0];
     interp_set_threads(1);
     Interp *it = interp_new(m, f, n, false, &d);
     if (!it) {
         diag_print(&d, stderr);
         return 1;
     }
-    for (int i = 0; i < f->ninputs; i++)
+    for (int i = 0; i < f->ninputs && !unused; i++)
         interp_set_input(it, i, values(a, &given[m->own_index[i]]), n);
     RunScalars s = {.n = n};
     interp_run(it, &s);

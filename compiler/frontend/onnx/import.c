@@ -272,6 +272,14 @@ static void add_outputs(Import *im) {
     if (!g->noutputs) diag_error(im->diag, "the model has no outputs");
 }
 
+/* Where all inputs are known: a function has at least one, and may do without. */
+static void add_unused_input(Import *im) {
+    Type type = {.dtype = DT_F32, .shape = {.rank = 2, .dim = {DIM_BATCH, 1}}};
+    im->own_inputs[0] = (Shape){.rank = 2, .dim = {1, 1}};
+    im->own_index[0] = -1;
+    function_add_input(im->module, im->function, "unused", type);
+}
+
 /* Where all outputs are empty: a function has at least one result. */
 static void add_number(Import *im) {
     OnnxNode node = {.name = "empty", .op = "output"};
@@ -301,6 +309,7 @@ static void attempt(Import *im, const char *name) {
         import_node(im, &im->nodes[i]);
     if (!im->mixes && !im->freezes && !im->diag->errors) add_outputs(im);
     if (!im->diag->errors && im->function->noutputs == 0) add_number(im);
+    if (im->function->ninputs == 0) add_unused_input(im);
 }
 
 /* Begins again in static form, or with more constants, until nothing asks for it. */
