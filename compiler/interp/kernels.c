@@ -2,6 +2,7 @@
  * KERNEL_TABLE. An operation without a kernel does not compile. */
 #include "real.h"
 
+#include "any.inc.c"
 #include "conv.inc.c"
 #include "dense.inc.c"
 #include "elementwise.inc.c"

@@ -1,35 +1,17 @@
 /* Shape inference: one rule for each name in the shape column of ops.def. A rule reads a node's
  * inputs and attributes and sets the types of its results; what does not fit is reported in the
  * terms of the model: the layer, what was found, what is accepted. */
-#include "ops.h"
+#include "infer.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
-typedef struct {
-    Arena *arena;
-    Node *n;
-    Diag *d;
-} Infer;
-
 typedef bool (*ShapeRule)(Infer *c);
-
-/* Reports a problem of the node and is false, so that a rule can return it. */
-#define FAIL(c, fmt, ...)                                                                          \
-    (diag_add((c)->d, DIAG_ERROR, (c)->n->loc, "'%s': " fmt, (c)->n->name, __VA_ARGS__), false)
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
-static const Shape *in_shape(const Infer *c, int i) { return &c->n->in[i]->type.shape; }
-
-static const char *in_text(const Infer *c, int i) { return shape_text(c->arena, in_shape(c, i)); }
-
 static int64_t last_dim(const Shape *s) { return s->dim[s->rank - 1]; }
-
-static void set_result(Infer *c, int i, Shape s) {
-    c->n->out[i]->type = (Type){.dtype = DT_F32, .shape = s};
-}
 
 static Shape vector_shape(int64_t size) { return (Shape){.rank = 1, .dim = {size}}; }
 
@@ -41,12 +23,6 @@ static bool want_rank(Infer *c, int i, int rank, const char *layout) {
 
 static bool want_image(Infer *c, int i) {
     return want_rank(c, i, 4, "an image (None, height, width, channels)");
-}
-
-static bool want_shape(Infer *c, int i, const Shape *s) {
-    if (shape_equal(in_shape(c, i), s)) return true;
-    return FAIL(c, "'%s' has shape %s, but %s is expected", c->n->in[i]->name, in_text(c, i),
-                shape_text(c->arena, s));
 }
 
 static bool want_vector(Infer *c, int i, int64_t size) {
@@ -104,10 +80,7 @@ static bool slide(Infer *c, const Shape *x, const int64_t window[2], const int32
 
 /* ---- layers --------------------------------------------------------------------------------- */
 
-static bool shape_same(Infer *c) {
-    set_result(c, 0, *in_shape(c, 0));
-    return true;
-}
+static bool shape_same(Infer *c) { return set_result(c, 0, *in_shape(c, 0)); }
 
 static bool shape_same2(Infer *c) {
     set_result(c, 0, *in_shape(c, 0));
@@ -468,9 +441,10 @@ bool infer_node(Module *m, Node *n, Diag *d) {
     for (int i = 0; i < n->nin; i++) {
         if (!check_size(&c, n->in[i])) return false;
         DType t = n->in[i]->type.dtype;
-        if (t != DT_F32 && !is_labels(n, i))
-            return FAIL(&c, "its input '%s' is %s, but f32 is expected", n->in[i]->name,
-                        dtype_name(t));
+        bool number = t == DT_F32 || t == DT_I64 || t == DT_BOOL;
+        if (!number && !is_labels(n, i))
+            return FAIL(&c, "its input '%s' is %s, but f32, i64 or bool is expected",
+                        n->in[i]->name, dtype_name(t));
     }
     if (!rules[n->op](&c)) return false;
     for (int i = 0; i < n->nout; i++) {

@@ -63,7 +63,27 @@ typedef struct Value {
 
 /* ---- attributes ----------------------------------------------------------------------------- */
 
-typedef enum { ACT_NONE, ACT_RELU, ACT_TANH, ACT_SIGMOID, ACT_COUNT } Activation;
+/* Functions of one number; unary.def says what each computes. */
+typedef enum {
+#define UNARY(NAME, text, nargs, derivative) ACT_##NAME,
+#include "unary.def"
+#undef UNARY
+    ACT_COUNT
+} Activation;
+
+typedef enum {
+#define BINARY(NAME, text, truth) BINARY_##NAME,
+#include "binary.def"
+#undef BINARY
+    BINARY_COUNT
+} BinaryFn;
+
+typedef enum {
+#define REDUCTION(NAME, text) REDUCTION_##NAME,
+#include "reduction.def"
+#undef REDUCTION
+    REDUCTION_COUNT
+} Reduction;
 
 typedef enum {
     LOSS_NONE,
@@ -100,7 +120,8 @@ typedef struct {
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
     int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
     int32_t groups;
-    int32_t act;      /* Activation fused behind the operation */
+    int32_t act;      /* Activation fused behind the operation; what `unary` applies */
+    float args[3];    /* arguments of act, see unary.def; of lrn: alpha, beta, k */
     int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
     int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
     int32_t loss;     /* LossKind */
@@ -115,6 +136,22 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;  /* BinaryFn */
+    int32_t reduce;  /* Reduction */
+    /* Axes count as in the value's shape: axis 0 is the batch. */
+    int32_t axis;
+    int32_t axes; /* a set: bit i for axis i */
+    int32_t keep; /* 1: reduced axes stay, with size 1 */
+    int32_t dtype;
+    int32_t count;         /* of top_k; window of lrn */
+    int32_t least;         /* 1: the smallest are sought, not the largest */
+    int32_t last;          /* 1: the last of equal elements, not the first */
+    int32_t transposed[2]; /* 1: the last two axes of operand 0, 1 are exchanged */
+    /* For each axis behind the batch; element i belongs to axis i + 1. */
+    int32_t perm[MAX_RANK - 1]; /* the axis that comes to lie here */
+    int32_t start[MAX_RANK - 1], step[MAX_RANK - 1];
+    int32_t before[MAX_RANK - 1], after[MAX_RANK - 1]; /* elements added */
+    float value;                                       /* what is put into added elements */
 } Attrs;
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
@@ -187,13 +224,21 @@ typedef struct {
 
 /* ---- layers: what the summary prints -------------------------------------------------------- */
 
+/* What a layer is called on: result `tensor` of call `node` of a layer. */
+typedef struct {
+    const char *layer;
+    int node, tensor;
+} Connection;
+
 typedef struct {
     const char *name;       /* "conv2d" */
-    const char *class_name; /* "Conv2D" */
-    Shape output;
+    const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
+    const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    Shape *outputs;
+    int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
     int nparams, params_cap;
-    const char **inputs; /* names of the layers it is connected to (functional models) */
+    Connection *inputs; /* of all its calls (functional models) */
     int ninputs, inputs_cap;
 } Layer;
 
@@ -208,13 +253,20 @@ typedef struct {
     bool nesterov, amsgrad, centered;
 } Optimizer;
 
+/* What training does with one output of the model. */
+typedef struct {
+    LossKind loss;         /* LOSS_NONE: it is not trained and has no labels */
+    const char *loss_name; /* "categorical_crossentropy", ... */
+    bool from_logits;
+    float weight; /* of this loss in the sum that is minimised */
+    MetricKind metric;
+} OutputTraining;
+
 typedef struct {
     bool compiled; /* model.compile(...) was seen */
     Optimizer optimizer;
-    LossKind loss;
-    const char *loss_name; /* "categorical_crossentropy", ... */
-    bool from_logits;
-    MetricKind metric;
+    OutputTraining *outputs; /* one an output of forward */
+    int noutputs;
 } TrainConfig;
 
 /* ---- module --------------------------------------------------------------------------------- */
@@ -232,6 +284,8 @@ typedef struct {
     Layer *layers;
     int nlayers, layers_cap;
     TrainConfig train;
+    const char **output_names; /* of forward's outputs in the interface; unique */
+    int noutput_names;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;

@@ -17,6 +17,21 @@ const AttrInfo attr_info[ATTR_COUNT] = {
 #undef ATTR
 };
 
+const ActInfo act_info[ACT_COUNT] = {
+#define UNARY(NAME, text, nargs, derivative) {text, nargs, DERIVATIVE_##derivative},
+#include "unary.def"
+#undef UNARY
+};
+
+bool binary_is_truth(BinaryFn kind) {
+    static const bool truth[BINARY_COUNT] = {
+#define BINARY(NAME, text, truth) truth,
+#include "binary.def"
+#undef BINARY
+    };
+    return truth[kind];
+}
+
 const char *op_name(OpKind op) { return op_info[op].text; }
 
 bool op_find(const char *text, OpKind *op) {
@@ -44,16 +59,35 @@ bool attr_is_zero(const Attrs *attr, int index) {
 }
 
 const char *const *attr_names(AttrKind kind) {
-    static const char *const act[] = {"none", "relu", "tanh", "sigmoid", NULL};
+    static const char *const act[] = {
+#define UNARY(NAME, text, nargs, derivative) text,
+#include "unary.def"
+#undef UNARY
+        NULL};
+    static const char *const binary[] = {
+#define BINARY(NAME, text, truth) text,
+#include "binary.def"
+#undef BINARY
+        NULL};
+    static const char *const reduce[] = {
+#define REDUCTION(NAME, text) text,
+#include "reduction.def"
+#undef REDUCTION
+        NULL};
+    static const char *const dtype[] = {"f32", "f16", "bf16", "u8", "i8",
+                                        "i32", "i64", "bool", NULL};
     static const char *const loss[] = {"none", "crossentropy", "binary_crossentropy", "mse", NULL};
     static const char *const metric[] = {"none", "categorical_accuracy", "binary_accuracy", NULL};
     static const char *const init[] = {"constant", "uniform", "normal", "truncated_normal", NULL};
-    _Static_assert(sizeof act == (ACT_COUNT + 1) * sizeof *act, "a name an activation");
+    _Static_assert(sizeof dtype == (DT_COUNT + 1) * sizeof *dtype, "a name a type");
     _Static_assert(sizeof loss == (LOSS_COUNT + 1) * sizeof *loss, "a name a loss");
     _Static_assert(sizeof metric == (METRIC_COUNT + 1) * sizeof *metric, "a name a metric");
     _Static_assert(sizeof init == (INIT_COUNT + 1) * sizeof *init, "a name an initialiser");
     switch (kind) {
     case ATTR_ACT: return act;
+    case ATTR_BINARY: return binary;
+    case ATTR_REDUCE: return reduce;
+    case ATTR_DTYPE: return dtype;
     case ATTR_LOSS: return loss;
     case ATTR_METRIC: return metric;
     case ATTR_INIT: return init;

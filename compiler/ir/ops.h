@@ -11,8 +11,8 @@ enum {
 #undef ATTR
     ATTR_COUNT
 };
-enum {
-#define ATTR(flag, text, field, kind, count) flag = 1 << flag##_INDEX,
+__extension__ enum {
+#define ATTR(flag, text, field, kind, count) flag = 1LL << flag##_INDEX,
 #include "attrs.def"
 #undef ATTR
 };
@@ -21,15 +21,20 @@ typedef struct {
     const char *text;
     int min_in, max_in;
     int results; /* -1: one fewer than inputs */
-    uint32_t attrs;
+    int64_t attrs;
 } OpInfo;
 
 typedef enum {
     ATTR_INT,
     ATTR_UINT,
     ATTR_FLOAT,
+    ATTR_REAL,
     ATTR_DIMS,
+    ATTR_LIST,
     ATTR_ACT,
+    ATTR_BINARY,
+    ATTR_REDUCE,
+    ATTR_DTYPE,
     ATTR_LOSS,
     ATTR_METRIC,
     ATTR_INIT
@@ -42,10 +47,23 @@ typedef struct {
     size_t offset; /* in Attrs */
 } AttrInfo;
 
-extern const OpInfo op_info[OP_COUNT];
-extern const AttrInfo attr_info[ATTR_COUNT]; /* entry i belongs to flag 1 << i */
+/* What the derivative of an activation is written in: its result, its input, or nothing. */
+typedef enum { DERIVATIVE_NONE, DERIVATIVE_Y, DERIVATIVE_X } Derivative;
 
+typedef struct {
+    const char *text;
+    int nargs;
+    Derivative derivative;
+} ActInfo;
+
+extern const ActInfo act_info[ACT_COUNT];
+extern const OpInfo op_info[OP_COUNT];
+extern const AttrInfo attr_info[ATTR_COUNT]; /* entry i belongs to flag 1LL << i */
+
+/* Whether operation `op` has the attribute with this index. */
+static inline bool op_has(OpKind op, int attr_index) { return op_info[op].attrs >> attr_index & 1; }
 int op_results(OpKind op, int nin);
+bool binary_is_truth(BinaryFn kind); /* the result is a truth value */
 bool attr_is_zero(const Attrs *attr, int index);
 /* The names of an enum-kind attribute by value, ended by NULL; NULL for numbers. */
 const char *const *attr_names(AttrKind kind);

@@ -128,7 +128,7 @@ static bool check_use(Verifier *v, const Value *value, const char *by) {
 
 static bool check_attributes(Verifier *v, const Node *n) {
     for (int i = 0; i < ATTR_COUNT; i++) {
-        if (!(op_info[n->op].attrs & 1u << i) && !attr_is_zero(&n->attr, i))
+        if (!op_has(n->op, i) && !attr_is_zero(&n->attr, i))
             return REJECT(v, "'%s': %s does not have %s", n->name, op_name(n->op),
                           attr_info[i].text);
     }
