@@ -1,21 +1,41 @@
 /* Reads a model description from a file. */
 #include "frontend.h"
+#include "keras_files.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_BYTES = 4 << 20 };
 
+static bool has_ending(const char *path, const char *ending) {
+    size_t n = strlen(path), k = strlen(ending);
+    return n > k && strcmp(path + n - k, ending) == 0;
+}
+
 /* Formats that people will try; scripts may have any other name. */
 static const char *other_format(const char *path) {
-    static const char *const endings[] = {".keras",       ".h5",      ".hdf5", ".onnx", ".json",
-                                          ".safetensors", ".weights", ".npz",  ".pt",   ".pth"};
-    size_t n = strlen(path);
+    static const char *const endings[] = {".onnx", ".safetensors", ".weights", ".npz", ".pt", ".pth"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t k = strlen(endings[i]);
-        if (n > k && strcmp(path + n - k, endings[i]) == 0) return endings[i];
+        if (has_ending(path, endings[i])) return endings[i];
     }
+    return NULL;
+}
+
+typedef Module *Loader(Arena *a, const char *path, Diag *d);
+
+/* What reads the file: by its ending, else by how it begins. NULL for scripts. */
+static Loader *find_loader(const char *path) {
+    unsigned char start[8] = {0};
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(start, 1, sizeof start, f) : 0;
+    if (f) fclose(f);
+    if (hdf5_is_image(start, n)) return keras_h5_load;
+    if (n >= 4 && memcmp(start, "PK\3\4", 4) == 0) return keras_archive_load;
+    if (has_ending(path, ".keras")) return keras_archive_load;
+    if (has_ending(path, ".h5") || has_ending(path, ".hdf5")) return keras_h5_load;
+    if (has_ending(path, ".json")) return keras_json_load;
     return NULL;
 }
 
@@ -42,9 +62,13 @@ static char *read_file(Arena *a, const char *path, size_t *length, Diag *d) {
 Module *load_model(Arena *a, const char *path, const char *variable, Diag *d) {
     size_t length = 0;
     const char *other = other_format(path);
+    Loader *loader = find_loader(path);
     diag_init(d, a, path, NULL);
+    if (access(path, R_OK) == 0 && loader) return loader(a, path, d);
     if (other) {
-        diag_error(d, "%s files cannot be read\naccepted: a Keras script (.py)", other);
+        diag_error(d, "%s files are no models that lathe reads\n"
+                      "accepted: a Keras script (.py), .keras, .h5, .json",
+                   other);
         return NULL;
     }
     char *text = read_file(a, path, &length, d);

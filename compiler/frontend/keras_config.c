@@ -64,9 +64,12 @@ Module *keras_config_load(Arena *a, const char *file, const json_t *model, const
                           Diag *d) {
     Script s = {.arena = a, .diag = d, .globals = ARENA_NEW(a, Env)};
     ConfigReader r = {.script = &s};
-    ConfigGraph *g = config_graph(&r, model, "layers", NULL);
+    ScriptModel *m = config_model(&r, model);
     report_unknown(&r);
-    ScriptModel *m = d->errors ? NULL : config_model(&r, g);
+    if (m && !m->ninputs) {
+        diag_error(d, "the shape of the model's input is not known\n"
+                      "accepted: a model that was built or given an Input before it was saved");
+    }
     if (m && compile && !d->errors) read_compile(&s, m, compile);
     if (m && !d->errors) {
         Module *out = build_module(&s, m, module_name(a, file));

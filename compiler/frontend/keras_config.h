@@ -16,40 +16,34 @@ typedef struct {
 /* What one file's reading shares. */
 typedef struct {
     Script *script;
-    NameMap names; /* of all layers, also those of models inside */
-    int nlayers;   /* in the file's order */
-    int depth;     /* of models inside models */
+    int depth; /* of models inside models */
     UnknownClass *unknown;
     int nunknown, unknown_cap;
 } ConfigReader;
 
-typedef struct ConfigGraph ConfigGraph;
-
-/* One entry of "layers": a layer, an operation of keras.ops, or a model. */
+/* One entry of "layers": a layer, a model, an operation of keras.ops, or an input. */
 typedef struct {
     const char *name; /* as the file has it */
     const char *class_name;
     const json_t *nodes;  /* "inbound_nodes" */
-    const json_t *config; /* of an operation: its arguments */
-    ScriptLayer *layer;
-    Obj *operation;     /* function of keras.ops */
-    ConfigGraph *model; /* nested */
-    bool input;
-    int node_offset; /* what to take off the index of a call in references to this entry */
+    const json_t *config; /* arguments of an operation or input */
+    Obj *callee;          /* layer, model or function; NULL for inputs and after an error */
+    bool operation, input;
+    int node_offset; /* what to take off the number of a call in references to this entry */
     Obj **calls;     /* results so far, in the order of its nodes */
     int ncalls, calls_cap;
     int next_node;
 } ConfigItem;
 
-struct ConfigGraph {
-    bool sequential, plain; /* plain: a Sequential of layers only */
+typedef struct {
+    bool sequential, frozen;
     const char *name;
     ConfigItem *items;
-    int nitems, items_cap;
+    int nitems;
     NameMap index; /* name -> ConfigItem */
     const json_t *inputs, *outputs;
     const json_t *build_shape; /* of a Sequential, or NULL */
-};
+} ConfigGraph;
 
 /* ---- keras_json.c: values ---- */
 /* The text of a string field, or NULL. */
@@ -73,15 +67,13 @@ const char *legacy_layer(Script *s, const char *class_name, json_t **config);
 const char *tf_function(const char *name);
 
 /* ---- keras_layers.c: making the layers ---- */
-ConfigGraph *config_graph(ConfigReader *r, const json_t *model, const char *group,
-                          const char *top);
+/* The model that `config` describes; NULL after an error, or where it has layers that lathe has
+ * not. */
+ScriptModel *config_model(ConfigReader *r, const json_t *config);
 void report_unknown(ConfigReader *r);
 
 /* ---- keras_graph.c: calling them ---- */
-/* Calls the graph on tensors; the result is a tensor or a list of them, NULL after an error. */
-Obj *config_graph_call(ConfigReader *r, ConfigGraph *g, Obj *const *inputs, int n);
-/* The model of the outermost graph; NULL after an error. */
-ScriptModel *config_model(ConfigReader *r, ConfigGraph *g);
+ScriptModel *connect_layers(ConfigReader *r, ConfigGraph *g);
 
 /* ---- keras_config.c ---- */
 /* Reads a description; `compile` may be NULL and is read without the model failing. */

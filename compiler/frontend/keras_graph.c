@@ -24,13 +24,14 @@ static RefState find_result(ConfigReader *r, ConfigGraph *g, const json_t *ref, 
     call -= item->node_offset;
     if (call < 0 || call >= item->ncalls) return REF_LATER;
     Obj *o = item->calls[call];
-    if (obj_is_sequence(o)) {
-        if (tensor >= o->seq.count) {
+    if (o->kind != OBJ_TENSOR) {
+        int step = o->kind == OBJ_DICT ? 2 : 1;
+        if (tensor >= o->seq.count / step) {
             diag_error(r->script->diag, "the config is damaged: layer '%s' has no result %lld", name,
                        (long long)tensor);
             return REF_BAD;
         }
-        o = o->seq.items[tensor];
+        o = o->seq.items[step * tensor + step - 1];
     }
     *out = o;
     return REF_READY;
@@ -151,46 +152,10 @@ static RefState keras2_args(ConfigReader *r, ConfigGraph *g, const json_t *node,
 /* ---- calls ------------------------------------------------------------------------------------
  */
 
-/* `training=False` on a layer that acts in training only turns it off. */
-static void drop_training(ConfigReader *r, ConfigItem *item, CallArgs *args) {
-    int n = 0;
-    for (int i = 0; i < args->count; i++) {
-        const CallArg g = args->items[i];
-        bool training = g.name && strcmp(g.name, "training") == 0;
-        if (!training) {
-            args->items[n++] = g;
-            continue;
-        }
-        if (g.value->kind != OBJ_BOOL || g.value->integer) continue;
-        if (strcmp(item->layer->class->name, "Dropout") == 0) {
-            item->layer->c.rate = 0;
-        } else if (strcmp(item->layer->class->name, "BatchNormalization") == 0) {
-            diag_add(r->script->diag, DIAG_WARNING, nowhere,
-                     "layer '%s': it is called with training=False; lathe train lets it use the "
-                     "batch's statistics",
-                     item->name);
-        }
-    }
-    args->count = n;
-}
-
-static Obj *call_model(ConfigReader *r, ConfigItem *item, const CallArgs *args) {
-    Obj *in = args->count ? args->items[0].value : NULL;
-    if (in && in->kind == OBJ_TENSOR) return config_graph_call(r, item->model, &in, 1);
-    if (in && obj_is_sequence(in))
-        return config_graph_call(r, item->model, in->seq.items, in->seq.count);
-    diag_error(r->script->diag, "the config is damaged: model '%s' is called on no tensor",
-               item->name);
-    return NULL;
-}
-
 /* An operation's own name, which later messages and weights use. */
-static void name_result(ConfigReader *r, const ConfigItem *item, Obj *o, int before) {
+static void name_result(const ConfigReader *r, const ConfigItem *item, Obj *o, int before) {
     if (o->kind != OBJ_TENSOR || r->script->layers == before) return;
-    if (o->tensor->layer && !namemap_get(&r->names, item->name)) {
-        namemap_set(r->script->arena, &r->names, item->name, (void *)item->name);
-        o->tensor->layer->name = item->name;
-    }
+    o->tensor->layer->name = item->name;
 }
 
 /* The fields of an operation's config are arguments of its function, too. */
@@ -208,20 +173,12 @@ static void operation_args(ConfigReader *r, const ConfigItem *item, CallArgs *ar
 static Obj *call_item(ConfigReader *r, ConfigItem *item, CallArgs *args) {
     Script *s = r->script;
     int from = s->diag->count, layers = s->layers;
-    Obj *o;
-    if (item->model) {
-        o = call_model(r, item, args);
-    } else if (item->operation) {
-        operation_args(r, item, args);
-        o = call_object(s, item->operation, args);
-        name_result(r, item, o, layers);
-    } else {
-        drop_training(r, item, args);
-        o = layer_call(s, item->layer, args);
-    }
+    if (item->operation) operation_args(r, item, args);
+    Obj *o = call_object(s, item->callee, args);
+    if (item->operation) name_result(r, item, o, layers);
     label_messages(s->diag, from, "layer", item->name);
-    if (o && o->kind != OBJ_TENSOR && !obj_is_sequence(o)) o = NULL;
-    return o;
+    bool fine = o->kind == OBJ_TENSOR || obj_is_sequence(o) || o->kind == OBJ_DICT;
+    return fine ? o : NULL;
 }
 
 static void add_result(ConfigReader *r, ConfigItem *item, Obj *o) {
@@ -256,7 +213,7 @@ static void count_references(ConfigGraph *g, const json_t *v, int depth) {
         const char *name = json_string_value(json_array_get(v, 0));
         json_int_t call = json_integer_value(json_array_get(v, 1));
         ConfigItem *to = namemap_get(&g->index, name);
-        if (to && to->model && call == (json_int_t)json_array_size(to->nodes)) to->node_offset = 1;
+        if (to && to->callee && to->callee->kind == OBJ_MODEL && call == (json_int_t)json_array_size(to->nodes)) to->node_offset = 1;
     }
     if (json_is_array(v)) {
         json_array_foreach((json_t *)v, i, item) count_references(g, item, depth + 1);
@@ -288,153 +245,141 @@ static bool run_graph(ConfigReader *r, ConfigGraph *g) {
     return true;
 }
 
-/* ---- graphs -----------------------------------------------------------------------------------
+/* ---- inputs -----------------------------------------------------------------------------------
  */
-
-/* The entries of "input_layers" or "output_layers": one triple, a list or a dictionary of them. */
-static int list_references(const json_t *v, const json_t **out, int most) {
-    int n = 0;
-    size_t i;
-    json_t *item;
-    const char *key;
-    if (is_triple(v)) {
-        out[n++] = v;
-    } else if (json_is_array(v)) {
-        json_array_foreach((json_t *)v, i, item) {
-            if (n < most && is_triple(item)) out[n++] = item;
-        }
-    } else if (json_is_object(v)) {
-        json_object_foreach((json_t *)v, key, item) {
-            if (n < most && is_triple(item)) out[n++] = item;
-        }
-    }
-    return n;
-}
 
 enum { MAX_ENDS = 256 };
 
-static Obj *call_sequential(ConfigReader *r, ConfigGraph *g, Obj *x) {
-    for (int i = 0; i < g->nitems && x; i++) {
-        ConfigItem *item = &g->items[i];
-        CallArgs args = {0};
-        if (item->input) continue;
-        push_arg(r->script, &args, NULL, x);
-        x = call_item(r, item, &args);
+/* The entries of "input_layers" or "output_layers": one triple, a list or a dictionary of them, of
+ * which Keras sorts the keys. */
+typedef struct {
+    const json_t *items[MAX_ENDS];
+    const char **names; /* of a dictionary */
+    int count;
+} References;
+
+static bool push_reference(ConfigReader *r, References *to, const json_t *v) {
+    if (is_triple(v) && to->count < MAX_ENDS) {
+        to->items[to->count++] = v;
+        return true;
     }
-    return x;
+    diag_error(r->script->diag, "the config is damaged: its inputs and outputs");
+    return false;
 }
 
-static Obj *collect_outputs(ConfigReader *r, ConfigGraph *g) {
-    const json_t *refs[MAX_ENDS];
-    int n = list_references(g->outputs, refs, MAX_ENDS);
-    Obj *list = script_list(r->script, OBJ_LIST), *o = NULL;
-    for (int i = 0; i < n; i++) {
-        RefState state = find_result(r, g, refs[i], &o);
-        if (state == REF_LATER)
-            diag_error(r->script->diag, "the config is damaged: an output is never computed");
-        if (state != REF_READY) return NULL;
-        script_push(r->script, list, o);
+static bool list_references(ConfigReader *r, const json_t *v, References *to) {
+    NameMap map = {0};
+    size_t i;
+    json_t *item;
+    const char *key;
+    *to = (References){0};
+    if (is_triple(v)) return push_reference(r, to, v);
+    json_array_foreach((json_t *)v, i, item) {
+        if (!push_reference(r, to, item)) return false;
     }
-    if (n) return n == 1 ? list->seq.items[0] : list;
-    diag_error(r->script->diag, "the config is damaged: the model has no outputs");
-    return NULL;
+    json_object_foreach((json_t *)v, key, item)
+        namemap_set(r->script->arena, &map, arena_strdup(r->script->arena, key), item);
+    if (json_is_object(v)) to->names = namemap_names(r->script->arena, &map);
+    for (int k = 0; to->names && to->names[k]; k++) {
+        if (!push_reference(r, to, namemap_get(&map, to->names[k]))) return false;
+    }
+    if (to->count) return true;
+    diag_error(r->script->diag, "the config is damaged: the model has no inputs or no outputs");
+    return false;
 }
-
-Obj *config_graph_call(ConfigReader *r, ConfigGraph *g, Obj *const *inputs, int n) {
-    const json_t *refs[MAX_ENDS];
-    if (g->sequential) return n == 1 ? call_sequential(r, g, inputs[0]) : NULL;
-    int nrefs = list_references(g->inputs, refs, MAX_ENDS);
-    if (nrefs != n) {
-        diag_error(r->script->diag, "the model has %d inputs, but it is called on %d tensors", nrefs,
-                   n);
-        return NULL;
-    }
-    for (int i = 0; i < g->nitems; i++) g->items[i].ncalls = g->items[i].next_node = 0;
-    for (int i = 0; i < n; i++) {
-        ConfigItem *item = namemap_get(&g->index, json_string_value(json_array_get(refs[i], 0)));
-        if (!item || !item->input) {
-            diag_error(r->script->diag, "the config is damaged: an input is not among its layers");
-            return NULL;
-        }
-        add_result(r, item, inputs[i]);
-    }
-    return run_graph(r, g) ? collect_outputs(r, g) : NULL;
-}
-
-/* ---- the outermost model ----------------------------------------------------------------------
- */
-
-static const char *const input_fields[] = {"batch_shape", "batch_input_shape", "shape"};
 
 /* The tensor of an InputLayer. */
 static Obj *make_input(ConfigReader *r, const ConfigItem *item) {
+    static const char *const fields[] = {"batch_shape", "batch_input_shape", "shape"};
     Script *s = r->script;
     CallArgs args = {0};
-    const json_t *v = NULL;
+    const json_t *v = NULL, *dtype = json_object_get(item->config, "dtype");
     int from = s->diag->count, i = 0;
-    for (; !v && i < 3; i++) v = json_object_get(item->config, input_fields[i]);
+    while (i < 3 && !json_is_array(v)) v = json_object_get(item->config, fields[i++]);
     push_arg(s, &args, "name", obj_text(s->arena, OBJ_STRING, item->name));
     if (v) push_arg(s, &args, i == 3 ? "shape" : "batch_shape", config_value(s, "shape", v));
-    const json_t *dtype = json_object_get(item->config, "dtype");
     if (dtype) push_arg(s, &args, "dtype", config_value(s, "dtype", dtype));
     Obj *o = input_make(s, &args);
     label_messages(s->diag, from, "input", item->name);
     return o->kind == OBJ_TENSOR ? o : NULL;
 }
 
-/* A Sequential's input: an InputLayer, the first layer's shape, or what the model was built for. */
-static Obj *sequential_input(ConfigReader *r, const ConfigGraph *g) {
-    Script *s = r->script;
-    if (g->nitems && g->items[0].input) return make_input(r, &g->items[0]);
-    if (g->nitems && g->items[0].model && g->items[0].model->sequential && !g->build_shape)
-        return sequential_input(r, g->items[0].model);
-    const json_t *shape = g->nitems ? json_object_get(g->items[0].config, "batch_input_shape") : NULL;
-    if (!shape) shape = g->build_shape;
-    if (!json_is_array(shape)) {
-        diag_error(s->diag, "the shape of the model's input is not known\n"
-                            "accepted: a model that was built or given an Input before it was saved");
-        return NULL;
-    }
-    CallArgs args = {0};
-    push_arg(s, &args, "batch_shape", config_value(s, "shape", shape));
-    Obj *o = input_make(s, &args);
-    return o->kind == OBJ_TENSOR ? o : NULL;
-}
-
-static int make_inputs(ConfigReader *r, ConfigGraph *g, Obj **out) {
-    const json_t *refs[MAX_ENDS];
-    if (g->sequential) {
-        out[0] = sequential_input(r, g);
-        return out[0] ? 1 : 0;
-    }
-    int n = list_references(g->inputs, refs, MAX_ENDS);
-    for (int i = 0; i < n; i++) {
-        ConfigItem *item = namemap_get(&g->index, json_string_value(json_array_get(refs[i], 0)));
-        if (!item || !item->input) {
+static bool make_inputs(ConfigReader *r, ConfigGraph *g, Tensor **out, int *count) {
+    References refs;
+    if (!list_references(r, g->inputs, &refs)) return false;
+    for (int i = 0; i < refs.count; i++) {
+        ConfigItem *item = namemap_get(&g->index, json_string_value(json_array_get(refs.items[i], 0)));
+        if (!item || !item->input || item->ncalls) {
             diag_error(r->script->diag, "the config is damaged: an input is not among its layers");
-            return 0;
+            return false;
         }
-        out[i] = make_input(r, item);
-        if (!out[i]) return 0;
+        Obj *o = make_input(r, item);
+        if (!o) return false;
+        add_result(r, item, o);
+        out[i] = o->tensor;
     }
-    if (!n) diag_error(r->script->diag, "the config is damaged: the model has no inputs");
-    return n;
+    *count = refs.count;
+    return true;
 }
 
-ScriptModel *config_model(ConfigReader *r, ConfigGraph *g) {
+/* ---- models -----------------------------------------------------------------------------------
+ */
+
+static ScriptModel *connect_functional(ConfigReader *r, ConfigGraph *g) {
     Script *s = r->script;
-    Obj *inputs[MAX_ENDS];
-    int n = make_inputs(r, g, inputs);
-    Obj *out = n ? config_graph_call(r, g, inputs, n) : NULL;
-    if (!out) return NULL;
-    ScriptModel *m = ARENA_NEW(s->arena, ScriptModel);
-    m->sequential = g->plain;
-    m->name = g->name ? g->name : keras_auto_name(s, g->sequential ? "Sequential" : "Functional");
-    if (n > 1 || out->kind != OBJ_TENSOR) {
-        diag_error(s->diag, "models with several inputs or outputs are not supported");
-        return NULL;
+    References refs;
+    Tensor **inputs = ARENA_ARRAY(s->arena, Tensor *, MAX_ENDS);
+    Tensor **outputs = ARENA_ARRAY(s->arena, Tensor *, MAX_ENDS);
+    int ninputs = 0;
+    if (!make_inputs(r, g, inputs, &ninputs) || !run_graph(r, g)) return NULL;
+    if (!list_references(r, g->outputs, &refs)) return NULL;
+    for (int i = 0; i < refs.count; i++) {
+        Obj *o = NULL;
+        RefState state = find_result(r, g, refs.items[i], &o);
+        if (state == REF_LATER || (state == REF_READY && o->kind != OBJ_TENSOR))
+            diag_error(s->diag, "the config is damaged: an output is never computed");
+        if (state != REF_READY || o->kind != OBJ_TENSOR) return NULL;
+        outputs[i] = o->tensor;
     }
-    m->input = inputs[0]->tensor;
-    m->output = out->tensor;
+    return functional_model(s, g->name, inputs, ninputs, outputs, refs.count, refs.names, nowhere);
+}
+
+/* The shape of a Sequential's input where it has no InputLayer and its first layer says nothing. */
+static bool set_build_shape(ConfigReader *r, const ConfigGraph *g, ScriptModel *m) {
+    Script *s = r->script;
+    CallArgs args = {0};
+    if (m->ninputs || !json_is_array(g->build_shape)) return true;
+    push_arg(s, &args, "batch_shape", config_value(s, "shape", g->build_shape));
+    Obj *o = input_make(s, &args);
+    if (o->kind != OBJ_TENSOR) return false;
+    sequential_set_input(s, m, o->tensor);
+    return true;
+}
+
+static ScriptModel *connect_sequential(ConfigReader *r, ConfigGraph *g) {
+    Script *s = r->script;
+    ScriptModel *m = sequential_model(s, g->name, nowhere);
+    for (int i = 0; i < g->nitems && !m->broken; i++) {
+        const ConfigItem *item = &g->items[i];
+        int from = s->diag->count;
+        if (item->input) {
+            Obj *o = i == 0 ? make_input(r, item) : NULL;
+            if (!o) return NULL;
+            sequential_set_input(s, m, o->tensor);
+        } else if (item->operation) {
+            diag_error(s->diag, "an operation cannot stand in a Sequential model");
+            m->broken = true;
+        } else {
+            const Obj *o = item->callee;
+            sequential_add_layer(s, m, o->kind == OBJ_MODEL ? o->model->layer : o->layer, nowhere);
+        }
+        label_messages(s->diag, from, "layer", item->name);
+    }
+    return !m->broken && set_build_shape(r, g, m) && !m->broken ? m : NULL;
+}
+
+ScriptModel *connect_layers(ConfigReader *r, ConfigGraph *g) {
+    ScriptModel *m = g->sequential ? connect_sequential(r, g) : connect_functional(r, g);
+    if (m && g->frozen) m->layer->frozen = true;
     return m;
 }

@@ -112,31 +112,21 @@ static Obj *operation_object(Script *s, const char *name) {
 static void make_operation(ConfigReader *r, ConfigItem *item) {
     const char *class = item->class_name;
     const char *name = function_name(r->script->arena, class);
-    item->operation = operation_object(r->script, name);
-    if (!item->operation) note_unknown(r, arena_printf(r->script->arena, "keras.ops.%s", name), item->name);
+    item->callee = operation_object(r->script, name);
+    if (!item->callee) note_unknown(r, arena_printf(r->script->arena, "keras.ops.%s", name), item->name);
 }
 
 static void make_tf_operation(ConfigReader *r, ConfigItem *item) {
     const char *full = json_text(item->config, "function");
     const char *name = full ? tf_function(full) : NULL;
-    item->operation = name ? operation_object(r->script, name) : NULL;
-    if (!item->operation)
+    item->callee = name ? operation_object(r->script, name) : NULL;
+    if (!item->callee)
         note_unknown(r, arena_printf(r->script->arena, "tf.%s", full ? full : "?"), item->name);
 }
 
 /* ---- layers ---- */
 
-/* Unique among all layers of the file: those of models inside may have the names of others. */
-static const char *unique_name(ConfigReader *r, const char *name, const char *outer) {
-    const char *free_name = name;
-    for (int i = 0; namemap_get(&r->names, free_name); i++)
-        free_name = i ? arena_printf(r->script->arena, "%s_%s_%d", outer, name, i)
-                      : arena_printf(r->script->arena, "%s_%s", outer, name);
-    namemap_set(r->script->arena, &r->names, free_name, (void *)free_name);
-    return free_name;
-}
-
-static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config, const char *name) {
+static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config) {
     Script *s = r->script;
     json_t *current = config;
     const char *class_name = legacy_layer(s, item->class_name, &current);
@@ -148,9 +138,9 @@ static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config, const 
         int from = s->diag->count;
         json_object_del(current, "name");
         config_args(s, current, class->specs, class->nspecs, &args);
-        push_arg(s, &args, "name", obj_text(s->arena, OBJ_STRING, name));
+        push_arg(s, &args, "name", obj_text(s->arena, OBJ_STRING, item->name));
         Obj *o = layer_make(s, class, &args);
-        if (o->kind == OBJ_LAYER) item->layer = o->layer;
+        if (o->kind == OBJ_LAYER) item->callee = o;
         label_messages(s->diag, from, "layer", item->name);
     }
     json_decref(current);
@@ -163,23 +153,8 @@ static bool is_model_class(const char *name) {
            strcmp(name, "Model") == 0;
 }
 
-/* The names of groups in Keras 3's weight files: classes, counted. */
-static const char *group_name(ConfigReader *r, NameMap *counts, const char *group,
-                              const char *class_name) {
-    bool model = strcmp(class_name, "Model") == 0;
-    const char *snake = keras_snake_case(r->script->arena, model ? "Functional" : class_name);
-    int *count = namemap_get(counts, snake);
-    if (!count) {
-        count = ARENA_NEW(r->script->arena, int);
-        namemap_set(r->script->arena, counts, snake, count);
-    }
-    int n = (*count)++;
-    return n ? arena_printf(r->script->arena, "%s/%s_%d", group, snake, n)
-             : arena_printf(r->script->arena, "%s/%s", group, snake);
-}
-
-static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v, NameMap *counts,
-                      const char *group, const char *top) {
+/* False only where the config is damaged. */
+static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v) {
     Script *s = r->script;
     const char *class_name = json_text(v, "class_name"), *name = json_text(v, "name");
     json_t *config = json_object_get(v, "config");
@@ -194,26 +169,45 @@ static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v, NameMa
     item->config = config;
     item->input = strcmp(class_name, "InputLayer") == 0;
     if (!script_charge(s, 1, nowhere)) return false;
-    if (strcmp(class_name, "TFOpLambda") == 0) {
-        make_tf_operation(r, item);
-        return true;
-    }
-    if (!item->input && is_operation(v, config)) {
-        make_operation(r, item);
-        return true;
-    }
-    const char *inner = group_name(r, counts, group, item->class_name);
-    if (!top) top = item->name;
     if (item->input) return true;
     if (is_model_class(class_name)) {
-        item->model = config_graph(r, v, arena_printf(s->arena, "%s/layers", inner), top);
-        return item->model != NULL;
+        ScriptModel *m = config_model(r, v);
+        if (m) m->name = m->layer->name = item->name;
+        item->callee = m ? layer_object(s, m->layer) : NULL;
+    } else if (strcmp(class_name, "TFOpLambda") == 0) {
+        item->operation = true;
+        make_tf_operation(r, item);
+    } else if (is_operation(v, config)) {
+        item->operation = true;
+        make_operation(r, item);
+    } else {
+        make_layer(r, item, config);
     }
-    make_layer(r, item, config, unique_name(r, item->name, top));
-    if (!item->layer) return true; /* reported, or will be */
-    item->layer->group = inner;
-    item->layer->top = top;
-    item->layer->order = r->nlayers++;
+    return true;
+}
+
+static bool read_items(ConfigReader *r, ConfigGraph *g, const json_t *layers) {
+    Script *s = r->script;
+    size_t i;
+    json_t *v;
+    g->items = ARENA_ARRAY(s->arena, ConfigItem, json_array_size(layers));
+    json_array_foreach((json_t *)layers, i, v) {
+        ConfigItem *item = &g->items[g->nitems++];
+        if (!read_item(r, item, v)) return false;
+        if (namemap_get(&g->index, item->name)) {
+            diag_error(s->diag, "two layers have the name '%s'", item->name);
+            return false;
+        }
+        namemap_set(s->arena, &g->index, item->name, item);
+    }
+    return true;
+}
+
+/* Whether everything was made. */
+static bool is_complete(const ConfigGraph *g) {
+    for (int i = 0; i < g->nitems; i++) {
+        if (!g->items[i].input && !g->items[i].callee) return false;
+    }
     return true;
 }
 
@@ -222,48 +216,27 @@ static const json_t *layer_list(const json_t *config) {
     return json_is_array(config) ? config : json_object_get(config, "layers");
 }
 
-ConfigGraph *config_graph(ConfigReader *r, const json_t *model, const char *group,
-                          const char *top) {
-    Script *s = r->script;
+ScriptModel *config_model(ConfigReader *r, const json_t *model) {
+    Diag *d = r->script->diag;
     const json_t *config = json_object_get(model, "config"), *layers = layer_list(config);
     const char *class_name = json_text(model, "class_name"), *name = json_text(config, "name");
     if (!class_name || !is_model_class(class_name) || !json_is_array(layers)) {
-        diag_error(s->diag, "the config is of class '%s', not a model\naccepted: Sequential or Functional",
+        diag_error(d, "the config is of class '%s', not a model\naccepted: Sequential or Functional",
                    class_name ? class_name : "?");
         return NULL;
     }
     if (r->depth == MAX_NESTED) {
-        diag_error(s->diag, "models are nested too deeply");
+        diag_error(d, "models are nested too deeply");
         return NULL;
     }
-    ConfigGraph *g = ARENA_NEW(s->arena, ConfigGraph);
-    g->sequential = strcmp(class_name, "Sequential") == 0;
-    g->plain = g->sequential;
-    g->name = name ? arena_strdup(s->arena, name) : NULL;
-    g->inputs = json_object_get(config, "input_layers");
-    g->outputs = json_object_get(config, "output_layers");
-    g->build_shape = json_object_get(config, "build_input_shape");
-    NameMap counts = {0};
-    bool ok = true;
+    ConfigGraph g = {.sequential = strcmp(class_name, "Sequential") == 0,
+                     .frozen = json_is_false(json_object_get(config, "trainable")),
+                     .name = name ? arena_strdup(r->script->arena, name) : NULL,
+                     .inputs = json_object_get(config, "input_layers"),
+                     .outputs = json_object_get(config, "output_layers"),
+                     .build_shape = json_object_get(config, "build_input_shape")};
     r->depth++;
-    size_t i;
-    json_t *v;
-    g->items = ARENA_ARRAY(s->arena, ConfigItem, json_array_size(layers));
-    json_array_foreach((json_t *)layers, i, v) {
-        ConfigItem *item = &g->items[g->nitems++];
-        if (!read_item(r, item, v, &counts, group, top)) {
-            ok = false;
-            if (s->stopped) break;
-            continue;
-        }
-        if (item->model) g->plain = g->plain && item->model->plain;
-        if (item->operation) g->plain = false;
-        if (namemap_get(&g->index, item->name)) {
-            diag_error(s->diag, "two layers have the name '%s'", item->name);
-            ok = false;
-        }
-        namemap_set(s->arena, &g->index, item->name, item);
-    }
+    bool ok = read_items(r, &g, layers) && is_complete(&g);
     r->depth--;
-    return ok ? g : NULL;
+    return ok ? connect_layers(r, &g) : NULL;
 }

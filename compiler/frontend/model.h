@@ -71,6 +71,10 @@ bool compile_outputs(Script *s, ScriptModel *m, const Bound *b);
 /* Chooses and checks them by the outputs' shapes; false after an error. */
 bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
 
+/* ---- keras_script.c ---- */
+/* "dir/lenet-5.py" names the module "lenet_5": a prefix for C identifiers. */
+const char *module_name(Arena *a, const char *file);
+
 /* ---- build.c ---- */
 /* The IR of a finished model; NULL after errors. `name` is the module's name. */
 Module *build_module(Script *s, ScriptModel *m, const char *name);
