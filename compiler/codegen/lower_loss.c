@@ -76,6 +76,7 @@ static void add_loss_grad(Lower *l, const Node *n, int kind) {
     LossGradParams p = {.V = vector_name(l->machine, 1),
                         .kind = kind,
                         .from_logits = n->attr.from_logits,
+                        .weight = (double)n->attr.loss_weight,
                         .C = y.channels,
                         .yp = y.pitch,
                         .dp = d.rows == 1 ? d.pitch : y.channels};

@@ -156,7 +156,7 @@ static void finish_lines(const void *job, int64_t begin, int64_t end) {
     int64_t K = f->conv->K, Q = f->conv->w.Q;
     const real *bias = node->nin > 2 ? f->call->in[2] : NULL;
     real *y = f->y + begin * Q * K;
-    add_bias(y, bias, node->attr.act, y, (end - begin) * Q, K);
+    add_bias(y, bias, &node->attr, y, (end - begin) * Q, K);
 }
 
 static void conv_forward(const Call *call, const Conv *c, real *y, real *scratch) {
@@ -171,7 +171,7 @@ static void conv_forward(const Call *call, const Conv *c, real *y, real *scratch
             multiply(call, lines * Q, Kg, c->depth, a, b, 0, to + g * Kg, c->K);
         }
         Finish f = {call, c, to};
-        bool slow = call->node->attr.act == ACT_TANH || call->node->attr.act == ACT_SIGMOID;
+        bool slow = call->node->attr.act > ACT_RELU;
         pool_run(call->pool, lines, (slow ? 4 : 1) * Q * c->K, finish_lines, &f);
     }
 }

@@ -6,7 +6,7 @@ static void dense_finish_rows(const void *job, int64_t begin, int64_t end) {
     const real *bias = c->node->nin > 2 ? c->in[2] : NULL;
     real *y = c->out[0];
     y += begin * K;
-    add_bias(y, bias, c->node->attr.act, y, end - begin, K);
+    add_bias(y, bias, &c->node->attr, y, end - begin, K);
 }
 
 static void run_dense(const Call *c) {

@@ -74,7 +74,7 @@ static void activation_range(const void *job, int64_t begin, int64_t end) {
     const Call *c = job;
     const real *x = c->in[0];
     real *y = c->out[0];
-    activate(activation_of(c->node->op), x + begin, y + begin, end - begin);
+    activate(activation_of(c->node->op), c->node->attr.args, x + begin, y + begin, end - begin);
 }
 
 static void run_relu(const Call *c) {
@@ -109,7 +109,7 @@ static void add_range(const void *job, int64_t begin, int64_t end) {
     const real *a = c->in[0], *b = c->in[1];
     real *y = c->out[0];
     for (int64_t i = begin; i < end; i++) y[i] = a[i] + b[i];
-    activate(c->node->attr.act, y + begin, y + begin, end - begin);
+    activate(c->node->attr.act, c->node->attr.args, y + begin, y + begin, end - begin);
 }
 
 static void run_add(const Call *c) {
@@ -121,7 +121,7 @@ static void bias_add_rows(const void *job, int64_t begin, int64_t end) {
     int64_t C = channels(c->node->in[0]);
     const real *x = c->in[0], *bias = c->in[1];
     real *y = c->out[0];
-    add_bias(x + begin * C, bias, c->node->attr.act, y + begin * C, end - begin, C);
+    add_bias(x + begin * C, bias, &c->node->attr, y + begin * C, end - begin, C);
 }
 
 static void run_bias_add(const Call *c) {

@@ -128,6 +128,7 @@ int64_t scratch_elements(const Node *node, int n) {
     case OP_BATCH_NORM_GRAD: /* sums; scale and shift, or three coefficients */
         return sum_scratch(node->in[0], n) + 3 * channels(node->in[0]);
     case OP_BIAS_GRAD: return sum_scratch(node->in[0], n);
+    case OP_LRN_GRAD: return channels(node->in[0]);
     default: return 0;
     }
 }

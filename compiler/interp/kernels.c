@@ -2,7 +2,12 @@
  * KERNEL_TABLE. An operation without a kernel does not compile. */
 #include "real.h"
 
-#include "any.inc.c"
+#include "walk.h"
+
+#include "any_map.inc.c"
+#include "any_move.inc.c"
+#include "any_product.inc.c"
+#include "any_reduce.inc.c"
 #include "conv.inc.c"
 #include "dense.inc.c"
 #include "elementwise.inc.c"

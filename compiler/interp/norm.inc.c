@@ -6,7 +6,7 @@ typedef struct {
     const real *x, *scale, *shift;
     real *y;
     int64_t C;
-    int act;
+    const Attrs *attr;
 } Affine;
 
 static void affine_rows(const void *job, int64_t begin, int64_t end) {
@@ -18,12 +18,12 @@ static void affine_rows(const void *job, int64_t begin, int64_t end) {
         real *restrict y = a->y + i * C;
         for (int64_t c = 0; c < C; c++) y[c] = x[c] * scale[c] + shift[c];
     }
-    activate(a->act, a->y + begin * C, a->y + begin * C, (end - begin) * C);
+    activate(a->attr->act, a->attr->args, a->y + begin * C, a->y + begin * C, (end - begin) * C);
 }
 
 static void run_affine(const Call *c, const real *scale, const real *shift) {
     const Value *x = c->node->in[0];
-    Affine a = {c->in[0], scale, shift, c->out[0], channels(x), c->node->attr.act};
+    Affine a = {c->in[0], scale, shift, c->out[0], channels(x), &c->node->attr};
     pool_run(c->pool, rows(x, c->n), a.C, affine_rows, &a);
 }
 

@@ -20,6 +20,10 @@ typedef float real;
 #define BLAS(f) cblas_s##f
 #endif
 
+/* The larger, or NaN if either is. */
+static inline real larger(real a, real b) { return b > a || b != b ? b : a; }
+static inline real smaller(real a, real b) { return b < a || b != b ? b : a; }
+
 #include "activation.h"
 
 static inline double seconds_now(void) {
@@ -58,16 +62,13 @@ static void multiply(const Call *c, int64_t m, int64_t n, int64_t k, Matrix a, M
  * Python, where 1 - 0.999f is off by 1.3e-5 of the result. */
 static inline real one_minus(float x) { return (real)(1.0 - decimal_of(x)); }
 
-/* The larger, or NaN if either is. */
-static inline real larger(real a, real b) { return b > a || b != b ? b : a; }
-
 /* y [count,C] = x, then + bias [C] unless NULL, then act; y may be x. */
-static inline void add_bias(const real *x, const real *bias, int act, real *y, int64_t count,
+static inline void add_bias(const real *x, const real *bias, const Attrs *a, real *y, int64_t count,
                             int64_t C) {
     for (int64_t i = 0; i < count && bias; i++) {
         for (int64_t c = 0; c < C; c++) y[i * C + c] = x[i * C + c] + bias[c];
     }
-    activate(act, bias ? y : x, y, count * C);
+    activate(a->act, a->args, bias ? y : x, y, count * C);
 }
 
 #endif

@@ -8,8 +8,9 @@
  *   eval        inference over parameters in training state, plus loss and accuracy a sample
  *   train_step  forward in training mode, loss, gradients, optimizer
  *   init        initial parameters
- * eval and train_step have the inputs of forward, then "labels"; their outputs are the loss f32[N]
- * and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
+ * eval and train_step have the inputs of forward, then the labels of each output that has a loss
+ * ("labels", or "OUTPUT/labels" where there are several outputs); their outputs are, for each of
+ * these, the loss f32[N] and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
  * "P/grad".
  * A function is a list of nodes in topological order over values in SSA form. */
 #ifndef LATHE_IR_MODULE_H
@@ -126,6 +127,7 @@ typedef struct {
     int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
     int32_t loss;     /* LossKind */
     int32_t from_logits;
+    float loss_weight; /* of this loss in the sum: the gradient is multiplied by it */
     int32_t metric; /* MetricKind */
     int32_t init;   /* InitKind */
     float init_a, init_b;
@@ -135,7 +137,8 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
-    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
+    int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
+    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
     int32_t binary;  /* BinaryFn */
     int32_t reduce;  /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */

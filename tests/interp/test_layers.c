@@ -162,7 +162,7 @@ static void test_conv2d_fused(void **state) {
     (void)state;
     const ConvShape small = {2, 9, 8, 3, 3, 3, 5, 1, {1, 1}, {1, 1}, {1, 1, 1, 1}};
     const ConvShape large = {3, 40, 41, 16, 5, 5, 9, 1, {1, 1}, {1, 1}, {2, 2, 2, 2}};
-    for (int act = ACT_NONE; act < ACT_COUNT; act++) {
+    for (int act = ACT_NONE; act <= ACT_SIGMOID; act++) {
         check_fused(&small, act, 0, 0);
         check_fused(&small, act, 2, 2);
         check_fused(&small, act, 3, 2);
@@ -229,7 +229,7 @@ static void check_channelwise(OpKind op, int vectors, Attrs a, int n, int size, 
 
 static void test_channelwise(void **state) {
     (void)state;
-    for (int act = ACT_NONE; act < ACT_COUNT; act++) {
+    for (int act = ACT_NONE; act <= ACT_SIGMOID; act++) {
         check_channelwise(OP_BIAS_ADD, 1, (Attrs){.act = act}, 2, 3, 5);
         check_channelwise(OP_SCALE_SHIFT, 2, (Attrs){.act = act}, 3, 5, 7);
         check_channelwise(OP_BATCH_NORM, 4, (Attrs){.act = act, .epsilon = 1e-3f}, 2, 3, 5);

@@ -60,7 +60,8 @@ static const Case cases[] = {
     {"fn f(%x: f32[N,4]) params() -> () { %a = relu(%x) : f32[N,5] }",
      "'a' has type f32 (None, 5), but its operation gives f32 (None, 4)"},
     {"fn f(%x: f32[N,4]) params() -> () { %a = relu(%x) : i32[N,4] }", "'a' has type i32"},
-    {"fn f(%x: u8[N,4]) params() -> () { %a = relu(%x) : f32[N,4] }", "is u8, but f32 is expected"},
+    {"fn f(%x: u8[N,4]) params() -> () { %a = relu(%x) : f32[N,4] }",
+     "is u8, but f32, i64 or bool is expected"},
 
     /* shape rules */
     {"fn f(%x: f32[N,4]) params() -> () { %a = reshape(%x) {dims=[3]} : f32[N,3] }",
