@@ -187,5 +187,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     b.function = module_add_function(b.module, "forward");
     if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
     add_connections(&b, m);
-    return emit_function(&b, m) ? b.module : NULL;
+    if (!emit_function(&b, m)) return NULL;
+    describe_model(s, m, b.module);
+    return b.module;
 }

@@ -3,9 +3,11 @@
 
 #include "namemap.h"
 
+#include <errno.h>
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_OBJECTS = 200000, MAX_GROUPS_DEEP = 40, MAX_TEXTS = 100000, MAX_TEXT = 1 << 28 };
 
@@ -84,8 +86,8 @@ static bool read_attributes(Hdf5File *f, hid_t object, const char *group) {
     if (H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS) < 0) return false;
     for (hsize_t i = 0; i < info.num_attrs; i++) {
         char name[256];
-        hid_t a = H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT,
-                                 H5P_DEFAULT);
+        hid_t a =
+            H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
         bool ok = a >= 0 && f->objects++ < MAX_OBJECTS && H5Aget_name(a, sizeof name, name) >= 0 &&
                   read_texts(f, a, group, arena_strdup(f->arena, name));
         if (a >= 0) H5Aclose(a);
@@ -114,8 +116,10 @@ static bool add_record(Hdf5File *f, hid_t set, const char *name) {
     int rank = space >= 0 ? H5Sget_simple_extent_dims(space, dims, NULL) : -1;
     if (space >= 0) H5Sclose(space);
     if (is_outside(set)) {
-        diag_error(f->diag, "'%s' is a virtual data set or stored outside of the file: lathe reads "
-                            "nothing but the file itself", name);
+        diag_error(f->diag,
+                   "'%s' is a virtual data set or stored outside of the file: lathe reads "
+                   "nothing but the file itself",
+                   name);
         return false;
     }
     if (rank < 0 || rank > MAX_RANK) {
@@ -166,8 +170,8 @@ static bool walk_link(Hdf5File *f, hid_t group, hsize_t i, const char *path) {
         diag_error(f->diag, "group '%s' is damaged", path);
         return false;
     }
-    const char *full = *path ? arena_printf(f->arena, "%s/%s", path, name)
-                             : arena_strdup(f->arena, name);
+    const char *full =
+        *path ? arena_printf(f->arena, "%s/%s", path, name) : arena_strdup(f->arena, name);
     if (info.type != H5L_TYPE_HARD) {
         diag_error(f->diag, "'%s' is %s link: lathe follows none, to read nothing but the file",
                    full, info.type == H5L_TYPE_EXTERNAL ? "an external" : "a soft");
@@ -241,6 +245,10 @@ Hdf5File *hdf5_open(Arena *a, const char *path, const void *image, size_t size, 
     Hdf5File *f = ARENA_NEW(a, Hdf5File);
     f->arena = a;
     f->diag = d;
+    if (!image && access(path, R_OK) != 0) {
+        diag_error(d, "cannot open the file: %s", strerror(errno));
+        return NULL;
+    }
     f->id = open_id(path, image, size);
     if (f->id < 0) {
         diag_error(d, "it is no HDF5 file, or a damaged one");
@@ -292,7 +300,8 @@ static bool read_bf16(hid_t set, hid_t type, size_t count, float *out) {
     return ok;
 }
 
-static bool read_as(Hdf5File *f, const Hdf5Record *r, size_t count, bool number, void *out, Diag *d) {
+static bool read_as(Hdf5File *f, const Hdf5Record *r, size_t count, bool number, void *out,
+                    Diag *d) {
     hid_t set = H5Dopen2(f->id, r->name, H5P_DEFAULT);
     hid_t type = set >= 0 ? H5Dget_type(set) : -1;
     H5T_class_t class = type >= 0 ? H5Tget_class(type) : H5T_NO_CLASS;

@@ -44,8 +44,9 @@ static json_t *attribute_json(const Hdf5File *f, const char *name, Diag *d) {
 static Module *load_h5_model(Arena *a, const char *path, Hdf5File *f, Diag *d) {
     const Hdf5Texts *t = hdf5_texts(f, "", "model_config");
     if (!t || !t->ntexts) {
-        diag_error(d, "it holds weights, but not the model that they are of\n"
-                      "accepted: the model's script or config as MODEL, and this file as --weights");
+        diag_error(d,
+                   "it holds weights, but not the model that they are of\n"
+                   "accepted: the model's script or config as MODEL, and this file as --weights");
         return NULL;
     }
     json_t *config = attribute_json(f, "model_config", d);
@@ -84,7 +85,8 @@ static json_t *read_json(const char *path, Diag *d) {
 Module *keras_json_load(Arena *a, const char *path, Diag *d) {
     json_t *config = read_json(path, d);
     Module *m = NULL;
-    if (config) m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
+    if (config)
+        m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
     json_decref(config);
     return m;
 }

@@ -6,11 +6,14 @@
 json_t *parse_json(const char *text, size_t length, const char *what, Diag *d) {
     json_error_t e;
     json_t *v = json_loadb(text, length, 0, &e);
-    if (!v) diag_error(d, "%s is not valid JSON: line %d, column %d: %s", what, e.line, e.column, e.text);
+    if (!v)
+        diag_error(d, "%s is not valid JSON: line %d, column %d: %s", what, e.line, e.column,
+                   e.text);
     return v;
 }
 
-/* ---- compile(...) ----------------------------------------------------------------------------- */
+/* ---- compile(...) -----------------------------------------------------------------------------
+ */
 
 /* [["accuracy"]] of older files: metrics of the only output. */
 static Obj *flat_metrics(Obj *o) {
@@ -50,11 +53,12 @@ static void read_compile(Script *s, ScriptModel *m, const json_t *compile) {
     d->errors = errors;
     for (int i = from; i < d->count; i++) {
         d->messages[i].level = DIAG_WARNING;
-        d->messages[i].text =
-            arena_printf(d->arena, "the model cannot be trained as it was: %s", d->messages[i].text);
+        d->messages[i].text = arena_printf(d->arena, "the model cannot be trained as it was: %s",
+                                           d->messages[i].text);
     }
     m->broken = false;
     m->train = (TrainConfig){0};
+    m->compiled = NULL;
 }
 
 /* ---- the module -------------------------------------------------------------------------------

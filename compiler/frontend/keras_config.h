@@ -1,5 +1,5 @@
-/* Models that Keras wrote as data: the JSON of a .keras or .h5 file or of to_json(), from Keras 1 to
- * Keras 3. Its layers become the same layers, tensors and models as a script's. */
+/* Models that Keras wrote as data: the JSON of a .keras or .h5 file or of to_json(), from Keras 1
+ * to Keras 3. Its layers become the same layers, tensors and models as a script's. */
 #ifndef LATHE_FRONTEND_KERAS_CONFIG_H
 #define LATHE_FRONTEND_KERAS_CONFIG_H
 

@@ -9,6 +9,10 @@ Module *keras_archive_load(Arena *a, const char *path, Diag *d);
 Module *keras_h5_load(Arena *a, const char *path, Diag *d);
 Module *keras_json_load(Arena *a, const char *path, Diag *d);
 
+/* ---- frontend.c ---- */
+bool is_zip_file(const char *path);
+bool is_hdf5_file(const char *path);
+
 /* ---- zip_member.c ---- */
 /* The bytes of a member, to be freed; NULL and an error in d if it is not there or damaged. */
 unsigned char *zip_member(const char *path, const char *member, size_t *size, Diag *d);

@@ -17,7 +17,8 @@ static RefState find_result(ConfigReader *r, ConfigGraph *g, const json_t *ref, 
     json_int_t tensor = json_integer_value(json_array_get(ref, 2));
     ConfigItem *item = name ? namemap_get(&g->index, name) : NULL;
     if (!item || call < 0 || tensor < 0) {
-        diag_error(r->script->diag, "the config is damaged: it refers to a layer '%s' that it lacks",
+        diag_error(r->script->diag,
+                   "the config is damaged: it refers to a layer '%s' that it lacks",
                    name ? name : "?");
         return REF_BAD;
     }
@@ -27,8 +28,8 @@ static RefState find_result(ConfigReader *r, ConfigGraph *g, const json_t *ref, 
     if (o->kind != OBJ_TENSOR) {
         int step = o->kind == OBJ_DICT ? 2 : 1;
         if (tensor >= o->seq.count / step) {
-            diag_error(r->script->diag, "the config is damaged: layer '%s' has no result %lld", name,
-                       (long long)tensor);
+            diag_error(r->script->diag, "the config is damaged: layer '%s' has no result %lld",
+                       name, (long long)tensor);
             return REF_BAD;
         }
         o = o->seq.items[step * tensor + step - 1];
@@ -164,7 +165,8 @@ static void operation_args(ConfigReader *r, const ConfigItem *item, CallArgs *ar
     json_t *v;
     bool tf = strcmp(item->class_name, "TFOpLambda") == 0;
     json_object_foreach((json_t *)item->config, key, v) {
-        if (tf || json_is_null(v) || strcmp(key, "name") == 0 || strcmp(key, "dtype") == 0) continue;
+        if (tf || json_is_null(v) || strcmp(key, "name") == 0 || strcmp(key, "dtype") == 0)
+            continue;
         push_arg(r->script, args, arena_strdup(r->script->arena, key),
                  config_value(r->script, key, v));
     }
@@ -213,7 +215,9 @@ static void count_references(ConfigGraph *g, const json_t *v, int depth) {
         const char *name = json_string_value(json_array_get(v, 0));
         json_int_t call = json_integer_value(json_array_get(v, 1));
         ConfigItem *to = namemap_get(&g->index, name);
-        if (to && to->callee && to->callee->kind == OBJ_MODEL && call == (json_int_t)json_array_size(to->nodes)) to->node_offset = 1;
+        if (to && to->callee && to->callee->kind == OBJ_MODEL &&
+            call == (json_int_t)json_array_size(to->nodes))
+            to->node_offset = 1;
     }
     if (json_is_array(v)) {
         json_array_foreach((json_t *)v, i, item) count_references(g, item, depth + 1);
@@ -237,9 +241,10 @@ static bool run_graph(ConfigReader *r, ConfigGraph *g) {
     for (int i = 0; i < g->nitems; i++) {
         const ConfigItem *item = &g->items[i];
         if (item->input || item->next_node == (int)json_array_size(item->nodes)) continue;
-        diag_error(r->script->diag,
-                   "layer '%s': its inputs are never computed: the graph has a loop or lacks a call",
-                   item->name);
+        diag_error(
+            r->script->diag,
+            "layer '%s': its inputs are never computed: the graph has a loop or lacks a call",
+            item->name);
         return false;
     }
     return true;
@@ -308,7 +313,8 @@ static bool make_inputs(ConfigReader *r, ConfigGraph *g, Tensor **out, int *coun
     References refs;
     if (!list_references(r, g->inputs, &refs)) return false;
     for (int i = 0; i < refs.count; i++) {
-        ConfigItem *item = namemap_get(&g->index, json_string_value(json_array_get(refs.items[i], 0)));
+        ConfigItem *item =
+            namemap_get(&g->index, json_string_value(json_array_get(refs.items[i], 0)));
         if (!item || !item->input || item->ncalls) {
             diag_error(r->script->diag, "the config is damaged: an input is not among its layers");
             return false;

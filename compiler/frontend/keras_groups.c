@@ -20,9 +20,9 @@ const char **keras_groups(const Module *m) {
     for (int i = 0; i < m->nlayers; i++) {
         const Layer *l = &m->layers[i];
         int parent = find_row(m, l->model);
-        const char *first = arena_printf(m->arena, "%s%slayers/%s", parent < 0 ? "" : groups[parent],
-                                         parent < 0 ? "" : "/",
-                                         keras_snake_case(m->arena, l->class_name));
+        const char *first =
+            arena_printf(m->arena, "%s%slayers/%s", parent < 0 ? "" : groups[parent],
+                         parent < 0 ? "" : "/", keras_snake_case(m->arena, l->class_name));
         int *count = namemap_get(&counts, first);
         if (!count) {
             count = ARENA_NEW(m->arena, int);

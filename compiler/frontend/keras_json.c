@@ -17,7 +17,8 @@ void push_arg(Script *s, CallArgs *args, const char *name, Obj *value) {
 
 void label_messages(Diag *d, int from, const char *what, const char *name) {
     for (int i = from; i < d->count; i++)
-        d->messages[i].text = arena_printf(d->arena, "%s '%s': %s", what, name, d->messages[i].text);
+        d->messages[i].text =
+            arena_printf(d->arena, "%s '%s': %s", what, name, d->messages[i].text);
 }
 
 /* ---- fields that say nothing ------------------------------------------------------------------
@@ -60,9 +61,9 @@ static bool is_neutral(const char *name, const json_t *v) {
         if (strcmp(neutral[i].name, name) != 0) continue;
         if (!neutral[i].value) return true;
         json_t *expected = json_loads(neutral[i].value, JSON_DECODE_ANY, NULL);
-        bool same = json_equal(v, expected) ||
-                    (json_is_number(v) && json_is_number(expected) &&
-                     json_number_value(v) == json_number_value(expected));
+        bool same =
+            json_equal(v, expected) || (json_is_number(v) && json_is_number(expected) &&
+                                        json_number_value(v) == json_number_value(expected));
         json_decref(expected);
         return same;
     }
@@ -145,9 +146,8 @@ Obj *config_class_object(Script *s, const char *key, const json_t *v) {
         if (!fn) fn = json_text(config, "name");
         return fn ? obj_text(s->arena, OBJ_STRING, arena_strdup(s->arena, fn)) : script_none(s);
     }
-    const char *where =
-        module && strcmp(module, "builtins") != 0 ? public_module(s->arena, module)
-                                                  : module_of_key(key);
+    const char *where = module && strcmp(module, "builtins") != 0 ? public_module(s->arena, module)
+                                                                  : module_of_key(key);
     const char *path = arena_printf(s->arena, "keras.%s", where);
     Obj *holder = obj_text(s->arena, OBJ_MODULE, path);
     Obj *callee = keras_member(s, holder, arena_strdup(s->arena, class), nowhere);

@@ -53,7 +53,8 @@ static void note_unknown(ConfigReader *r, const char *class_name, const char *la
 
 static const char *join_names(Arena *a, const UnknownClass *u) {
     StrBuf text = {0};
-    for (int i = 0; i < u->nlayers; i++) strbuf_printf(&text, "%s'%s'", i ? ", " : "", u->layers[i]);
+    for (int i = 0; i < u->nlayers; i++)
+        strbuf_printf(&text, "%s'%s'", i ? ", " : "", u->layers[i]);
     const char *copy = arena_strndup(a, text.text, text.length);
     strbuf_free(&text);
     return copy;
@@ -66,9 +67,8 @@ void report_unknown(ConfigReader *r) {
         const UnknownClass *u = &r->unknown[i];
         const char *near = alternative(u->name);
         if (!near) near = diag_nearest(u->name, names);
-        const char *why = strcmp(u->name, "Lambda") == 0
-                              ? " (it holds Python code, which lathe never runs)"
-                              : "";
+        const char *why =
+            strcmp(u->name, "Lambda") == 0 ? " (it holds Python code, which lathe never runs)" : "";
         diag_error(r->script->diag, "unsupported layer class %s%s: layer%s %s%s%s", u->name, why,
                    u->nlayers == 1 ? "" : "s", join_names(a, u),
                    near ? "\nnearest alternative: " : "", near ? near : "");
@@ -83,7 +83,8 @@ void report_unknown(ConfigReader *r) {
 /* Keras 3 names the module; its legacy files don't, but operations have no "trainable". */
 static bool is_operation(const json_t *item, const json_t *config) {
     const char *module = json_text(item, "module");
-    if (module) return strncmp(module, "keras.src.ops", 13) == 0 || strcmp(module, "keras.ops") == 0;
+    if (module)
+        return strncmp(module, "keras.src.ops", 13) == 0 || strcmp(module, "keras.ops") == 0;
     const json_t *node = json_array_get(json_object_get(item, "inbound_nodes"), 0);
     return json_is_object(node) && !json_object_get(config, "trainable") &&
            !json_object_get(config, "dtype");
@@ -113,7 +114,8 @@ static void make_operation(ConfigReader *r, ConfigItem *item) {
     const char *class = item->class_name;
     const char *name = function_name(r->script->arena, class);
     item->callee = operation_object(r->script, name);
-    if (!item->callee) note_unknown(r, arena_printf(r->script->arena, "keras.ops.%s", name), item->name);
+    if (!item->callee)
+        note_unknown(r, arena_printf(r->script->arena, "keras.ops.%s", name), item->name);
 }
 
 static void make_tf_operation(ConfigReader *r, ConfigItem *item) {
@@ -221,7 +223,8 @@ ScriptModel *config_model(ConfigReader *r, const json_t *model) {
     const json_t *config = json_object_get(model, "config"), *layers = layer_list(config);
     const char *class_name = json_text(model, "class_name"), *name = json_text(config, "name");
     if (!class_name || !is_model_class(class_name) || !json_is_array(layers)) {
-        diag_error(d, "the config is of class '%s', not a model\naccepted: Sequential or Functional",
+        diag_error(d,
+                   "the config is of class '%s', not a model\naccepted: Sequential or Functional",
                    class_name ? class_name : "?");
         return NULL;
     }

@@ -70,8 +70,8 @@ static const Rename classes[] = {
 };
 
 static const Rename merges[] = {
-    {"sum", "Add"},       {"mul", "Multiply"}, {"concat", "Concatenate"},
-    {"ave", "Average"},   {"max", "Maximum"},
+    {"sum", "Add"},     {"mul", "Multiply"}, {"concat", "Concatenate"},
+    {"ave", "Average"}, {"max", "Maximum"},
 };
 
 static const char *renamed(const Rename *rows, size_t n, const char *name) {
@@ -140,9 +140,9 @@ static const char *merge_class(const json_t *config) {
 }
 
 static bool is_merge_detail(const char *name) {
-    static const char *const names[] = {"mode",         "mode_type",         "dot_axes",
-                                        "output_shape", "output_shape_type", "output_mask",
-                                        "output_mask_type", "arguments"};
+    static const char *const names[] = {
+        "mode",        "mode_type",        "dot_axes", "output_shape", "output_shape_type",
+        "output_mask", "output_mask_type", "arguments"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0) return true;
     }

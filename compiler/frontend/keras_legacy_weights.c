@@ -1,5 +1,5 @@
-/* Weights from the HDF5 files of Keras 1 and 2: attributes list the layers, and each layer's weights
- * in order. Layers are found by name; where names differ, by order. */
+/* Weights from the HDF5 files of Keras 1 and 2: attributes list the layers, and each layer's
+ * weights in order. Layers are found by name; where names differ, by order. */
 #include "keras_files.h"
 
 #include "namemap.h"

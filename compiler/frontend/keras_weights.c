@@ -1,7 +1,9 @@
 /* Weights from the HDF5 files of Keras 3: a group a layer, its variables counted. */
+#include "frontend.h"
 #include "keras_files.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- one parameter ---- */
@@ -37,10 +39,10 @@ static void warn_not_numbers(const Param *p, int64_t count, Diag *d) {
 
 bool set_from_record(Module *m, int param, Hdf5File *f, const Hdf5Record *r, Diag *d) {
     Param *p = &m->params[param];
-    if (!same_shape(&p->type.shape, r)) {
+    if (!same_shape(param_shape(p), r)) {
         diag_error(d, "%s has shape %s in the model, but %s in the file ('%s')%s", p->name,
-                   shape_text(m->arena, &p->type.shape), record_shape(m->arena, r), r->name,
-                   is_theano_kernel(&p->type.shape, r)
+                   shape_text(m->arena, param_shape(p)), record_shape(m->arena, r), r->name,
+                   is_theano_kernel(param_shape(p), r)
                        ? ": a kernel in Theano's order\naccepted: weights saved under TensorFlow"
                        : "");
         return false;
@@ -117,5 +119,18 @@ bool read_keras_weights(Module *m, Hdf5File *f, Diag *d) {
     for (int i = 0; i < m->nlayers; i++) {
         if (m->layers[i].nparams) ok = read_layer(m, f, &m->layers[i], groups[i], d) && ok;
     }
+    return ok;
+}
+
+bool load_keras_weights(Module *m, const char *path, Diag *d) {
+    size_t size = 0;
+    unsigned char *image = NULL;
+    diag_init(d, m->arena, path, NULL);
+    if (is_zip_file(path)) image = zip_member(path, "model.weights.h5", &size, d);
+    if (d->errors) return false;
+    Hdf5File *f = hdf5_open(m->arena, path, image, size, d);
+    bool ok = f && read_keras_weights(m, f, d);
+    hdf5_close(f);
+    free(image);
     return ok;
 }

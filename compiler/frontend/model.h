@@ -25,6 +25,7 @@ struct ScriptModel {
     const char **output_names; /* unique; the keys if keyed; NULL for sequential models */
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
+    const Bound *compiled;     /* the arguments of compile(...), or NULL */
     SrcLoc loss_loc, metric_loc;
     ModelGraph graph;          /* once something asked for it */
 };
@@ -70,6 +71,10 @@ typedef enum { METRIC_AUTO = METRIC_COUNT } MetricChoice; /* "accuracy": chosen 
 bool compile_outputs(Script *s, ScriptModel *m, const Bound *b);
 /* Chooses and checks them by the outputs' shapes; false after an error. */
 bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
+
+/* ---- keras_describe.c ---- */
+/* Sets out's keras_config; m is built. */
+void describe_model(Script *s, const ScriptModel *m, Module *out);
 
 /* ---- keras_script.c ---- */
 /* "dir/lenet-5.py" names the module "lenet_5": a prefix for C identifiers. */

@@ -217,6 +217,8 @@ typedef struct {
 typedef struct {
     const char *name; /* "conv2d/kernel"; slots "conv2d/kernel/m"; unique in the module */
     Type type;
+    /* As Keras shapes the same elements, in files and tables; rank 0: as type has it. */
+    Shape stored;
     ParamRole role;
     bool trainable;
     int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
@@ -291,6 +293,8 @@ typedef struct {
     int noutput_names;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
+    /* The model as Keras writes it (config.json of a .keras file), or NULL and why not. */
+    const char *keras_config, *keras_refusal;
 } Module;
 
 /* ---- construction (module.c) ---------------------------------------------------------------- */
@@ -301,6 +305,8 @@ Function *module_add_function(Module *m, const char *name);
 void module_remove_function(Module *m, const char *name);
 int module_add_param(Module *m, Param p); /* returns its index; the name must be new */
 int module_find_param(const Module *m, const char *name); /* -1 if there is none */
+/* The shape that files and tables give it. */
+const Shape *param_shape(const Param *p);
 
 Value *function_add_input(Module *m, Function *f, const char *name, Type type);
 /* The value by which parameter `index` enters f (made at first use). */

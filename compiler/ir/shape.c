@@ -23,6 +23,8 @@ bool shape_equal(const Shape *a, const Shape *b) {
     return true;
 }
 
+const Shape *param_shape(const Param *p) { return p->stored.rank ? &p->stored : &p->type.shape; }
+
 bool shape_total(const Shape *s, int64_t n, int64_t *total) {
     const int64_t most = INT64_C(1) << 40;
     int64_t product = 1;
