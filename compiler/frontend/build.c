@@ -1,6 +1,6 @@
-/* From a finished model of the script to the IR: layers and parameters in Keras's order, then a node
- * for every primitive operation. The layers of a model inside become part of the one graph: it is
- * emitted anew for each of its calls. */
+/* From a finished model of the script to the IR: layers and parameters in Keras's order, then a
+ * node for every primitive operation. The layers of a model inside become part of the one graph: it
+ * is emitted anew for each of its calls. */
 #include "model.h"
 
 #include <stdlib.h>

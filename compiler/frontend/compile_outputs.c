@@ -1,5 +1,6 @@
-/* What model.compile(...) says about each output: loss, weight of the loss, metric. Each is one value
- * for all outputs, a list with one a output, or a dictionary by the outputs' names, as in Keras. */
+/* What model.compile(...) says about each output: loss, weight of the loss, metric. Each is one
+ * value for all outputs, a list with one a output, or a dictionary by the outputs' names, as in
+ * Keras. */
 #include "config.h"
 #include "model.h"
 

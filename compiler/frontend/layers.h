@@ -34,12 +34,12 @@ struct ScriptLayer {
     int nodes;          /* calls so far */
     /* while the IR is built: */
     int depth, index; /* Keras's order of layers: by depth, then by first visit */
-    int graph;       /* number of the graph that depth and index belong to */
-    int calls;       /* emitted so far */
-    int row;         /* in the module's table of layers, -1 if it has none */
-    bool listed;     /* its parameters and its row are made */
-    const char *key; /* its name, unique in the module: what its nodes and parameters are called */
-    int params[4]; /* indices of its parameters in the module, in the order of init */
+    int graph;        /* number of the graph that depth and index belong to */
+    int calls;        /* emitted so far */
+    int row;          /* in the module's table of layers, -1 if it has none */
+    bool listed;      /* its parameters and its row are made */
+    const char *key;  /* its name, unique in the module: what its nodes and parameters are called */
+    int params[4];    /* indices of its parameters in the module, in the order of init */
 };
 
 /* A result of a call of a layer. The first result stands for the call: its inputs, its place in the
@@ -50,13 +50,13 @@ struct Tensor {
     ScriptLayer *layer;
     Tensor **inputs;
     int ninputs;
-    SrcLoc loc; /* of the call */
+    SrcLoc loc;       /* of the call */
     Tensor *head;     /* the first result of this call */
     Tensor **results; /* of the call, in the head */
     int nresults;
     bool inference; /* of the call, in the head: training=False */
     int node;       /* calls of the layer before this one: Keras's node index */
-    int index; /* among the results: Keras's tensor index */
+    int index;      /* among the results: Keras's tensor index */
     /* while the IR is built: */
     int graph;      /* number of the graph that depth and next_input belong to */
     bool leaf;      /* an input of that graph */

@@ -125,9 +125,8 @@ Value *emit_batch_norm(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
     Value *in[5] = {t->inputs[0]->value};
     for (int i = 0; i < 4; i++) in[1 + i] = param_value(b, l, i);
-    Attrs a = {.epsilon = l->c.epsilon,
-               .momentum = l->c.momentum,
-               .inference = l->frozen || b->inference};
+    Attrs a = {
+        .epsilon = l->c.epsilon, .momentum = l->c.momentum, .inference = l->frozen || b->inference};
     return emit_node(b, OP_BATCH_NORM, b->name, in, 5, &a, t->loc);
 }
 

@@ -171,8 +171,7 @@ static Obj *layer_attribute(Script *s, const ScriptLayer *l, const char *name) {
     if (!t) return NULL;
     if (strcmp(name, "output") == 0) return tensor_objects(s, t->results, t->nresults);
     if (strcmp(name, "input") != 0) return NULL;
-    return t->ninputs ? tensor_objects(s, t->inputs, t->ninputs)
-                      : tensor_objects(s, t->results, 1);
+    return t->ninputs ? tensor_objects(s, t->inputs, t->ninputs) : tensor_objects(s, t->results, 1);
 }
 
 static Obj *model_attribute(Script *s, ScriptModel *m, const char *name, SrcLoc loc) {

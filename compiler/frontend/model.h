@@ -27,7 +27,7 @@ struct ScriptModel {
     TrainConfig train;         /* metrics may be METRIC_AUTO */
     const Bound *compiled;     /* the arguments of compile(...), or NULL */
     SrcLoc loss_loc, metric_loc;
-    ModelGraph graph;          /* once something asked for it */
+    ModelGraph graph; /* once something asked for it */
 };
 
 /* ---- model.c ---- */

@@ -1,4 +1,5 @@
-/* The order of a model's calls and layers, as Keras has it (keras/src/ops/function.py, map_graph). */
+/* The order of a model's calls and layers, as Keras has it (keras/src/ops/function.py, map_graph).
+ */
 #include "model.h"
 
 #include <stdlib.h>

@@ -10,9 +10,9 @@
  *   init        initial parameters
  * eval and train_step have the inputs of forward, then the labels of each output that has a loss
  * ("labels", or "OUTPUT/labels" where there are several outputs); their outputs are, for each of
- * these, the loss f32[N] and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
- * "P/grad".
- * A function is a list of nodes in topological order over values in SSA form. */
+ * these, the loss f32[N] and, with a metric, the accuracy f32[N]. In train_step the gradient of
+ * parameter P is the value "P/grad". A function is a list of nodes in topological order over values
+ * in SSA form. */
 #ifndef LATHE_IR_MODULE_H
 #define LATHE_IR_MODULE_H
 
@@ -128,8 +128,8 @@ typedef struct {
     int32_t loss;     /* LossKind */
     int32_t from_logits;
     float loss_weight; /* of this loss in the sum: the gradient is multiplied by it */
-    int32_t metric; /* MetricKind */
-    int32_t init;   /* InitKind */
+    int32_t metric;    /* MetricKind */
+    int32_t init;      /* InitKind */
     float init_a, init_b;
     float epsilon;
     float momentum;
@@ -139,8 +139,8 @@ typedef struct {
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
     uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;  /* BinaryFn */
-    int32_t reduce;  /* Reduction */
+    int32_t binary;    /* BinaryFn */
+    int32_t reduce;    /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */

@@ -46,8 +46,7 @@ static bool add_output_loss(PassContext *c, Function *f, int i, Value *y) {
     SrcLoc loc = y->producer ? y->producer->loc : (SrcLoc){0, 0};
     Value *labels = function_add_input(m, f, name_for(m, i, "labels"), label_type(t, y));
     Value *inputs[2] = {y, labels};
-    Attrs loss = {
-        .loss = t->loss, .from_logits = t->from_logits, .loss_weight = t->weight};
+    Attrs loss = {.loss = t->loss, .from_logits = t->from_logits, .loss_weight = t->weight};
     Node *n =
         function_add_node(m, f, OP_LOSS, name_for(m, i, "loss"), inputs, 2, &loss, loc, c->diag);
     if (!n) return false;
