@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *role_name(Builder *b, const ScriptLayer *l, const char *role) {
-    return arena_printf(b->script->arena, "%s/%s", l->name, role);
+    return arena_printf(b->script->arena, "%s/%s", l->key, role);
 }
 
 int add_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role, Shape shape) {
@@ -12,7 +12,7 @@ int add_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role
     Param p = {.name = role_name(b, l, role),
                .type = {.dtype = DT_F32, .shape = shape},
                .role = statistic ? PARAM_STATISTIC : PARAM_WEIGHT,
-               .trainable = !statistic,
+               .trainable = !statistic && !l->frozen && !b->frozen,
                .owner = -1,
                .init = initializer_for(&l->c.init[slot], &shape)};
     l->params[slot] = module_add_param(b->module, p);

@@ -125,7 +125,8 @@ Value *emit_batch_norm(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
     Value *in[5] = {t->inputs[0]->value};
     for (int i = 0; i < 4; i++) in[1 + i] = param_value(b, l, i);
-    Attrs a = {.epsilon = l->c.epsilon, .momentum = l->c.momentum};
+    Attrs a = {
+        .epsilon = l->c.epsilon, .momentum = l->c.momentum, .inference = l->frozen || b->inference};
     return emit_node(b, OP_BATCH_NORM, b->name, in, 5, &a, t->loc);
 }
 
@@ -148,6 +149,7 @@ bool configure_dropout(Script *s, ScriptLayer *l) {
 /* Every call draws masks of its own. */
 Value *emit_dropout(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
+    if (b->inference) return t->inputs[0]->value;
     Attrs a = {.rate = l->c.rate, .stream = 0x80000000u | b->dropouts++};
     return emit_node(b, OP_DROPOUT, b->name, &t->inputs[0]->value, 1, &a, t->loc);
 }

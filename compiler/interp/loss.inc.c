@@ -107,7 +107,7 @@ static void run_loss_grad(const Call *c) {
     const Attrs *a = &c->node->attr;
     int64_t C = shape_count(&c->node->in[0]->type.shape);
     const real *y = c->in[0];
-    real *dy = c->out[0], each = 1 / (real)c->n;
+    real *dy = c->out[0], each = (real)a->loss_weight / (real)c->n;
     for (int64_t s = 0; s < c->n; s++, y += C, dy += C) {
         const int32_t *label = c->in[1];
         const real *target = c->in[1];
@@ -129,7 +129,7 @@ static void run_softmax_loss_grad(const Call *c) {
     int64_t C = channels(c->node->in[0]);
     const real *p = c->in[0];
     const int32_t *label = c->in[1];
-    real *dx = c->out[0], each = 1 / (real)c->n;
+    real *dx = c->out[0], each = (real)c->node->attr.loss_weight / (real)c->n;
     for (int64_t s = 0; s < c->n; s++, p += C, dx += C) {
         memset(dx, 0, (size_t)C * sizeof(real));
         if (label[s] < 0 || label[s] >= C || clipped(p[label[s]])) continue;
