@@ -5,18 +5,22 @@
 #include "../../runtime/optional/image.h"
 #include "../../runtime/train.h"
 #include "driver.h"
-#include "native.h"
+#include "predict.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25, SHOWN = 3 };
+enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25 };
 
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_INPUT, "an array of inputs, batch first: floats as the model takes them, or raw bytes"},
     {OPTION_OUTPUT, "where the array of outputs goes (.npy)"},
+    {OPTION_PREPROCESS, NULL},
+    {OPTION_RESIZE, NULL},
+    {OPTION_SHORTER, NULL},
+    {OPTION_CLASSES, NULL},
+    {OPTION_TOP, NULL},
     {OPTION_GRID, NULL},
     {OPTION_DATA, "the data set of --grid"},
     {OPTION_COUNT, NULL},
@@ -31,25 +35,17 @@ static const OptionUse options[] = {
 static const CommandSpec spec = {
     "predict",
     "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
-    "Runs a trained model. Images (.jpg, .png) are scaled to the model's input; their likeliest\n"
-    "classes are printed with probabilities.",
+    "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
+    "load_img\n"
+    "does it; their likeliest classes are printed with probabilities.",
     1,
     -1,
     options};
 
-typedef struct {
-    const Options *options;
-    Module *module;
-    Native native;
-    void *workspace;
-} Job;
-
 /* ---- running the model ------------------------------------------------------------------------
  */
 
-/* Outputs of n samples, given as floats or as bytes, in calls of at most the model's batch. To be
- * freed; NULL after an error was printed. */
-static float *run_model(const Job *j, int64_t n, const float *f32, const uint8_t *u8) {
+float *run_model(const PredictJob *j, int64_t n, const float *f32, const uint8_t *u8) {
     const lathe_model *m = j->native.model;
     float *out = calloc((size_t)n, (size_t)m->output_count * sizeof *out);
     if (!out) {
@@ -65,70 +61,6 @@ static float *run_model(const Job *j, int64_t n, const float *f32, const uint8_t
             m->predict(&j->native.weights, j->workspace, part, f32 + i * m->input_count, to);
     }
     return out;
-}
-
-static const char *class_name(const Job *j, int64_t index) {
-    if (index < j->module->nclasses) return j->module->classes[index];
-    return arena_printf(j->module->arena, "class %lld", (long long)index);
-}
-
-static int64_t largest(const float *p, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (p[i] > p[best]) best = i;
-    return best;
-}
-
-/* A model trained from logits ends before the softmax. */
-static void to_probabilities(const Job *j, float *row, int64_t n) {
-    const TrainConfig *train = &j->module->train;
-    if (!train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
-    float max = row[largest(row, n)], sum = 0.0f;
-    for (int64_t i = 0; i < n; i++) sum += row[i] = expf(row[i] - max);
-    for (int64_t i = 0; i < n; i++) row[i] /= sum;
-}
-
-/* ---- images -----------------------------------------------------------------------------------
- */
-
-static void print_classes(const Job *j, const char *path, float *row) {
-    int64_t n = j->native.model->output_count;
-    printf("%s:", path);
-    if (n == 1) printf(" %.4f", (double)row[0]);
-    to_probabilities(j, row, n);
-    for (int k = 0; n > 1 && k < SHOWN && k < n; k++) {
-        int64_t best = largest(row, n);
-        printf("%s %s %.4f", k ? "," : "", class_name(j, best), (double)row[best]);
-        row[best] = -1.0f;
-    }
-    putchar('\n');
-}
-
-static bool load_image(const lathe_model *m, const char *path, uint8_t *pixels) {
-    lathe_image image;
-    lathe_error e;
-    if (!lathe_image_load(path, (int)m->input_dim[2], &image, &e)) {
-        user_error("%s", e.text);
-        return false;
-    }
-    lathe_image_resize(&image, (int)m->input_dim[0], (int)m->input_dim[1], pixels);
-    lathe_image_free(&image);
-    return true;
-}
-
-static int predict_images(const Job *j, char **paths, int count) {
-    const lathe_model *m = j->native.model;
-    if (m->input_rank != 3 || m->input_dim[0] > LATHE_MAX_SIDE || m->input_dim[1] > LATHE_MAX_SIDE)
-        return user_error("the model's input is no image; use --input X.npy");
-    uint8_t *pixels = calloc((size_t)count, (size_t)m->input_count);
-    bool ok = pixels != NULL;
-    if (!ok) user_error("out of memory for %d images", count);
-    for (int i = 0; ok && i < count; i++) ok = load_image(m, paths[i], pixels + i * m->input_count);
-    float *out = ok ? run_model(j, count, NULL, pixels) : NULL;
-    for (int i = 0; out && i < count; i++) print_classes(j, paths[i], out + i * m->output_count);
-    free(pixels);
-    free(out);
-    return out ? 0 : 1;
 }
 
 /* ---- arrays -----------------------------------------------------------------------------------
@@ -150,7 +82,7 @@ static bool write_outputs(const lathe_model *m, const char *path, int64_t n, con
     return lathe_npy_write(path, 1 + m->output_rank, dim, out, e);
 }
 
-static int predict_array(const Job *j, const char *input, const char *output) {
+static int predict_array(const PredictJob *j, const char *input, const char *output) {
     const lathe_model *m = j->native.model;
     lathe_array x;
     lathe_error e;
@@ -174,7 +106,7 @@ static int predict_array(const Job *j, const char *input, const char *output) {
  */
 
 /* Prints a line a sample and fills its cell; returns how many are right. */
-static int judge(const Job *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
+static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
     int64_t n = j->native.model->output_count, hits = 0;
     for (int64_t i = 0; i < s->count; i++) {
         float *row = out + i * n;
@@ -190,7 +122,7 @@ static int judge(const Job *j, const lathe_samples *s, float *out, lathe_grid_ce
     return (int)hits;
 }
 
-static int draw_grid(const Job *j, const lathe_samples *s, const char *path) {
+static int draw_grid(const PredictJob *j, const lathe_samples *s, const char *path) {
     const int64_t *dim = j->native.model->input_dim;
     lathe_error e;
     lathe_image image = {0};
@@ -208,7 +140,7 @@ static int draw_grid(const Job *j, const lathe_samples *s, const char *path) {
     return 0;
 }
 
-static int predict_grid(Job *j, const char *path, const char *data) {
+static int predict_grid(PredictJob *j, const char *path, const char *data) {
     const lathe_model *m = j->native.model;
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
@@ -247,10 +179,11 @@ static bool check_options(const Options *o) {
     return true;
 }
 
-static bool prepare(Job *j) {
+static bool prepare(PredictJob *j) {
     const Options *o = j->options;
     CodegenOptions c;
-    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !run_passes(j->module, false, o) ||
+    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !preprocess(j->module, o) ||
+        !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
         !codegen_options(o, false, DEFAULT_BATCH, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
@@ -260,7 +193,7 @@ static bool prepare(Job *j) {
     return j->workspace != NULL;
 }
 
-static int predict(Job *j) {
+static int predict(PredictJob *j) {
     const Options *o = j->options;
     if (option_given(o, OPTION_INPUT))
         return predict_array(j, o->text[OPTION_INPUT], o->text[OPTION_OUTPUT]);
@@ -275,7 +208,7 @@ int cmd_predict(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!check_options(&o)) return 1;
     Arena *a = arena_new();
-    Job j = {.options = &o};
+    PredictJob j = {.options = &o};
     j.module = open_model(a, &o);
     status = j.module && prepare(&j) ? predict(&j) : 1;
     free(j.workspace);

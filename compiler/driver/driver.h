@@ -32,6 +32,12 @@ Module *open_model(Arena *a, const Options *o);
  * was printed. */
 bool open_weights(Module *m, const char *path);
 
+/* Class names, a line each. */
+void set_classes(Module *m, const char *text);
+
+/* --preprocess: puts it in front of the model. False after an error was printed. */
+bool preprocess(Module *m, const Options *o);
+
 /* Runs the training or inference pipeline with --after, --verbose and --paranoid of o. Inference
  * folds weights: parameters that open_weights did not set are drawn from --seed. False after an
  * error was printed. */

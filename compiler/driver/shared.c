@@ -2,6 +2,7 @@
 #include "../../runtime/safetensors.h"
 #include "../frontend/frontend.h"
 #include "../passes/passes.h"
+#include "../passes/preprocess.h"
 #include "driver.h"
 
 #include <limits.h>
@@ -46,8 +47,7 @@ static bool set_param(Module *m, Param *p, const lathe_safetensors *s, lathe_err
     return lathe_safetensors_get(s, p->name, p->type.shape.rank, p->type.shape.dim, p->data, e);
 }
 
-/* Class names, a line each. */
-static void set_classes(Module *m, const char *text) {
+void set_classes(Module *m, const char *text) {
     int capacity = 0;
     m->classes = NULL;
     m->nclasses = 0;
@@ -85,6 +85,17 @@ bool open_weights(Module *m, const char *path) {
     ok = ok && set_metadata(m, &s, &e);
     lathe_safetensors_free(&s);
     if (!ok) user_error("%s", e.text);
+    return ok;
+}
+
+bool preprocess(Module *m, const Options *o) {
+    Diag d;
+    Preprocessing p;
+    if (!option_given(o, OPTION_PREPROCESS)) return true;
+    diag_init(&d, m->arena, NULL, NULL);
+    bool ok =
+        preprocessing_find(o->text[OPTION_PREPROCESS], &p, &d) && add_preprocessing(m, &p, &d);
+    diag_print(&d, stderr);
     return ok;
 }
 

@@ -130,12 +130,14 @@ static bool load_images(const Files *f, const lathe_data_request *r, const char 
     if (!order) return lathe_fail(e, "%s: out of memory", folder);
     /* mixed once, so that the last part of the training set, which may validate, has all classes */
     lathe_shuffle(order, count, 0, UINT32_MAX);
+    const lathe_scaling scaling = {
+        .height = (int)r->height, .width = (int)r->width, .filter = LATHE_BILINEAR};
     bool ok = true;
     for (int i = 0; ok && i < count; i++) {
         lathe_image image;
         ok = lathe_image_load(f->path.name[order[i]], (int)r->channels, &image, e);
         if (!ok) break;
-        lathe_image_resize(&image, (int)r->height, (int)r->width, s->u8 + i * s->size);
+        ok = lathe_image_scale(&image, &scaling, s->u8 + i * s->size, e);
         s->index[i] = f->label[order[i]];
         lathe_image_free(&image);
     }

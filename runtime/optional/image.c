@@ -52,34 +52,25 @@ bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_
     return ok;
 }
 
-/* Where output position i of n falls among m source positions: the two neighbours and the weight of
- * the second. */
-static void neighbours(int i, int n, int m, int *first, int *second, float *weight) {
-    float x = ((float)i + 0.5f) * (float)m / (float)n - 0.5f;
-    if (x < 0.0f) x = 0.0f;
-    *first = (int)x;
-    if (*first > m - 1) *first = m - 1;
-    *second = *first < m - 1 ? *first + 1 : *first;
-    *weight = x - (float)*first;
+int lathe_filter_find(const char *name) {
+    static const char *const names[] = {"nearest", "box",     "bilinear",
+                                        "hamming", "bicubic", "lanczos"};
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (!strcmp(name, names[i])) return i;
+    return -1;
 }
 
-void lathe_image_resize(const lathe_image *im, int height, int width, uint8_t *out) {
-    int C = im->channels;
-    for (int y = 0; y < height; y++) {
-        int y0, y1;
-        float wy;
-        neighbours(y, height, im->height, &y0, &y1, &wy);
-        const uint8_t *top = im->pixel + (size_t)y0 * (size_t)im->width * (size_t)C;
-        const uint8_t *bottom = im->pixel + (size_t)y1 * (size_t)im->width * (size_t)C;
-        for (int x = 0; x < width; x++) {
-            int x0, x1;
-            float wx;
-            neighbours(x, width, im->width, &x0, &x1, &wx);
-            for (int c = 0; c < C; c++) {
-                float a = (1.0f - wx) * top[x0 * C + c] + wx * top[x1 * C + c];
-                float b = (1.0f - wx) * bottom[x0 * C + c] + wx * bottom[x1 * C + c];
-                *out++ = (uint8_t)((1.0f - wy) * a + wy * b + 0.5f);
-            }
-        }
-    }
+bool lathe_image_scale(const lathe_image *im, const lathe_scaling *s, uint8_t *out,
+                       lathe_error *e) {
+    lathe_axis axis[2] = {{0}, {0}};
+    if (!lathe_resize_plan(im->height, im->width, s->height, s->width, s->shorter, axis))
+        return lathe_fail(e, "the middle %d x %d pixels do not fit into an image of %d x %d",
+                          s->height, s->width, axis[0].result, axis[1].result);
+    void *scratch = malloc(lathe_resize_scratch(&axis[0], &axis[1], s->filter, im->channels));
+    if (!scratch)
+        return lathe_fail(e, "out of memory to scale %d x %d pixels", im->height, im->width);
+    lathe_resize(&axis[0], &axis[1], s->filter, im->channels, im->pixel,
+                 (ptrdiff_t)im->width * im->channels, out, scratch);
+    free(scratch);
+    return true;
 }

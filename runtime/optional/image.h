@@ -2,10 +2,11 @@
 #ifndef LATHE_RUNTIME_IMAGE_H
 #define LATHE_RUNTIME_IMAGE_H
 
-#include "../error.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "../../templates/resize.h.in"
+#include "../error.h"
 
 enum { LATHE_MAX_SIDE = 16384 };
 
@@ -21,8 +22,19 @@ bool lathe_image_is_name(const char *name); /* ends in .jpg, .jpeg or .png */
 /* Zeroed pixels. */
 bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e);
 void lathe_image_free(lathe_image *image);
-/* Bilinear, with pixel centres at half-integers, into height x width x image->channels bytes. */
-void lathe_image_resize(const lathe_image *image, int height, int width, uint8_t *out);
+
+/* How an image becomes height x width pixels: by a filter of templates/resize.h.in, as a whole, or
+ * with shorter > 0 so that its shorter side gets that many pixels, of which the middle is kept. */
+typedef struct lathe_scaling {
+    int height, width, filter, shorter;
+} lathe_scaling;
+
+/* "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos": the number of the filter, or -1.
+ */
+int lathe_filter_find(const char *name);
+/* Scales as Pillow and Keras's load_img do, into height x width x image->channels bytes. */
+bool lathe_image_scale(const lathe_image *image, const lathe_scaling *s, uint8_t *out,
+                       lathe_error *e);
 bool lathe_png_write(const char *path, const lathe_image *image, lathe_error *e);
 
 /* The decoders; `path` is for messages. */

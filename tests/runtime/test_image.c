@@ -119,19 +119,19 @@ static void test_hostile_size(void **state) {
     assert_mentions(e.text, "neither a JPEG nor a PNG");
 }
 
+/* All else about scaling is compared with Pillow in tests/oracle/test_resize.py. */
 static void test_resize(void **state) {
     (void)state;
     uint8_t pixel[4] = {0, 100, 200, 100}, out[16];
     lathe_image im = {2, 2, 1, pixel};
-    lathe_image_resize(&im, 2, 2, out);
+    lathe_scaling same = {2, 2, LATHE_BILINEAR, 0}, large = {4, 4, LATHE_NEAREST, 3};
+    lathe_error e;
+    assert_true(lathe_image_scale(&im, &same, out, &e));
     assert_memory_equal(out, pixel, 4);
-    lathe_image_resize(&im, 1, 1, out);
-    assert_int_equal(out[0], 100);
-    lathe_image_resize(&im, 4, 4, out);
-    /* corners stay; the second column lies a quarter of the way */
-    assert_int_equal(out[0], 0);
-    assert_int_equal(out[1], 25);
-    assert_int_equal(out[15], 100);
+    assert_false(lathe_image_scale(&im, &large, out, &e));
+    assert_mentions(e.text, "do not fit");
+    assert_int_equal(lathe_filter_find("bicubic"), LATHE_BICUBIC);
+    assert_int_equal(lathe_filter_find("cubic"), -1);
 }
 
 static void test_grid(void **state) {
