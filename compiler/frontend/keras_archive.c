@@ -19,12 +19,31 @@ static json_t *archive_json(const char *path, const char *member, Diag *d) {
     return v;
 }
 
+/* What lathe added when it wrote the archive. */
+static void read_metadata(Module *m, const json_t *v) {
+    const json_t *own = json_object_get(v, "lathe");
+    double scale = json_number_value(json_object_get(own, "input_scale"));
+    int capacity = 0;
+    size_t i;
+    json_t *name;
+    if (scale > 0 && scale < 1e30) m->input_scale = (float)scale;
+    json_array_foreach(json_object_get(own, "classes"), i, name) {
+        const char *text =
+            arena_strdup(m->arena, json_is_string(name) ? json_string_value(name) : "");
+        ARENA_PUSH(m->arena, m->classes, m->nclasses, capacity, text);
+    }
+}
+
 Module *keras_archive_load(Arena *a, const char *path, Diag *d) {
     json_t *config = archive_json(path, "config.json", d);
     Module *m = NULL;
     if (config)
         m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
     json_decref(config);
+    json_t *about = m ? archive_json(path, "metadata.json", d) : NULL;
+    if (about) read_metadata(m, about);
+    json_decref(about);
+    if (d->errors) return NULL;
     size_t size;
     unsigned char *image = m ? zip_member(path, "model.weights.h5", &size, d) : NULL;
     Hdf5File *f = image ? hdf5_open(a, path, image, size, d) : NULL;

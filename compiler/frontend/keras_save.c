@@ -25,16 +25,22 @@ static void put_param(Hdf5Writer *w, const char *path, const Param *p) {
     free(zeros);
 }
 
-static void put_optimizer(const Module *m, Hdf5Writer *w, uint64_t steps) {
+/* The optimizer's variables as `group`/0, 1, ...; returns their number. */
+static int put_optimizer(const Module *m, Hdf5Writer *w, const char *group, uint64_t steps) {
     const Shape scalar = {0};
     const float rate = m->train.optimizer.learning_rate;
     int *slots, n = keras_slots(m, &slots);
-    hdf5_put_group(w, "optimizer/vars");
-    hdf5_put_text(w, "optimizer/vars", "name", m->train.optimizer.name);
-    hdf5_put_integer(w, "optimizer/vars/0", (int64_t)steps);
-    hdf5_put_floats(w, "optimizer/vars/1", &scalar, &rate);
+    hdf5_put_group(w, group);
+    hdf5_put_text(w, group, "name", m->train.optimizer.name);
+    hdf5_put_integer(w, arena_printf(m->arena, "%s/0", group), (int64_t)steps);
+    hdf5_put_floats(w, arena_printf(m->arena, "%s/1", group), &scalar, &rate);
     for (int i = 0; i < n; i++)
-        put_param(w, arena_printf(m->arena, "optimizer/vars/%d", 2 + i), &m->params[slots[i]]);
+        put_param(w, arena_printf(m->arena, "%s/%d", group, 2 + i), &m->params[slots[i]]);
+    return 2 + n;
+}
+
+static bool has_optimizer(const Module *m) {
+    return m->train.compiled && m->train.optimizer.kind != OPT_NONE;
 }
 
 static unsigned char *weights_image(const Module *m, uint64_t steps, size_t *size) {
@@ -54,7 +60,7 @@ static unsigned char *weights_image(const Module *m, uint64_t steps, size_t *siz
     }
     hdf5_put_group(&w, "vars");
     hdf5_put_text(&w, "vars", "name", m->model_name);
-    if (m->train.compiled && m->train.optimizer.kind != OPT_NONE) put_optimizer(m, &w, steps);
+    if (has_optimizer(m)) put_optimizer(m, &w, "optimizer/vars", steps);
     return hdf5_finish(&w, size);
 }
 
@@ -74,6 +80,7 @@ static void put_legacy_layer(const Module *m, Hdf5Writer *w, int row) {
 
 /* training_config has the optimizer under another name than compile_config. */
 static char *training_config(const json_t *compile) {
+    static const char *const always[] = {"loss", "metrics", "loss_weights", "weighted_metrics"};
     json_t *out = json_copy((json_t *)compile), *optimizer = json_object_get(compile, "optimizer");
     if (json_is_string(optimizer))
         json_object_set_new(out, "optimizer_config",
@@ -81,6 +88,9 @@ static char *training_config(const json_t *compile) {
     else
         json_object_set(out, "optimizer_config", optimizer);
     json_object_del(out, "optimizer");
+    for (int i = 0; i < 4; i++) {
+        if (!json_object_get(out, always[i])) json_object_set_new(out, always[i], json_null());
+    }
     char *text = json_dumps(out, 0);
     json_decref(out);
     return text;
@@ -100,7 +110,14 @@ static void put_configs(const Module *m, Hdf5Writer *w) {
     json_decref(config);
 }
 
-static unsigned char *legacy_image(const Module *m, size_t *size) {
+static void put_legacy_optimizer(const Module *m, Hdf5Writer *w, uint64_t steps) {
+    int n = put_optimizer(m, w, "optimizer_weights/vars", steps);
+    const char **names = ARENA_ARRAY(m->arena, const char *, (size_t)n);
+    for (int i = 0; i < n; i++) names[i] = arena_printf(m->arena, "vars/%d", i);
+    hdf5_put_texts(w, "optimizer_weights", "weight_names", names, n);
+}
+
+static unsigned char *legacy_image(const Module *m, uint64_t steps, size_t *size) {
     Hdf5Writer w = hdf5_create();
     const char **names = ARENA_ARRAY(m->arena, const char *, (size_t)m->nlayers);
     int n = 0;
@@ -116,6 +133,7 @@ static unsigned char *legacy_image(const Module *m, size_t *size) {
         put_legacy_layer(m, &w, i);
     }
     hdf5_put_texts(&w, "model_weights", "layer_names", names, n);
+    if (has_optimizer(m)) put_legacy_optimizer(m, &w, steps);
     return hdf5_finish(&w, size);
 }
 
@@ -212,7 +230,7 @@ bool save_keras(const Module *m, const char *path, uint64_t steps, Diag *d) {
         return false;
     }
     unsigned char *image =
-        weights || archive ? weights_image(m, steps, &size) : legacy_image(m, &size);
+        weights || archive ? weights_image(m, steps, &size) : legacy_image(m, steps, &size);
     bool ok = false;
     if (!image)
         diag_error(d, "the weights cannot be written as HDF5");
