@@ -49,6 +49,7 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
         return lathe_fail(e, "%s: out of memory", r->folder);
     if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
     s->trainer.pool = r->pool;
+    if (!r->resume && r->begin) r->begin(r->context, &s->trainer);
     return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
            lathe_history_open(&s->history, s->history_path, (int)s->trainer.at.epoch, e);
 }
@@ -132,6 +133,8 @@ lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe
         result = run_epoch(&s, last, e);
     if (result == LATHE_RUN_DONE &&
         !lathe_weights_save(s.weights_path, r->model, s.trainer.state, r->names, e))
+        result = LATHE_RUN_FAILED;
+    if (result == LATHE_RUN_DONE && r->end && !r->end(r->context, &s.trainer, e))
         result = LATHE_RUN_FAILED;
     close_session(&s);
     return result;
