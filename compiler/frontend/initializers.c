@@ -26,12 +26,16 @@ enum {
     INITIALIZER_HE_UNIFORM,
     INITIALIZER_HE_NORMAL,
     INITIALIZER_LECUN_UNIFORM,
-    INITIALIZER_LECUN_NORMAL
+    INITIALIZER_LECUN_NORMAL,
+    INITIALIZER_VARIANCE_SCALING
 };
 
 static const ParamSpec no_specs[] = {{"dtype", ""}};
 static const ParamSpec seed_specs[] = {
     {"seed", ""}, {"input_axes", "None"}, {"output_axes", "None"}};
+static const ParamSpec scaling_specs[] = {{"scale", NULL},        {"mode", NULL},
+                                          {"distribution", NULL}, {"seed", ""},
+                                          {"input_axes", "None"}, {"output_axes", "None"}};
 static const ParamSpec constant_specs[] = {{"value", NULL}};
 static const ParamSpec uniform_specs[] = {{"minval", NULL}, {"maxval", NULL}, {"seed", ""}};
 static const ParamSpec normal_specs[] = {{"mean", NULL}, {"stddev", NULL}, {"seed", ""}};
@@ -61,6 +65,8 @@ static const ConfigClass initializers[] = {
      SPECS(seed_specs, 1)},
     {FAMILY_INITIALIZER, "LecunNormal", "lecun_normal", NULL, INITIALIZER_LECUN_NORMAL,
      SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "VarianceScaling", "variance_scaling", NULL, INITIALIZER_VARIANCE_SCALING,
+     SPECS(scaling_specs, 4)},
 };
 
 static const struct {
@@ -68,9 +74,10 @@ static const struct {
     char fan;
     InitKind kind;
 } scalings[] = {
-    {1, 'a', INIT_UNIFORM}, {1, 'a', INIT_TRUNCATED_NORMAL},
-    {2, 'i', INIT_UNIFORM}, {2, 'i', INIT_TRUNCATED_NORMAL},
-    {1, 'i', INIT_UNIFORM}, {1, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'a', INIT_UNIFORM},          {1, 'a', INIT_TRUNCATED_NORMAL},
+    {2, 'i', INIT_UNIFORM},          {2, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'i', INIT_UNIFORM},          {1, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'i', INIT_TRUNCATED_NORMAL},
 };
 
 const ConfigClass *activation_classes(int *count) {
@@ -116,6 +123,37 @@ Initializer initializer_named(const char *name) {
     return standard(c->id);
 }
 
+/* One of the names, or an error. */
+static bool read_choice(Script *s, const Bound *b, const char *name, const char *const *names,
+                        int *out) {
+    const CallArg *g = bound_get(b, name);
+    if (!g) return true;
+    for (int i = 0; g->value->kind == OBJ_STRING && names[i]; i++) {
+        if (strcmp(g->value->text, names[i]) != 0) continue;
+        *out = i;
+        return true;
+    }
+    bound_wrong(s, b, g, "one of Keras's names");
+    return false;
+}
+
+static bool read_scaling(Script *s, const Bound *b, Initializer *out) {
+    static const char *const modes[] = {"fan_in", "fan_out", "fan_avg", NULL};
+    static const char *const distributions[] = {"truncated_normal", "normal", "untruncated_normal",
+                                                "uniform", NULL};
+    static const InitKind kinds[] = {INIT_TRUNCATED_NORMAL, INIT_TRUNCATED_NORMAL, INIT_NORMAL,
+                                     INIT_UNIFORM};
+    float scale = 1;
+    int mode = 0, distribution = 0;
+    bool ok = bound_float(s, b, "scale", 0, 1e30, &scale);
+    ok = read_choice(s, b, "mode", modes, &mode) && ok;
+    ok = read_choice(s, b, "distribution", distributions, &distribution) && ok;
+    out->scale = (double)scale;
+    out->fan = "ioa"[mode];
+    out->fixed.kind = kinds[distribution];
+    return ok;
+}
+
 bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out) {
     const CallArg *g = bound_get(b, name);
     if (!g) return true;
@@ -134,6 +172,7 @@ bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer 
     case INITIALIZER_TRUNCATED_NORMAL:
         return bound_float(s, inner, "mean", -huge, huge, &out->fixed.a) &&
                bound_float(s, inner, "stddev", 0, huge, &out->fixed.b);
+    case INITIALIZER_VARIANCE_SCALING: return read_scaling(s, inner, out);
     default: return true;
     }
 }
@@ -160,6 +199,7 @@ Init initializer_for(const Initializer *i, const Shape *shape) {
         float limit = (float)sqrt(3 * variance);
         return (Init){INIT_UNIFORM, -limit, limit};
     }
+    if (i->fixed.kind == INIT_NORMAL) return (Init){INIT_NORMAL, 0, (float)sqrt(variance)};
     /* The deviation of a normal distribution truncated at two deviations is 0.8796... of it. */
     return (Init){INIT_TRUNCATED_NORMAL, 0, (float)(sqrt(variance) / 0.87962566103423978)};
 }
