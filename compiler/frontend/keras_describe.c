@@ -30,7 +30,9 @@ static json_t *bound_json(Describer *d, const Bound *b, const char *const *left_
     json_t *out = json_object();
     for (int i = 0; i < b->nspecs; i++) {
         const Obj *o = b->args[i].value;
-        bool skip = !o || obj_is_silent(o);
+        const char *only = b->specs[i].only;
+        /* Where lathe takes one value only, it is Keras's own. */
+        bool skip = !o || obj_is_silent(o) || (only && *only);
         for (const char *const *p = left_out; p && *p && !skip; p++)
             skip = strcmp(*p, b->specs[i].name) == 0;
         if (!skip) json_object_set_new(out, b->specs[i].name, value_json(d, o));

@@ -34,7 +34,6 @@ static const struct {
     {"registered_name", NULL},
     {"shared_object_id", NULL},
     {"build_config", NULL},
-    {"batch_input_shape", NULL},
     {"build_input_shape", NULL},
     {"autocast", NULL},
     {"synchronized", "false"},

@@ -128,7 +128,8 @@ static void make_tf_operation(ConfigReader *r, ConfigItem *item) {
 
 /* ---- layers ---- */
 
-static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config) {
+/* `first`: of a Sequential, where it says the input's shape. */
+static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config, bool first) {
     Script *s = r->script;
     json_t *current = config;
     const char *class_name = legacy_layer(s, item->class_name, &current);
@@ -139,6 +140,7 @@ static void make_layer(ConfigReader *r, ConfigItem *item, json_t *config) {
         CallArgs args = {0};
         int from = s->diag->count;
         json_object_del(current, "name");
+        if (!first) json_object_del(current, "batch_input_shape");
         config_args(s, current, class->specs, class->nspecs, &args);
         push_arg(s, &args, "name", obj_text(s->arena, OBJ_STRING, item->name));
         Obj *o = layer_make(s, class, &args);
@@ -156,7 +158,7 @@ static bool is_model_class(const char *name) {
 }
 
 /* False only where the config is damaged. */
-static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v) {
+static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v, bool first) {
     Script *s = r->script;
     const char *class_name = json_text(v, "class_name"), *name = json_text(v, "name");
     json_t *config = json_object_get(v, "config");
@@ -183,7 +185,7 @@ static bool read_item(ConfigReader *r, ConfigItem *item, const json_t *v) {
         item->operation = true;
         make_operation(r, item);
     } else {
-        make_layer(r, item, config);
+        make_layer(r, item, config, first);
     }
     return true;
 }
@@ -195,7 +197,7 @@ static bool read_items(ConfigReader *r, ConfigGraph *g, const json_t *layers) {
     g->items = ARENA_ARRAY(s->arena, ConfigItem, json_array_size(layers));
     json_array_foreach((json_t *)layers, i, v) {
         ConfigItem *item = &g->items[g->nitems++];
-        if (!read_item(r, item, v)) return false;
+        if (!read_item(r, item, v, g->sequential && i == 0)) return false;
         if (namemap_get(&g->index, item->name)) {
             diag_error(s->diag, "two layers have the name '%s'", item->name);
             return false;

@@ -71,7 +71,7 @@ def trained(name):
 
 
 def step(model, x, y):
-    model.fit(x, y, epochs=1, batch_size=len(x), verbose=0)
+    model.fit(x, y, epochs=1, batch_size=len(x), shuffle=False, verbose=0)
     return [np.asarray(v) for v in model.weights + model.optimizer.variables]
 
 
@@ -105,9 +105,9 @@ class RoundTrip(unittest.TestCase):
         """One step more by Keras, from its own file and from lathe's: all weights and slots equal."""
         for name in MODELS:
             _, x, y = trained(name)
-            for source in (".keras", ".h5"):
+            expected = step(keras.models.load_model(path(name + ".keras")), x, y)
+            for source in (".keras", ".h5") if name == "functional" else (".keras",):
                 with self.subTest(model=name, source=source):
-                    expected = step(keras.models.load_model(path(name + ".keras")), x, y)
                     actual = step(converted(path(name + source)), x, y)
                     self.assertEqual(len(expected), len(actual))
                     for a, b in zip(expected, actual):
@@ -141,7 +141,8 @@ class RoundTrip(unittest.TestCase):
         model, x, _ = trained("functional")
         np.save(path("x.npy"), x)
         for source in (".keras", ".h5"):
-            lathe("predict", path("functional" + source), "--input", path("x.npy"), "--output",
+            lathe("predict", path("functional" + source), "--weights",
+                  path("functional" + source), "--input", path("x.npy"), "--output",
                   path("y.npy"))
             expected = outputs(model, x)[0]
             error = abs(np.load(path("y.npy")) - expected).max() / abs(expected).max()
