@@ -30,9 +30,8 @@ static json_t *bound_json(Describer *d, const Bound *b, const char *const *left_
     json_t *out = json_object();
     for (int i = 0; i < b->nspecs; i++) {
         const Obj *o = b->args[i].value;
-        const char *only = b->specs[i].only;
-        /* Where lathe takes one value only, it is Keras's own. */
-        bool skip = !o || obj_is_silent(o) || (only && *only);
+        /* What lathe takes in one way only is Keras's default, or of another version of Keras. */
+        bool skip = !o || obj_is_silent(o) || b->specs[i].only;
         for (const char *const *p = left_out; p && *p && !skip; p++)
             skip = strcmp(*p, b->specs[i].name) == 0;
         if (!skip) json_object_set_new(out, b->specs[i].name, value_json(d, o));

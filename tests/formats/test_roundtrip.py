@@ -10,7 +10,7 @@ def functional():
     a = layers.Conv2D(4, 3, padding="same", name="first")(x)
     b = layers.BatchNormalization(momentum=0.9)(a)
     y = layers.Activation("relu")(layers.Add()([a, b]))
-    inner = keras.Sequential([layers.Input((8, 8, 4)), layers.Conv2D(2, 3),
+    inner = keras.Sequential([layers.Input((8, 8, 4)), layers.Conv2D(2, 3, use_bias=False),
                               layers.BatchNormalization()], name="inner")
     y = layers.Flatten()(inner(y))
     shared = layers.Dense(72, activation="tanh", name="shared")
