@@ -107,18 +107,19 @@ bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lat
 /* ---- checkpoints ------------------------------------------------------------------------------
  */
 
-enum { FIELDS = 10, FIELD_BYTES = 48 };
+enum { FIELDS = 10 + 2 * LATHE_MAX_LOSSES, FIELD_BYTES = 48 };
 
 /* The position and what must not change between runs, as texts; sums as hexadecimal floats, which
  * lose nothing. */
 typedef struct {
     lathe_meta meta[FIELDS];
-    char text[FIELDS][FIELD_BYTES];
+    char text[FIELDS][FIELD_BYTES], key[FIELDS][FIELD_BYTES];
     int count;
 } Fields;
 
 static char *add_field(Fields *f, const char *key) {
-    f->meta[f->count] = (lathe_meta){(char *)key, f->text[f->count]};
+    snprintf(f->key[f->count], FIELD_BYTES, "%s", key);
+    f->meta[f->count] = (lathe_meta){f->key[f->count], f->text[f->count]};
     return f->text[f->count++];
 }
 
@@ -128,6 +129,12 @@ static void add_whole(Fields *f, const char *key, uint64_t v) {
 
 static void add_real(Fields *f, const char *key, double v) {
     snprintf(add_field(f, key), FIELD_BYTES, "%a", v);
+}
+
+/* The sums of loss i, of several. */
+static void each_keys(int i, char key[2][FIELD_BYTES]) {
+    snprintf(key[0], FIELD_BYTES, "loss.%d", i + 1);
+    snprintf(key[1], FIELD_BYTES, "correct.%d", i + 1);
 }
 
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
@@ -142,6 +149,12 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     add_real(&f, "loss", t->at.loss);
     add_real(&f, "correct", t->at.correct);
     add_real(&f, "seconds", t->at.seconds);
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][FIELD_BYTES];
+        each_keys(i, key);
+        add_real(&f, key[0], t->at.each_loss[i]);
+        add_real(&f, key[1], t->at.each_correct[i]);
+    }
     return save(path, t->model, t->state, true, f.meta, f.count, e);
 }
 
@@ -180,6 +193,13 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
         !get_whole(s, "done", &done, e) || !get_real(s, "loss", &at->loss, e) ||
         !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e))
         return false;
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][FIELD_BYTES];
+        each_keys(i, key);
+        if (!get_real(s, key[0], &at->each_loss[i], e) ||
+            !get_real(s, key[1], &at->each_correct[i], e))
+            return false;
+    }
     uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->model->batch;
     if (epoch > UINT32_MAX || done > samples || (done % batch != 0 && done != samples))
         return lathe_fail(e, "%s: damaged: epoch %" PRIu64 ", sample %" PRIu64 " of %" PRIu64,

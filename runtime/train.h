@@ -16,15 +16,16 @@ typedef struct lathe_position {
     uint32_t epoch;       /* epochs finished */
     int64_t done;         /* samples of the running epoch already trained on */
     double loss, correct; /* sums over those */
-    double seconds;       /* spent on those */
+    double each_loss[LATHE_MAX_LOSSES], each_correct[LATHE_MAX_LOSSES]; /* of several losses */
+    double seconds;                                                     /* spent on those */
 } lathe_position;
 
 typedef struct lathe_trainer {
     const lathe_model *model;
     void *state, *workspace;
-    uint32_t *order; /* of the running epoch */
-    void *input;     /* one gathered batch */
-    void *labels;    /* one gathered batch */
+    uint32_t *order;                /* of the running epoch */
+    void *input[LATHE_MAX_INPUTS];  /* one gathered batch */
+    void *labels[LATHE_MAX_LOSSES]; /* one gathered batch */
     lathe_samples data;
     lathe_position at;
     lathe_pool *pool; /* the caller's threads; NULL after open: OpenMP, or none */
@@ -57,7 +58,8 @@ void lathe_trainer_next(lathe_trainer *t);
 int64_t lathe_trainer_steps(const lathe_trainer *t);
 int64_t lathe_trainer_steps_done(const lathe_trainer *t);
 
-/* Loss and accuracy over all of `data`; false if stopped. */
+/* Loss and accuracy over all of `data`; false if stopped. `sums` has room for 1 + LATHE_MAX_LOSSES:
+ * the total, then each of several losses. */
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums);
 

@@ -23,8 +23,8 @@ static void emit_tensor_list(const File *f, StrBuf *w) {
                            : p->role == PARAM_STATISTIC ? "LATHE_STATISTIC"
                                                         : "LATHE_SLOT";
         strbuf_printf(w, "    {%s, %s, %d, %d, ", c_string(m->arena, p->name), role,
-                      p->role == PARAM_WEIGHT && p->trainable, p->type.shape.rank);
-        emit_dims(&p->type.shape, 0, w);
+                      p->role == PARAM_WEIGHT && p->trainable, param_shape(p)->rank);
+        emit_dims(param_shape(p), 0, w);
         strbuf_printf(w, ", %lld},\n", (long long)shape_count(&p->type.shape));
     }
     strbuf_puts(w, "};\n\n");

@@ -16,6 +16,7 @@ static const Command commands[] = {
     {"evaluate", cmd_evaluate, "loss and accuracy of trained weights on a test set"},
     {"predict", cmd_predict, "run a trained model on images or arrays"},
     {"convert", cmd_convert, "write a model in another format: .keras, .h5, .safetensors"},
+    {"fetch", cmd_fetch, "download the published weights of a network"},
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels"},
     {"bench", cmd_bench, "generated code against the interpreter"},

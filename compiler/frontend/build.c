@@ -158,7 +158,7 @@ static bool emit_graph(Builder *b, const ScriptModel *m) {
     return true;
 }
 
-static bool emit_function(Builder *b, const ScriptModel *m) {
+static bool emit_forward(Builder *b, const ScriptModel *m) {
     Module *out = b->module;
     bool computes = false;
     int capacity = 0;
@@ -187,7 +187,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     b.function = module_add_function(b.module, "forward");
     if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
     add_connections(&b, m);
-    if (!emit_function(&b, m)) return NULL;
+    if (!emit_forward(&b, m)) return NULL;
     describe_model(s, m, b.module);
     return b.module;
 }

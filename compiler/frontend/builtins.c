@@ -1,6 +1,6 @@
 /* The functions of Python itself that help to describe a model. The others (print, open, ...) are
  * known by name, so that calls of them are left out instead of being errors. */
-#include "script.h"
+#include "tensor_ops.h"
 
 #include <math.h>
 #include <string.h>
@@ -126,6 +126,8 @@ static Obj *call_str(Script *s, const CallArgs *args) {
 }
 
 static Obj *call_abs(Script *s, const CallArgs *args) {
+    if (args->count == 1 && arg(args, 0)->kind == OBJ_TENSOR)
+        return tensor_unary(s, args->loc, "absolute", arg(args, 0));
     if (args->count != 1 || !obj_is_number(arg(args, 0)))
         return wrong(s, args, "abs takes one number");
     Obj *o = arg(args, 0);

@@ -1,5 +1,5 @@
 /* Finding, making and resolving the objects that Keras takes by name or by object. */
-#include "config.h"
+#include "tensor_ops.h"
 
 #include <string.h>
 
@@ -51,6 +51,9 @@ const char **config_names(Arena *a, Family f, bool classes) {
 }
 
 Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args) {
+    const TensorOp *op =
+        class->family == FAMILY_ACTIVATION ? tensor_op_find(class->name, true) : NULL;
+    if (op) return tensor_op_call(s, op, args);
     if (!class->class_name)
         return script_error(s, args->loc,
                             "calling the function '%s' is not supported: give it as an argument",

@@ -24,13 +24,19 @@ struct ConfigClass {
     int nspecs, positional;
 };
 
-/* Activations of layers; ACTIVATION_SOFTMAX is an operation of its own in the IR. */
+/* The activation of a layer: a function of unary.def with its arguments, or one over an axis. */
 typedef enum {
     ACTIVATION_LINEAR,
-    ACTIVATION_RELU,
-    ACTIVATION_TANH,
-    ACTIVATION_SIGMOID,
-    ACTIVATION_SOFTMAX
+    ACTIVATION_UNARY,
+    ACTIVATION_SOFTMAX,
+    ACTIVATION_LOG_SOFTMAX
+} ActivationKind;
+
+typedef struct {
+    ActivationKind kind;
+    Activation fn;
+    float args[3];
+    int axis; /* of softmax: as the user counts it */
 } ActivationFn;
 
 /* How a parameter is initialised; variance scaling needs the parameter's shape. */
@@ -59,6 +65,8 @@ Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args);
 const ConfigClass *config_resolve(Script *s, const Bound *b, const CallArg *g, Family f,
                                   const Bound **bound);
 
+/* The activation of this name with Keras's default arguments; it must exist. */
+ActivationFn activation_named(const char *name);
 /* Read argument `name` of b; false after an error. */
 bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out);
 bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out);

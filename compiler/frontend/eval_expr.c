@@ -2,7 +2,7 @@
  * not run for give OBJ_UNKNOWN, and both pass through whatever is done to them. */
 #include "script.h"
 
-#include "layers.h"
+#include "tensor_ops.h"
 
 #include <string.h>
 
@@ -138,9 +138,7 @@ static Obj *eval_comprehension(Script *s, Env *env, const Expr *e) {
     return list;
 }
 
-/* Start, stop and step of a slice of n items with Python's rules; an object that is not NULL is the
- * result of the slice: an error or an unknown value. */
-static Obj *slice_bounds(Script *s, Env *env, const Expr *e, int64_t n, int64_t v[3]) {
+Obj *slice_bounds(Script *s, Env *env, const Expr *e, int64_t n, int64_t v[3]) {
     const Expr *parts[3] = {e->a, e->b, e->c};
     v[0] = 0;
     v[1] = n;
@@ -185,6 +183,7 @@ static Obj *eval_slice(Script *s, Env *env, const Expr *e, Obj *base) {
 
 static Obj *eval_subscript(Script *s, Env *env, const Expr *e) {
     Obj *base = eval_expr(s, env, e->a);
+    if (base->kind == OBJ_TENSOR) return tensor_index(s, env, e->b, base->tensor);
     if (e->b->kind == EXPR_SLICE) return eval_slice(s, env, e->b, base);
     if (obj_is_silent(base)) return base; /* x[:, 1:] of an unknown array */
     return eval_index(s, e->b->loc, base, eval_expr(s, env, e->b));

@@ -1,18 +1,10 @@
-/* Activations and initialisers. Formulas are Keras 3's (keras/src/initializers): variance scaling
+/* Initialisers. Formulas are Keras 3's (keras/src/initializers): variance scaling
  * with fans from the parameter's shape, and a truncated normal whose deviation is corrected for the
  * truncation at two standard deviations. */
 #include "config.h"
 
 #include <math.h>
 #include <string.h>
-
-static const ConfigClass activations[] = {
-    {FAMILY_ACTIVATION, NULL, "relu", NULL, ACTIVATION_RELU, NULL, 0, 0},
-    {FAMILY_ACTIVATION, NULL, "tanh", NULL, ACTIVATION_TANH, NULL, 0, 0},
-    {FAMILY_ACTIVATION, NULL, "sigmoid", NULL, ACTIVATION_SIGMOID, NULL, 0, 0},
-    {FAMILY_ACTIVATION, NULL, "softmax", NULL, ACTIVATION_SOFTMAX, NULL, 0, 0},
-    {FAMILY_ACTIVATION, NULL, "linear", NULL, ACTIVATION_LINEAR, NULL, 0, 0},
-};
 
 enum {
     INITIALIZER_ZEROS,
@@ -80,24 +72,9 @@ static const struct {
     {1, 'i', INIT_TRUNCATED_NORMAL},
 };
 
-const ConfigClass *activation_classes(int *count) {
-    *count = sizeof activations / sizeof *activations;
-    return activations;
-}
-
 const ConfigClass *initializer_classes(int *count) {
     *count = sizeof initializers / sizeof *initializers;
     return initializers;
-}
-
-bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out) {
-    const CallArg *g = bound_get(b, name);
-    if (!g) return true;
-    const Bound *inner;
-    const ConfigClass *c = config_resolve(s, b, g, FAMILY_ACTIVATION, &inner);
-    if (!c) return false;
-    *out = (ActivationFn)c->id;
-    return true;
 }
 
 /* Keras's defaults where there are no arguments. */

@@ -1,7 +1,7 @@
 /* Calls of Keras's classes, and Keras's automatic names. */
 #include "config.h"
-#include "layers.h"
 #include "model.h"
+#include "tensor_ops.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -39,6 +39,10 @@ static Obj *unsupported(Script *s, const KerasName *k, const CallArgs *args) {
         names = config_names(s->arena, f, f != FAMILY_ACTIVATION);
         what = family_text(f);
     }
+    if (strcmp(k->module, "ops") == 0) {
+        names = tensor_op_names(s->arena);
+        what = "operation";
+    }
     if (!names) names = layer_class_names(s->arena);
     return script_error(s, args->loc, "unknown %s '%s'%s%s", what, k->name,
                         script_did_you_mean(s, k->name, names), script_accepted(s, names));
@@ -51,6 +55,7 @@ Obj *keras_call(Script *s, const KerasName *k, const CallArgs *args) {
     case CLASS_MODEL: return functional_make(s, args);
     case CLASS_INPUT: return input_make(s, args);
     case CLASS_CONFIG: return config_make(s, k->config, args);
+    case CLASS_OPERATION: return tensor_op_call(s, k->op, args);
     case CLASS_UNSUPPORTED: break;
     }
     return unsupported(s, k, args);

@@ -2,7 +2,7 @@
  * lathe reads become "unsupported" classes, which are errors when they are used; everything else is
  * an unknown value. */
 #include "config.h"
-#include "layers.h"
+#include "tensor_ops.h"
 
 #include <string.h>
 
@@ -15,7 +15,8 @@ static Obj *module_object(Script *s, const char *path) {
 }
 
 static bool is_read_module(const char *name) {
-    if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0) return true;
+    if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0 || strcmp(name, "ops") == 0)
+        return true;
     for (int i = 0; i < FAMILIES; i++) {
         if (strcmp(name, family_module(families[i])) == 0) return true;
     }
@@ -101,7 +102,11 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
                  ? find_general(s, rest, name)
                  : find_in_family(s, rest, name);
     const LayerClass *layer = strcmp(rest, "layers") == 0 ? layer_class_find(name) : NULL;
+    const TensorOp *op = strcmp(rest, "ops") == 0 ? tensor_op_find(name, false) : NULL;
     if (o) return o;
+    if (op)
+        return class_object(
+            s, (KerasName){.kind = CLASS_OPERATION, .module = rest, .name = name, .op = op});
     if (layer)
         return class_object(
             s, (KerasName){.kind = CLASS_LAYER, .module = rest, .name = name, .layer = layer});

@@ -104,7 +104,7 @@ static bool read_input_shape(Script *s, ScriptLayer *l) {
 /* ---- making -----------------------------------------------------------------------------------
  */
 
-static ScriptLayer *new_layer(Script *s, const LayerClass *class) {
+ScriptLayer *layer_new(Script *s, const LayerClass *class) {
     ScriptLayer *l = ARENA_NEW(s->arena, ScriptLayer);
     l->class = class;
     l->bound = ARENA_NEW(s->arena, Bound);
@@ -118,7 +118,7 @@ static ScriptLayer *new_layer(Script *s, const LayerClass *class) {
 }
 
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
-    ScriptLayer *l = new_layer(s, class);
+    ScriptLayer *l = layer_new(s, class);
     bool ok = bind_args(s, l->bound, class->name, all_specs(s, class), class->nspecs + COMMON,
                         class->positional, args);
     /* All arguments are looked at, so that all their errors are listed. */
@@ -137,7 +137,7 @@ Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
 }
 
 ScriptLayer *model_layer(Script *s, ScriptModel *m, const LayerClass *class) {
-    ScriptLayer *l = new_layer(s, class);
+    ScriptLayer *l = layer_new(s, class);
     l->model = m;
     return l;
 }
@@ -284,7 +284,7 @@ enum { INPUT_SPECS = sizeof input_specs / sizeof *input_specs };
 const LayerClass input_layer_class = {.name = "InputLayer"};
 
 Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc) {
-    ScriptLayer *l = new_layer(s, &input_layer_class);
+    ScriptLayer *l = layer_new(s, &input_layer_class);
     l->name = name ? name : keras_auto_name(s, "InputLayer");
     l->bound->loc = loc;
     return layer_node(s, l, NULL, 0, &shape, 1, loc);

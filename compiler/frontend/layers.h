@@ -13,11 +13,25 @@
 typedef struct {
     int64_t units; /* filters of a convolution */
     int32_t kernel[2], stride[2], dilation[2];
-    int32_t pad[4]; /* ZeroPadding2D */
-    bool same, use_bias, center, scale;
+    int32_t pad[4];        /* ZeroPadding2D, Cropping2D */
+    int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
+    int64_t groups, multiplier;
+    bool same, causal, use_bias, center, scale, keep;
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
+    /* operations on tensors: */
+    bool is_number[3]; /* operands that are numbers */
+    float number[3];
+    int32_t start[MAX_RANK], step[MAX_RANK];
+    int32_t set; /* of axes */
+    /* of layers, too: */
+    int32_t axes[MAX_RANK], naxes; /* as the user counts them */
+    int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
+    int filter;                    /* interpolation of Resizing and UpSampling */
+    bool antialias, crop;
+    const float *values[2]; /* Normalization's mean and variance, Rescaling's scale and offset */
+    int64_t counts[2];      /* their numbers of elements; 0: not given */
 } LayerConfig;
 
 struct ScriptLayer {
@@ -96,6 +110,10 @@ const char **layer_class_names(Arena *a);
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
 Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args);
+/* A layer without a name. */
+ScriptLayer *layer_new(Script *s, const LayerClass *class);
+/* The object of a tensor; silent for NULL. */
+Obj *tensor_object(Script *s, Tensor *t);
 /* The tensor of an input layer. */
 Obj *input_make(Script *s, const CallArgs *args);
 Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc);
@@ -122,6 +140,22 @@ extern const LayerClass input_layer_class;
 /* ---- helpers of the rules (layer.c, layer_build.c) ---- */
 /* Reports a tensor with too many elements; `what` says which. */
 bool shape_fits(Script *s, const ScriptLayer *l, const Shape *shape, const char *what, SrcLoc loc);
+/* The class works on sequences [N, steps, channels], which the IR treats as images of one row. */
+bool is_1d(const ScriptLayer *l);
+/* [N, 1, steps, channels] for the shape of a sequence, the shape itself for that of an image. */
+Shape image_shape(const ScriptLayer *l, const Shape *shape);
+Shape image_result(const ScriptLayer *l, const Shape *image);
+/* Reads a number a direction; a 1-D layer has one direction, and `fill` for the rows. */
+bool bound_extent(Script *s, const ScriptLayer *l, const char *name, int64_t min, int32_t fill,
+                  int32_t out[2]);
+/* Axes that an argument gives, one or a list: into c.axes. */
+bool bound_axes(Script *s, const Bound *b, const char *name, LayerConfig *c);
+/* Axis as the shape counts it, negative ones from the end; reports one that is the batch or
+ * outside.
+ */
+bool resolve_axis(Script *s, const ScriptLayer *l, const Shape *shape, int64_t axis, SrcLoc loc,
+                  int *out);
+bool expect_spatial(Script *s, const ScriptLayer *l, const Tensor *in, SrcLoc loc);
 bool expect_rank(Script *s, const ScriptLayer *l, const Tensor *in, int rank, SrcLoc loc);
 bool configure_same(Script *s, ScriptLayer *l);
 bool window_shape(Script *s, const ScriptLayer *l, const Shape *in, const char *kernel_arg,
@@ -130,6 +164,31 @@ void resolve_same(const ScriptLayer *l, const Shape *in, int32_t pad[4]);
 int add_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role, Shape shape);
 Value *emit_node(Builder *b, OpKind op, const char *name, Value *const *in, int n,
                  const Attrs *attr, SrcLoc loc);
+/* The name of an inner node of the call that is emitted: "conv2d/image". */
+const char *inner_name(const Builder *b, const char *role);
+Value *emit_reshape(Builder *b, const char *name, Value *v, const Shape *shape, SrcLoc loc);
+Value *emit_binary(Builder *b, BinaryFn fn, const char *name, Value *x, Value *y, SrcLoc loc);
+Value *emit_unary(Builder *b, Activation fn, const char *name, Value *x, float alpha, float beta,
+                  SrcLoc loc);
+Value *emit_reduce(Builder *b, Reduction fn, const char *name, Value *x, int32_t axes, bool keep,
+                   SrcLoc loc);
+/* The input of a 1-D layer as an image, and its result as a sequence again. */
+Value *emit_image(Builder *b, const Tensor *t);
+Value *emit_sequence(Builder *b, const Tensor *t, const char *name, Value *v);
+/* A constant of the compiler with this data, which it copies; its name is made unique. */
+Value *emit_constant(Builder *b, const char *role, Shape shape, const float *data);
+/* A parameter whose Keras shape differs from that in the IR; the elements are the same. */
+int add_stored_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role,
+                     Shape stored, Shape shape);
+/* Moves `axis` to the end or, as the same exchange, back. */
+Value *emit_exchange(Builder *b, const char *name, Value *v, int axis, SrcLoc loc);
+/* Two tensors of samples, the shorter shape widened behind the batch as Keras does. */
+Value *emit_joined(Builder *b, BinaryFn fn, const char *name, Value *x, Value *y, SrcLoc loc);
+bool join_shapes(const Shape *a, const Shape *b, Shape *out);
+bool reshaped(const Shape *in, const int32_t *dims, int n, Shape *out);
+ActivationFn relu_of(float slope, float most, float threshold);
+/* f applied to v; the result has this name. */
+Value *emit_function(Builder *b, const ActivationFn *f, const char *name, Value *v, SrcLoc loc);
 Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
 Value *param_value(Builder *b, const ScriptLayer *l, int slot);
 

@@ -13,6 +13,7 @@ typedef struct ScriptModel ScriptModel;
 typedef struct ConfigClass ConfigClass;
 typedef struct LayerClass LayerClass;
 typedef struct Bound Bound;
+typedef struct TensorOp TensorOp;
 
 typedef enum {
     OBJ_NONE,
@@ -53,6 +54,7 @@ typedef enum {
     CLASS_MODEL,
     CLASS_INPUT,
     CLASS_CONFIG,
+    CLASS_OPERATION,  /* a function on tensors */
     CLASS_UNSUPPORTED /* Keras may have it, lathe has not */
 } ClassKind;
 
@@ -62,6 +64,7 @@ typedef struct {
     const char *module, *name; /* "layers", "Conv2D" */
     const LayerClass *layer;
     const ConfigClass *config;
+    const TensorOp *op;
 } KerasName;
 
 struct Obj {

@@ -1,6 +1,6 @@
 /* Arithmetic, comparisons, indices and attributes with Python's meaning. Whole numbers are 64-bit:
  * an overflow is an error, never a wrong number. */
-#include "script.h"
+#include "tensor_ops.h"
 
 #include <math.h>
 #include <string.h>
@@ -141,9 +141,7 @@ Obj *eval_binary(Script *s, SrcLoc loc, const char *op, Obj *a, Obj *b) {
         return repeat(s, loc, a, b->integer);
     if (strcmp(op, "*") == 0 && is_repeatable(b) && obj_is_integer(a))
         return repeat(s, loc, b, a->integer);
-    if (a->kind == OBJ_TENSOR || b->kind == OBJ_TENSOR)
-        return script_error(s, loc, "'%s' on tensors is not supported%s", op,
-                            strcmp(op, "+") == 0 ? ": write Add()([a, b])" : "");
+    if (a->kind == OBJ_TENSOR || b->kind == OBJ_TENSOR) return tensor_binary(s, loc, op, a, b);
     return script_error(s, loc, "'%s' is not accepted between %s and %s", op, obj_kind_text(a),
                         obj_kind_text(b));
 }
@@ -152,6 +150,7 @@ Obj *eval_unary(Script *s, SrcLoc loc, const char *op, Obj *a) {
     if (obj_is_silent(a)) return a;
     if (strcmp(op, "not") == 0) return obj_bool(s->arena, !obj_truth(a));
     if (strcmp(op, "~") == 0 && obj_is_integer(a)) return obj_int(s->arena, ~a->integer);
+    if (*op == '-' && a->kind == OBJ_TENSOR) return tensor_unary(s, loc, "negative", a);
     if (*op == '-' && obj_is_integer(a)) return integer_operation(s, loc, "-", 0, a->integer);
     if (*op == '-' && a->kind == OBJ_FLOAT) return obj_float(s->arena, -a->real);
     if (*op == '+' && obj_is_number(a)) return a;
@@ -190,6 +189,11 @@ int eval_compare(Script *s, SrcLoc loc, const char *op, Obj *a, Obj *b, Obj **un
     if (strncmp(op, "is", 2) == 0 && (a->kind == OBJ_NONE || b->kind == OBJ_NONE))
         return (a->kind == b->kind) == (op[2] == '\0');
     if (obj_is_silent(a) || obj_is_silent(b)) return -1;
+    bool tensors = a->kind == OBJ_TENSOR || b->kind == OBJ_TENSOR;
+    if (tensors && (*op == '<' || *op == '>')) {
+        *unknown = tensor_binary(s, loc, op, a, b);
+        return -1;
+    }
     if (strcmp(op, "==") == 0 || strcmp(op, "is") == 0) return obj_equal(a, b);
     if (strcmp(op, "!=") == 0 || strcmp(op, "is not") == 0) return !obj_equal(a, b);
     if (strcmp(op, "in") == 0 || strcmp(op, "not in") == 0) {

@@ -57,11 +57,15 @@ void script_push(Script *s, Obj *list, Obj *item);
 
 /* ---- eval_expr.c, eval_call.c, operators.c, format.c, builtins.c, methods.c ---- */
 Obj *eval_expr(Script *s, Env *env, const Expr *e);
+/* Start, stop and step of a slice of n items with Python's rules; an object that is not NULL is the
+ * result of the slice: an error or an unknown value. */
+Obj *slice_bounds(Script *s, Env *env, const Expr *e, int64_t n, int64_t v[3]);
 Obj *eval_call(Script *s, Env *env, const Expr *e);
 Obj *call_object(Script *s, Obj *callee, const CallArgs *args);
 Obj *eval_binary(Script *s, SrcLoc loc, const char *op, Obj *a, Obj *b);
 Obj *eval_unary(Script *s, SrcLoc loc, const char *op, Obj *a);
-/* A comparison's result: 1, 0, or -1 after an error or for unknown operands (*unknown set). */
+/* A comparison's result: 1, 0, or -1 after an error, for unknown operands and for tensors (*unknown
+ * is the result). */
 int eval_compare(Script *s, SrcLoc loc, const char *op, Obj *a, Obj *b, Obj **unknown);
 Obj *eval_index(Script *s, SrcLoc loc, Obj *base, Obj *index);
 Obj *eval_attribute(Script *s, SrcLoc loc, Obj *base, const char *name);

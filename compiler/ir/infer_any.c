@@ -63,8 +63,7 @@ static bool join_inputs(Infer *c, Shape *out) {
 bool shape_binary(Infer *c) {
     Shape s;
     return join_inputs(c, &s) &&
-           set_result_of(c, 0, s,
-                         binary_is_truth((BinaryFn)c->n->attr.binary) ? DT_BOOL : DT_F32);
+           set_result_of(c, 0, s, binary_is_truth((BinaryFn)c->n->attr.binary) ? DT_BOOL : DT_F32);
 }
 
 bool shape_select(Infer *c) {

@@ -138,6 +138,7 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
+    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
     uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
     int32_t binary;    /* BinaryFn */
     int32_t reduce;    /* Reduction */

@@ -459,6 +459,7 @@ static void read_param(Parser *p) {
     q.name = read_name(p);
     expect(p, ":");
     q.type = read_type(p);
+    if (accept_word(p, "stored")) q.stored = read_shape(p);
     q.role = (ParamRole)read_choice(p, role_names, "role");
     q.trainable = accept_word(p, "trainable");
     if (accept_word(p, "owner")) q.owner = read_param_name(p);

@@ -5,11 +5,10 @@
  *     input_scale NUMBER
  *     classes [NAME, ...]
  *     train optimizer KIND NAME {FIELD=NUMBER, ...} loss KIND NAME {from_logits=0|1} metric KIND
- *     param @NAME : TYPE ROLE [trainable] [owner @NAME] init KIND(NUMBER, NUMBER) [DATA]
- *     layer NAME CLASS [DIM, ...] params(@NAME, ...) inputs(NAME, ...)
- *     fn NAME(%NAME: TYPE, ...) params(@NAME, ...) -> (%NAME, ...) {
- *       %NAME, ... = OP(%NAME or @NAME, ...) [{ATTRIBUTE=VALUE, ...}] [node=NAME] : TYPE, ...
- *       alias @NAME -> %NAME
+ *     param @NAME : TYPE [stored [DIM, ...]] ROLE [trainable] [owner @NAME] init KIND(NUMBER,
+ * NUMBER) [DATA] layer NAME CLASS [DIM, ...] params(@NAME, ...) inputs(NAME, ...) fn NAME(%NAME:
+ * TYPE, ...) params(@NAME, ...) -> (%NAME, ...) { %NAME, ... = OP(%NAME or @NAME, ...)
+ * [{ATTRIBUTE=VALUE, ...}] [node=NAME] : TYPE, ... alias @NAME -> %NAME
  *     }
  *   }
  *
@@ -210,6 +209,10 @@ static void print_param(StrBuf *out, const Module *m, const Param *p) {
     print_name(out, p->name);
     strbuf_puts(out, " : ");
     print_type(out, &p->type);
+    if (p->stored.rank) {
+        strbuf_puts(out, " stored ");
+        print_shape(out, &p->stored);
+    }
     strbuf_printf(out, " %s", role_names[p->role]);
     if (p->trainable) strbuf_puts(out, " trainable");
     if (p->owner >= 0) {

@@ -57,6 +57,10 @@ static bool check_param(Verifier *v, int index) {
         return REJECT(v, "slot '%s' belongs to nothing trainable", p->name);
     if (p->trainable && p->role != PARAM_WEIGHT)
         return REJECT(v, "parameter '%s' is trainable but no weight", p->name);
+    Type stored = {.dtype = p->type.dtype, .shape = *param_shape(p)};
+    if (!check_type(v, p->name, &stored, false)) return false;
+    if (shape_count(&stored.shape) != shape_count(&p->type.shape))
+        return REJECT(v, "parameter '%s' is stored with another number of elements", p->name);
     if (!isfinite(p->init.a) || !isfinite(p->init.b))
         return REJECT(v, "parameter '%s' has an initialiser that is not finite", p->name);
     return true;

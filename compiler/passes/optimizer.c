@@ -61,6 +61,7 @@ static int add_slot(Module *m, int owner, const char *slot) {
     if (index >= 0) return index;
     return module_add_param(m, (Param){.name = name,
                                        .type = m->params[owner].type,
+                                       .stored = m->params[owner].stored,
                                        .role = PARAM_SLOT,
                                        .owner = owner,
                                        .init = {.kind = INIT_CONSTANT}});
