@@ -6,7 +6,8 @@
 Every `NAME.toml` describes one kernel and stands beside its text, `NAME.c.in`:
 
     doc     = "what it computes"
-    params  = [["C", "int", "input channels"], ["V", "str", "vector type"], ...]   (int, float, double, str)
+    params  = [["C", "int", "input channels"], ["V", "str", "vector type"], ...]   (int, float, double, str; ints:
+              ARRAY_SIZE numbers, X[i] in expressions)
     legal   = ["C > 0", ...]                 C expressions; a violation is an internal error
     macs, bytes = "C expressions"            multiply-adds and bytes moved, of one sample
     fixed   = "C expression"                 bytes moved whatever the number of samples
@@ -34,7 +35,9 @@ COMMENT = re.compile(r"^\s*//@")
 HOLE = re.compile(r"\$\{([^}]*)\}")
 WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 TAIL = {"n": "r->n", "part": "part", "step": "r->step"}
-C_TYPE = {"int": "int64_t", "float": "double", "double": "double", "str": "const char *"}
+C_TYPE = {"int": "int64_t", "float": "double", "double": "double", "str": "const char *",
+          "ints": "int64_t"}
+ARRAY_SIZE = 32
 
 
 class TemplateError(Exception):
@@ -143,7 +146,8 @@ class Template:
         fields = []
         for name, kind, doc in self.spec["params"]:
             star = "" if kind == "str" else " "
-            fields.append(f"    {C_TYPE[kind]}{star}{name}; /* {doc} */")
+            size = f"[{ARRAY_SIZE}]" if kind == "ints" else ""
+            fields.append(f"    {C_TYPE[kind]}{star}{name}{size}; /* {doc} */")
         return (f"/* {self.spec['doc']} */\ntypedef struct {{\n" + "\n".join(fields)
                 + f"\n}} {self.struct};\n"
                 f"void template_{self.name}(StrBuf *w, const {self.struct} *p, const char *fn);\n"

@@ -95,6 +95,43 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
     template_vector(w, &p, "");
 }
 
+/* The name in a function's text, with the opening parenthesis: what a call looks like. */
+static const char *call_of(Arena *a, const char *function) {
+    const char *open = strstr(function, "LATHE_INLINE");
+    CHECK(open);
+    open = strchr(open, '(');
+    const char *name = open;
+    while (name[-1] != ' ') name--;
+    return arena_strndup(a, name, (size_t)(open - name) + 1);
+}
+
+enum { MAX_FUNCTIONS = 256 };
+
+/* The functions of vectors `name` that the kernels call, or that those call. A function stands
+ * behind those that it needs, and an empty line behind each. */
+static void emit_functions(const File *f, const char *name, const char *kernels, StrBuf *w) {
+    Arena *a = f->m->arena;
+    StrBuf text = {0};
+    const char *function[MAX_FUNCTIONS];
+    bool used[MAX_FUNCTIONS];
+    int count = 0;
+    template_math(&text, &(MathParams){.V = name}, "");
+    template_functions(&text, &(FunctionsParams){.V = name}, "");
+    for (const char *at = text.text, *end; (end = strstr(at, "\n\n")); at = end + 2) {
+        CHECK(count < MAX_FUNCTIONS);
+        function[count++] = arena_strndup(a, at, (size_t)(end + 2 - at));
+    }
+    for (int i = count - 1; i >= 0; i--) {
+        const char *call = call_of(a, function[i]);
+        used[i] = strstr(kernels, call) != NULL;
+        for (int k = i + 1; k < count && !used[i]; k++)
+            used[i] = used[k] && strstr(function[k], call);
+    }
+    for (int i = 0; i < count; i++)
+        if (used[i]) strbuf_puts(w, function[i]);
+    strbuf_free(&text);
+}
+
 /* The vector types that the kernels name, narrowest first, and their functions. */
 static void emit_vectors(const File *f, const Section *s, const char *kernels, StrBuf *w) {
     static const int lanes[] = {1, 4, 8, 16};
@@ -103,12 +140,7 @@ static void emit_vectors(const File *f, const Section *s, const char *kernels, S
         const char *call = arena_printf(f->m->arena, "%s_", name);
         if (lanes[i] > s->machine.lanes || !strstr(kernels, call)) continue;
         emit_vector_type(f, s, lanes[i], w);
-        static const char *const functions[] = {"exp(", "tanh(", "sigmoid("};
-        bool math = false;
-        for (int k = 0; k < 3; k++)
-            math = math || strstr(kernels, arena_printf(f->m->arena, "%s_%s", name, functions[k]));
-        MathParams p = {.V = name};
-        if (math) template_math(w, &p, "");
+        emit_functions(f, name, kernels, w);
     }
 }
 

@@ -3,8 +3,15 @@
 
 #include <string.h>
 
-/* Parameters are zeroed before they are filled and their strings are shared (names of types, or of
- * functions in this set), so equal bytes mean equal kernels. */
+const char *share_text(KernelSet *s, const char *text) {
+    for (int i = 0; i < s->ntexts; i++)
+        if (!strcmp(s->texts[i], text)) return s->texts[i];
+    ARENA_PUSH(s->arena, s->texts, s->ntexts, s->texts_cap, arena_strdup(s->arena, text));
+    return s->texts[s->ntexts - 1];
+}
+
+/* Parameters are zeroed before they are filled and their strings are shared (names of types, of
+ * functions in this set, or of share_text), so equal bytes mean equal kernels. */
 const char *use_kernel(KernelSet *s, const KernelType *type, const void *params, const char *stem) {
     int alike = 0;
     for (int i = 0; i < s->nuses; i++) {

@@ -1,6 +1,8 @@
 /* Lowering: walks a function's nodes and lets each operation's rule append steps to the plan. */
 #include "lower.h"
 
+#include "emit.h"
+
 typedef void (*LowerRule)(Lower *l, const Node *n);
 
 #define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower)                    \
@@ -158,11 +160,31 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
     ARENA_PUSH(l->m->arena, l->plan->steps, l->plan->nsteps, l->plan->steps_cap, s);
 }
 
-const char *act_text(int act) {
-    return act == ACT_RELU      ? "relu"
-           : act == ACT_TANH    ? "tanh"
-           : act == ACT_SIGMOID ? "sigmoid"
-                                : "none";
+const char *act_text(int act) { return act_info[act].text; }
+
+/* Powers that are worth a function of their own. */
+static const char *power_name(float exponent) {
+    static const struct {
+        float exponent;
+        const char *name;
+    } simple[] = {{1, "copy"},        {2, "square"},  {3, "cube"},
+                  {-1, "reciprocal"}, {0.5f, "sqrt"}, {-0.5f, "reciprocal_sqrt"}};
+    for (size_t i = 0; i < sizeof simple / sizeof *simple; i++)
+        if (simple[i].exponent == exponent) return simple[i].name;
+    return NULL;
+}
+
+const char *args_text(Lower *l, const float *args, int count) {
+    const char *text = "";
+    for (int i = 0; i < count; i++)
+        text = arena_printf(l->m->arena, "%s, %s", text, c_float(l->m->arena, args[i]));
+    return share_text(l->kernels, text);
+}
+
+Function1 function_of(Lower *l, const Attrs *a) {
+    const char *power = a->act == ACT_POWER ? power_name(a->args[0]) : NULL;
+    if (power) return (Function1){power, share_text(l->kernels, "")};
+    return (Function1){act_text(a->act), args_text(l, a->args, act_info[a->act].nargs)};
 }
 
 const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {

@@ -5,6 +5,8 @@
 
 #include "plan.h"
 
+#include "../ir/ops.h"
+
 #include <string.h>
 
 /* A buffer derived from a value, kept for later steps of the same function. */
@@ -12,6 +14,7 @@ typedef enum {
     DERIVED_ROWS, /* the same pixels at another pitch, which is pad[0] */
     DERIVED_PADDED,
     DERIVED_TRANSPOSED,
+    DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_WINOGRAD,
     DERIVED_WINOGRAD_TRANSPOSED
 } DerivedKind;
@@ -84,6 +87,15 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
 const char *stem_of(Lower *l, const char *kernel, int act, int lanes);
 const char *act_text(int act);
 
+/* A function of vectors: its name behind that of the type, and the text of its arguments behind the
+ * first: ", 0.2f". */
+typedef struct {
+    const char *name, *args;
+} Function1;
+
+Function1 function_of(Lower *l, const Attrs *a);
+const char *args_text(Lower *l, const float *args, int count);
+
 /* ---- register blocks (tiles.c) -------------------------------------------------------------- */
 
 /* How output channels divide into groups of panels that one register block covers. */
@@ -105,6 +117,7 @@ typedef struct {
     int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
     int64_t panel;              /* floats from one panel of weights to the next */
     int bias, load, act, ph, pw;
+    Function1 function; /* of act */
 } SweepShape;
 
 /* The names of the sweeps for a full group and for the last one. */
@@ -116,8 +129,9 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
 
 /* A convolution's geometry over its padded input. */
 typedef struct {
-    int64_t H, W, C, XP; /* padded input: rows, columns, channels, floats a pixel */
+    int64_t H, W, C, XP; /* padded input: rows, columns, channels a group, floats a pixel */
     int64_t P, Q, K, YP; /* output */
+    int64_t groups, Kg;  /* of channels, and outputs of one */
     int64_t R, S;
     int64_t sh, sw, dh, dw;
 } Geometry;
@@ -131,6 +145,13 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, 
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 
+/* lower_grouped.c: with groups too small for those kernels. */
+void lower_grouped(Lower *l, const Node *n);
+void lower_grouped_grad_input(Lower *l, const Node *n);
+void lower_grouped_grad_kernel(Lower *l, const Node *n);
+/* Packed weights in the layout of the input gradient over C channels in groups. */
+Place grouped_weights(Lower *l, const Value *w, int64_t C, int64_t groups);
+
 /* ---- pieces that several rules use ---------------------------------------------------------- */
 
 /* lower_shape.c: x with zeros around it, as a dense image of pixels of the same pitch. */
@@ -143,7 +164,8 @@ void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, cons
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);
-/* lower_norm.c: partial sums join into `result`. */
+/* lower_norm.c: partial sums join into `result`; the sum over all samples of x, `floats` a sample. */
+void sum_samples(Lower *l, Layout x, int64_t floats, Place result);
 int sample_ranges(const Lower *l);
 void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels);
 

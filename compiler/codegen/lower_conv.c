@@ -3,13 +3,15 @@
 
 static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
     const Attrs *a = &n->attr;
-    CHECK(a->groups <= 1);
+    int64_t groups = a->groups > 1 ? a->groups : 1;
     Geometry g = {.H = x->dim[1] + a->pad[0] + a->pad[1],
                   .W = x->dim[2] + a->pad[2] + a->pad[3],
-                  .C = x->dim[3],
+                  .C = x->dim[3] / groups,
                   .P = y->dim[1],
                   .Q = y->dim[2],
                   .K = y->dim[3],
+                  .groups = groups,
+                  .Kg = y->dim[3] / groups,
                   .R = R,
                   .S = S,
                   .sh = a->stride[0],
@@ -38,7 +40,18 @@ static void set_taps(SweepShape *s, const Geometry *g) {
     s->CI = merged ? g->S * g->C : g->C;
 }
 
+/* Whether register blocks over output channels serve: a group is whole panels, or panels are whole
+ * groups of 4 or 8. */
+static bool blocks_fit(int64_t groups, int64_t Kg) {
+    int64_t K = groups * Kg;
+    return groups <= 1 || Kg % 16 == 0 || ((Kg == 4 || Kg == 8) && K == pitch_of(K));
+}
+
 void lower_conv2d(Lower *l, const Node *n) {
+    if (!blocks_fit(n->attr.groups, n->out[0]->type.shape.dim[3] / n->attr.groups)) {
+        lower_grouped(l, n);
+        return;
+    }
     const Value *y = n->out[0];
     const Shape *w = &n->in[1]->type.shape;
     Layout x = padded(l, n->in[0], n->attr.pad);
@@ -53,7 +66,7 @@ void lower_conv2d(Lower *l, const Node *n) {
         return;
     }
     bool bias = n->nin > 2;
-    Groups gr = choose_groups(l->machine, g.YP, panel_of(g.K));
+    Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : g.YP, panel_of(g.K));
     SweepShape s = {.P = g.P * ph,
                     .Q = g.Q * pw,
                     .xp = g.sh * g.W * g.XP,
@@ -63,15 +76,20 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .panel = g.R * g.S * g.C * gr.panel,
                     .bias = bias,
                     .act = n->attr.act,
+                    .function = function_of(l, &n->attr),
                     .ph = ph,
                     .pw = pw};
     set_taps(&s, &g);
     Conv2dParams p = {.xs = g.H * g.W * g.XP,
                       .ys = g.P * g.Q * g.YP,
-                      .G = gr.groups,
+                      .G = g.groups * gr.groups,
                       .GW = gr.width,
                       .gstep = gr.width * g.R * g.S * g.C,
                       .last = gr.last,
+                      .per = g.groups > 1 ? gr.groups : 0,
+                      .Cg = g.C,
+                      .Kg = g.Kg,
+                      .PW = gr.panel,
                       .bias = bias,
                       .m = macs_of(&g) * ph * pw};
     p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.C * g.K);
@@ -111,8 +129,10 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         winograd_grad_input(l, n, g, dy, target, act);
         return;
     }
-    Groups gr = choose_groups(l->machine, target.pitch, panel_of(g->C));
-    int64_t panels = (g->C + gr.panel - 1) / gr.panel;
+    bool grouped = g->groups > 1;
+    Groups gr =
+        choose_groups(l->machine, grouped ? g->C : target.pitch, panel_of(g->groups * g->C));
+    int64_t panels = (g->C + gr.panel - 1) / gr.panel, taps = grouped ? g->R * g->S : 1;
     SweepShape s = {.P = g->P,
                     .Q = g->Q,
                     .xp = g->Q * dy.pitch,
@@ -121,8 +141,8 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
                     .yq = g->sw * target.pitch,
                     .T1 = 1,
                     .T2 = 1,
-                    .CI = g->K,
-                    .panel = g->K * gr.panel,
+                    .CI = g->Kg,
+                    .panel = taps * g->Kg * gr.panel,
                     .load = 1};
     Conv2dGradInputParams p = {
         .V = vector_name(l->machine, machine_lanes(l->machine, gr.last_width)),
@@ -134,19 +154,23 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .S = g->S,
         .dr = g->dh * g->W * target.pitch,
         .ds = g->dw * target.pitch,
-        .tap = panels * g->K * gr.panel,
+        .tap = (grouped ? 1 : panels) * g->Kg * gr.panel,
         .xs = g->P * g->Q * dy.pitch,
-        .G = gr.groups,
+        .G = g->groups * gr.groups,
         .GW = gr.width,
-        .gstep = gr.width * g->K,
+        .gstep = gr.width * taps * g->Kg,
+        .per = grouped ? gr.groups : 0,
+        .Cg = g->C,
+        .Kg = g->Kg,
         .last = gr.last,
         .LW = gr.last_width,
         .act = act,
         .act_name = act_text(act),
         .m = macs_of(g)};
     p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
-    Place w = transposed_weights(l, DERIVED_TRANSPOSED, n->in[1], layout_of(l, n->in[1]).place,
-                                 g->R * g->S, g->C, g->K);
+    Place w = grouped ? grouped_weights(l, n->in[1], g->groups * g->C, g->groups)
+                      : transposed_weights(l, DERIVED_TRANSPOSED, n->in[1],
+                                           layout_of(l, n->in[1]).place, g->R * g->S, g->C, g->K);
     p.sweep = use_sweep(l, &s, &gr, false);
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     const char *stem = stem_of(l, "conv2d_grad_input", act, gr.lanes);
@@ -163,6 +187,10 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
 
 void lower_conv2d_grad_input(Lower *l, const Node *n) {
     const Value *dx = n->out[0];
+    if (n->attr.groups > 1 && dx->type.shape.dim[3] / n->attr.groups % 16) {
+        lower_grouped_grad_input(l, n);
+        return;
+    }
     const Shape *w = &n->in[1]->type.shape;
     const int32_t *pad = n->attr.pad;
     Layout y = define(l, dx);
@@ -176,7 +204,7 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     wide.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", dx->name),
                             sample_floats(&wide) * l->o->batch);
     add_grad_input(l, n, &g, wide, 0);
-    Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.C}};
+    Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.groups * g.C}};
     copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
                 &dx->type.shape, -pad[0], -pad[2]);
     if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[2], dx);
@@ -212,7 +240,8 @@ static int ranges_of(const Lower *l, const Geometry *g) {
 }
 
 static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place dy, Place dw) {
-    Groups gr = choose_groups(l->machine, g->YP, panel_of(g->K));
+    bool grouped = g->groups > 1;
+    Groups gr = choose_groups(l->machine, grouped ? g->Kg : g->YP, panel_of(g->K));
     bool merged = g->XP == g->C && g->dw == 1;
     int J = ranges_of(l, g);
     int64_t panel = g->R * g->S * g->C * gr.panel;
@@ -225,9 +254,12 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
                                 .PW = gr.panel,
                                 .xs = g->H * g->W * g->XP,
                                 .ys = g->P * g->Q * g->YP,
-                                .G = gr.groups,
+                                .G = g->groups * gr.groups,
                                 .GW = gr.width,
                                 .gstep = gr.width * g->R * g->S * g->C,
+                                .per = grouped ? gr.groups : 0,
+                                .Cg = g->C,
+                                .Kg = g->Kg,
                                 .last = gr.last,
                                 .J = J,
                                 .batch = l->o->batch,
@@ -258,6 +290,10 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
 
 void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
     const Value *x = n->in[0], *dy = n->in[1];
+    if (n->attr.groups > 1 && dy->type.shape.dim[3] / n->attr.groups % 16) {
+        lower_grouped_grad_kernel(l, n);
+        return;
+    }
     Layout xl = padded(l, x, n->attr.pad);
     Geometry g = geometry(n, &x->type.shape, &dy->type.shape, n->attr.kernel[0], n->attr.kernel[1]);
     Layout dyl = with_pitch(l, dy, pitch_of(g.K));
@@ -324,6 +360,8 @@ static Geometry dense_geometry(Lower *l, const Value *x, int64_t C, int64_t K) {
                       .P = xl.rows,
                       .Q = 1,
                       .K = K,
+                      .groups = 1,
+                      .Kg = K,
                       .R = 1,
                       .S = 1,
                       .sh = 1,
@@ -340,7 +378,7 @@ void lower_dense(Lower *l, const Node *n) {
     Layout x = layout_of(l, n->in[0]), y = define(l, n->out[0]);
     bool bias = n->nin > 2;
     Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
-    SweepShape s = {.bias = bias, .act = n->attr.act};
+    SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
     Place w_place = layout_of(l, n->in[1]).place;
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
     if (x.rows > 1) {

@@ -7,9 +7,10 @@ static bool is_batch(const Value *v) {
     return v->type.shape.rank > 0 && v->type.shape.dim[0] == DIM_BATCH;
 }
 
-/* A step over y's elements: `p` says what is done to a, and to b unless that is NULL. */
-static void add_map(Lower *l, ElementwiseParams p, const char *stem, const Value *a, const Value *b,
-                    const Value *y) {
+/* A step over y's elements: `p` says what is done to a, and to b unless that is NULL; then act of
+ * `attr` is applied. */
+static void add_map(Lower *l, ElementwiseParams p, const Attrs *attr, const char *stem,
+                    const Value *a, const Value *b, const Value *y) {
     bool batch = is_batch(y);
     Layout first = layout_of(l, a), result = define_with_pitch(l, y, first.pitch);
     Layout x = batch ? with_pitch(l, a, result.pitch) : first;
@@ -18,7 +19,9 @@ static void add_map(Lower *l, ElementwiseParams p, const char *stem, const Value
     p.V = vector_name(l->machine, (int)p.L);
     p.V1 = vector_name(l->machine, 1);
     p.two = b != NULL;
-    p.act_name = act_text((int)p.act);
+    p.act = attr->act;
+    p.act_name = function_of(l, attr).name;
+    p.act_args = function_of(l, attr).args;
     p.whole = !batch;
     p.per = p.count < PART_FLOATS ? PART_FLOATS / p.count : 1;
     Arg args[3] = {in(x.place)};
@@ -31,12 +34,14 @@ static void add_map(Lower *l, ElementwiseParams p, const char *stem, const Value
 
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx) {
     ElementwiseParams p = {.grad_name = act_text(act)};
-    add_map(l, p, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
+    const Attrs none = {0};
+    add_map(l, p, &none, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
 }
 
 static void add_activation(Lower *l, const Node *n, int act) {
-    ElementwiseParams p = {.act = act, .grad_name = ""};
-    add_map(l, p, "map", n->in[0], NULL, n->out[0]);
+    ElementwiseParams p = {.grad_name = ""};
+    const Attrs attr = {.act = act};
+    add_map(l, p, &attr, "map", n->in[0], NULL, n->out[0]);
 }
 
 void lower_relu(Lower *l, const Node *n) { add_activation(l, n, ACT_RELU); }
@@ -44,8 +49,8 @@ void lower_tanh(Lower *l, const Node *n) { add_activation(l, n, ACT_TANH); }
 void lower_sigmoid(Lower *l, const Node *n) { add_activation(l, n, ACT_SIGMOID); }
 
 void lower_add(Lower *l, const Node *n) {
-    ElementwiseParams p = {.add = 1, .act = n->attr.act, .grad_name = ""};
-    add_map(l, p, "add", n->in[0], n->in[1], n->out[0]);
+    ElementwiseParams p = {.add = 1, .grad_name = ""};
+    add_map(l, p, &n->attr, "add", n->in[0], n->in[1], n->out[0]);
 }
 
 void lower_relu_grad(Lower *l, const Node *n) {
@@ -74,7 +79,8 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
                              .kind = kind,
                              .epsilon = (double)n->attr.epsilon,
                              .act = n->attr.act,
-                             .act_name = act_text(n->attr.act),
+                             .act_name = function_of(l, &n->attr).name,
+                             .act_args = function_of(l, &n->attr).args,
                              .pixels = y.rows,
                              .CP = y.pitch};
     Arg args[MAX_ARGS] = {in(x.place)};

@@ -49,6 +49,13 @@ static Place add_reduce(Lower *l, int mode, Layout x, const Arg *operands, int c
     return rows;
 }
 
+void sum_samples(Lower *l, Layout x, int64_t floats, Place result) {
+    x.pitch = floats;
+    x.rows = 1;
+    Place rows = add_reduce(l, REDUCE_SUM, x, (const Arg[]){in(x.place)}, 1);
+    add_combine(l, rows, result, floats, COMBINE_SUM, 1);
+}
+
 void lower_bias_grad(Lower *l, const Node *n) {
     Layout dy = with_pitch(l, n->in[0], pitch_of(layout_of(l, n->in[0]).channels));
     Layout y = define(l, n->out[0]);
@@ -82,7 +89,8 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
                              .L = lanes,
                              .kind = AFFINE_NORM_TRAIN,
                              .act = n->attr.act,
-                             .act_name = act_text(n->attr.act),
+                             .act_name = function_of(l, &n->attr).name,
+                             .act_args = function_of(l, &n->attr).args,
                              .pixels = y.rows,
                              .CP = y.pitch};
     STEP(l, n->name, &kernel_channel_affine, &p, stem_of(l, "batch_norm_train", n->attr.act, lanes),

@@ -9,7 +9,7 @@ enum { POINTS = 16, SAMPLES_A_PART = 16, MIN_CHANNELS = 64 };
 /* Below 64 channels the transforms cost more than they save. */
 bool winograd_fits(const Lower *l, const Geometry *g) {
     bool shape = g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1;
-    return shape && !l->o->exact && !strcmp(l->f->name, "train_step") && g->C >= MIN_CHANNELS &&
+    return shape && g->groups == 1 && !l->o->exact && !strcmp(l->f->name, "train_step") && g->C >= MIN_CHANNELS &&
            g->K >= MIN_CHANNELS && g->P > 1 && g->Q > 1;
 }
 
@@ -147,7 +147,8 @@ void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                               .plane = plane,
                               .bias = n->nin > 2,
                               .act = n->attr.act,
-                              .act_name = act_text(n->attr.act)};
+                              .act_name = function_of(l, &n->attr).name,
+                              .act_args = function_of(l, &n->attr).args};
     Place bias = p.bias ? layout_of(l, n->in[2]).place : no_place();
     STEP(l, n->name, &kernel_winograd_output, &p,
          stem_of(l, "winograd2_output", n->attr.act, lanes),

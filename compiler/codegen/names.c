@@ -3,6 +3,7 @@
 #include "emit.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 const char *identifier(Arena *a, const char *name) {
@@ -57,6 +58,8 @@ const char *unique_identifier(Arena *a, const char *prefix, const char *name,
 }
 
 const char *c_float(Arena *a, float x) {
+    if (isnan(x)) return "NAN";
+    if (isinf(x)) return x < 0 ? "-INFINITY" : "INFINITY";
     const char *digits = arena_printf(a, "%.9g", (double)x);
     return arena_printf(a, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
 }

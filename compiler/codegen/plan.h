@@ -119,8 +119,12 @@ typedef struct {
     const char *prefix; /* of function names: "model1_" or "model1_avx2_" */
     KernelUse **uses;
     int nuses, uses_cap;
+    const char **texts; /* strings among the parameters */
+    int ntexts, texts_cap;
 } KernelSet;
 
+/* The one copy of `text` in the set: parameters of kernels are compared by address. */
+const char *share_text(KernelSet *s, const char *text);
 const char *use_kernel(KernelSet *s, const KernelType *type, const void *params, const char *stem);
 
 /* lower.c */

@@ -22,7 +22,8 @@ static const CommandSpec spec = {
     1,
     options};
 
-/* A line of the table: "vgg16 1 URL CHECKSUM"; the number is 1 for weights with the classifier. */
+/* A line of the table: "vgg16 1 URL CHECKSUM"; the number is 1 for weights with the classifier. The
+ * checksum is None where Keras has none. */
 typedef struct {
     char name[40], url[200], sum[72];
     int top;
@@ -77,6 +78,10 @@ int cmd_fetch(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!find_published(o.args[0], !option_given(&o, OPTION_NO_TOP), &p))
         return unknown_name(o.args[0]);
+    if (!strcmp(p.sum, "None"))
+        return user_error("Keras publishes no checksum of these weights, so lathe does not fetch "
+                          "them; they are at %s",
+                          p.url);
     char *folder = choose_folder(&o);
     char *path = folder ? lathe_join_path(folder, strrchr(p.url, '/') + 1) : NULL;
     bool ok = path && (download(p.url, p.sum, path, &e) || (user_error("%s", e.text), false));

@@ -41,10 +41,12 @@ typedef struct {
 
 /* How a parameter is initialised; variance scaling needs the parameter's shape. */
 typedef struct {
-    bool scaled;  /* by fan-in and fan-out */
-    double scale; /* of variance scaling */
-    char fan;     /* 'i' in, 'o' out, 'a' average */
-    Init fixed;   /* if not scaled; if scaled only its kind */
+    bool scaled;       /* by fan-in and fan-out */
+    double scale;      /* of variance scaling */
+    char fan;          /* 'i' in, 'o' out, 'a' average */
+    Init fixed;        /* if not scaled; if scaled only its kind */
+    const Obj *values; /* of Constant: a list of lists of numbers, or NULL */
+    SrcLoc loc;        /* of the values */
 } Initializer;
 
 const ConfigClass *config_classes(Family f, int *count);
@@ -70,6 +72,9 @@ ActivationFn activation_named(const char *name);
 /* Read argument `name` of b; false after an error. */
 bool bound_activation(Script *s, const Bound *b, const char *name, ActivationFn *out);
 bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out);
+/* The values of Constant repeated to `shape` as NumPy repeats them, or NULL: without values, or
+ * after an error. */
+float *initializer_values(Script *s, const Initializer *i, const Shape *shape);
 /* The distribution for a parameter of this shape, by Keras 3's formulas. */
 Init initializer_for(const Initializer *i, const Shape *shape);
 /* The initialiser of this name, which must exist. */

@@ -131,6 +131,75 @@ static bool read_scaling(Script *s, const Bound *b, Initializer *out) {
     return ok;
 }
 
+/* ---- Constant with a list of values -------------------------------------------------------------
+ */
+
+/* The shape of a list of lists of numbers; false where it is ragged or holds anything else. */
+static bool list_shape(Script *s, const Obj *o, Shape *shape, SrcLoc loc) {
+    if (obj_is_number(o)) {
+        shape->rank = 0;
+        return true;
+    }
+    if (!obj_is_sequence(o) || o->seq.count == 0 || !script_charge(s, o->seq.count, loc))
+        return false;
+    for (int i = 0; i < o->seq.count; i++) {
+        Shape item;
+        if (!list_shape(s, o->seq.items[i], &item, loc) || item.rank + 1 > MAX_RANK) return false;
+        if (i > 0 && (item.rank + 1 != shape->rank ||
+                      memcmp(item.dim, shape->dim + 1, (size_t)item.rank * sizeof *item.dim)))
+            return false;
+        memcpy(shape->dim + 1, item.dim, (size_t)item.rank * sizeof *item.dim);
+        shape->dim[0] = o->seq.count;
+        shape->rank = item.rank + 1;
+    }
+    return true;
+}
+
+static bool read_constant(Script *s, const Bound *b, Initializer *out) {
+    const CallArg *g = bound_get(b, "value");
+    Shape shape;
+    if (!g || !obj_is_sequence(g->value))
+        return bound_float(s, b, "value", -1e30, 1e30, &out->fixed.a);
+    if (!list_shape(s, g->value, &shape, g->loc)) {
+        bound_wrong(s, b, g, "a number, or lists of numbers of equal lengths");
+        return false;
+    }
+    out->values = g->value;
+    out->loc = g->loc;
+    return true;
+}
+
+/* Element `index` of the shape that the list repeats to. */
+static float element_of(const Obj *o, const Shape *list, const Shape *shape, int64_t index) {
+    int64_t at[MAX_RANK];
+    for (int i = shape->rank - 1; i >= 0; i--) {
+        at[i] = index % shape->dim[i];
+        index /= shape->dim[i];
+    }
+    for (int i = 0; i < list->rank; i++)
+        o = o->seq.items[list->dim[i] == 1 ? 0 : at[i + shape->rank - list->rank]];
+    return (float)obj_real(o);
+}
+
+float *initializer_values(Script *s, const Initializer *i, const Shape *shape) {
+    Shape list;
+    if (!i->values || !list_shape(s, i->values, &list, i->loc)) return NULL;
+    bool fits = list.rank <= shape->rank;
+    for (int k = 0; fits && k < list.rank; k++)
+        fits = list.dim[k] == 1 || list.dim[k] == shape->dim[k + shape->rank - list.rank];
+    int64_t count = shape_count(shape);
+    if (!fits || !script_charge(s, count, i->loc)) {
+        if (!fits)
+            script_error(s, i->loc,
+                         "Constant: values of shape %s do not fit a parameter of shape %s",
+                         shape_text(s->arena, &list), shape_text(s->arena, shape));
+        return NULL;
+    }
+    float *data = ARENA_ARRAY(s->arena, float, (size_t)count);
+    for (int64_t k = 0; k < count; k++) data[k] = element_of(i->values, &list, shape, k);
+    return data;
+}
+
 bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer *out) {
     const CallArg *g = bound_get(b, name);
     if (!g) return true;
@@ -141,7 +210,7 @@ bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer 
     if (!inner) return true;
     const double huge = 1e30;
     switch (c->id) {
-    case INITIALIZER_CONSTANT: return bound_float(s, inner, "value", -huge, huge, &out->fixed.a);
+    case INITIALIZER_CONSTANT: return read_constant(s, inner, out);
     case INITIALIZER_RANDOM_UNIFORM:
         return bound_float(s, inner, "minval", -huge, huge, &out->fixed.a) &&
                bound_float(s, inner, "maxval", -huge, huge, &out->fixed.b);

@@ -57,7 +57,8 @@ static size_t padded(size_t bytes) { return (bytes / ALIGNMENT + 1) * ALIGNMENT;
 
 static bool value_bytes(const Interp *it, const Value *v, size_t *bytes, Diag *d) {
     int64_t total = 0;
-    if (v->type.dtype != DT_F32 && v->type.dtype != DT_I32) {
+    DType t = v->type.dtype;
+    if (t != DT_F32 && t != DT_I32 && t != DT_I64 && t != DT_BOOL) {
         diag_error(d, "the interpreter cannot hold '%s' of type %s", v->name,
                    dtype_name(v->type.dtype));
         return false;
@@ -215,7 +216,7 @@ void interp_free(Interp *it) {
 static void set_value(Interp *it, const Value *v, const void *data, int n) {
     int64_t count = elements(v, n);
     void *to = it->buffer[v->id];
-    if (v->type.dtype == DT_F32 && it->wide) {
+    if (v->type.dtype != DT_I32 && it->wide) {
         for (int64_t i = 0; i < count; i++) ((double *)to)[i] = (double)((const float *)data)[i];
     } else {
         memcpy(to, data, (size_t)count * dtype_size(v->type.dtype));

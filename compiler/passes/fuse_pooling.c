@@ -12,7 +12,7 @@ static bool fits(const Node *conv, const Node *pool) {
 static bool rewrite(PassContext *c, Function *f) {
     for (int i = 0; i < f->nnodes; i++) {
         Node *conv = f->nodes[i];
-        if (conv->op != OP_CONV2D) continue;
+        if (conv->op != OP_CONV2D || conv->attr.groups > 1) continue;
         Node *pool = only_user(f, conv->out[0]);
         if (!pool || !fits(conv, pool)) continue;
         conv->attr.pool[0] = pool->attr.kernel[0];

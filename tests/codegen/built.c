@@ -39,20 +39,27 @@ bool built_runs(const char *target) {
 #endif
 }
 
+Built *built_module(Module *m, bool train, int batch, const char *target, Diag *d) {
+    Built *b = ARENA_NEW(m->arena, Built);
+    b->arena = m->arena;
+    b->m = m;
+    PipelineOptions p = {.train = train};
+    if (!train) materialize_params(b->m, 1);
+    b->o = (CodegenOptions){.batch = batch, .train = train};
+    bool ok = run_pipeline(b->m, &p, d) && parse_targets(target, &b->o, d);
+    if (!ok) diag_print(d, stderr);
+    if (!ok) stop("%s: not compiled", m->name);
+    return b;
+}
+
 Built *built_load(const char *name, const char *script, bool train, int batch, const char *target) {
     Arena *a = arena_new();
-    Built *b = ARENA_NEW(a, Built);
     Diag d;
-    b->arena = a;
-    b->m = keras_script_load(a, arena_printf(a, "%s.py", name), script, strlen(script), NULL, &d);
-    PipelineOptions p = {.train = train};
-    if (b->m && !train) materialize_params(b->m, 1);
-    bool ok = b->m && run_pipeline(b->m, &p, &d);
-    b->o = (CodegenOptions){.batch = batch, .train = train};
-    ok = ok && parse_targets(target, &b->o, &d);
-    if (!ok) diag_print(&d, stderr);
-    if (!ok) stop("%s: not compiled", name);
-    return b;
+    Module *m =
+        keras_script_load(a, arena_printf(a, "%s.py", name), script, strlen(script), NULL, &d);
+    if (!m) diag_print(&d, stderr);
+    if (!m) stop("%s: not loaded", name);
+    return built_module(m, train, batch, target, &d);
 }
 
 static void write_file(const char *path, const StrBuf *text) {

@@ -16,6 +16,8 @@ typedef struct {
     unsigned char *image, *state, *workspace; /* exact, aligned, filled with NaN */
 } Built;
 
+/* Runs the passes over m (parameters without data drawn from seed 1) and chooses the target. */
+Built *built_module(Module *m, bool train, int batch, const char *target, Diag *d);
 /* Reads the script, runs the passes (parameters drawn from seed 1) and chooses the target. */
 Built *built_load(const char *name, const char *script, bool train, int batch, const char *target);
 /* Generates, compiles with $CC (or cc) in the working directory, loads, allocates. */

@@ -49,6 +49,38 @@ const Net nets[] = {
          "ReLU(), Conv2D(5, 3)",
          4),
     CONV("no_conv_padding", "(4, 5, 9)", "ZeroPadding2D(2)", 3),
+    /* channels in groups: depthwise, whole panels, parts of panels, and groups of odd sizes */
+    CONV("depthwise", "(7, 9, 5)",
+         "DepthwiseConv2D(3), DepthwiseConv2D(3, padding='same', activation='relu'), "
+         "DepthwiseConv2D((2, 3), strides=2, padding='same', use_bias=False)",
+         5),
+    CONV("depthwise_wide", "(21, 23, 4)",
+         "Conv2D(33, 1), DepthwiseConv2D(3, dilation_rate=2, padding='same', activation='tanh'), "
+         "DepthwiseConv2D(5, strides=3, padding='same'), MaxPooling2D(2)",
+         3),
+    CONV("depthwise_many", "(6, 7, 3)",
+         "DepthwiseConv2D(3, depth_multiplier=3, padding='same'), "
+         "DepthwiseConv2D(2, depth_multiplier=16, activation='relu'), DepthwiseConv2D(4, "
+         "padding='same')",
+         4),
+    CONV("depthwise_one", "(1, 30, 1)",
+         "DepthwiseConv2D((1, 7), depth_multiplier=2, padding='same')", 3),
+    CONV("separable", "(8, 9, 3)",
+         "SeparableConv2D(17, 3, padding='same', activation='relu'), SeparableConv2D(9, 3, "
+         "strides=2)",
+         4),
+    CONV("groups", "(7, 8, 12)",
+         "Conv2D(16, 3, groups=4, activation='relu'), Conv2D(32, 3, groups=4, strides=2, "
+         "padding='same'), Conv2D(32, 2, groups=8)",
+         5),
+    CONV("groups_large", "(6, 7, 32)",
+         "Conv2D(96, 3, groups=2, padding='same', activation='relu'), Conv2D(64, 3, groups=2, "
+         "strides=2, padding='same'), Conv2D(48, 2, groups=2, dilation_rate=2, padding='same')",
+         3),
+    CONV("groups_odd", "(6, 6, 9)",
+         "Conv2D(15, 3, groups=3, padding='same', activation='sigmoid'), Conv2D(12, 2, groups=3), "
+         "Conv2D(33, (2, 1), groups=3, strides=(1, 2))",
+         5),
     /* pooling, behind a convolution or alone */
     CONV("max_fused", "(10, 10, 3)", "Conv2D(8, 3, activation='relu'), MaxPooling2D(2)", 5),
     CONV("max_fused_wide", "(9, 14, 3)", "Conv2D(33, 2, activation='tanh'), MaxPooling2D((2, 3))",
@@ -136,16 +168,17 @@ const Net nets[] = {
 
 const char *net_script(const Net *n) {
     static char text[2048];
-    snprintf(text, sizeof text,
-             "import keras\nfrom keras import Sequential\n"
-             "from keras.layers import Activation, AveragePooling2D, BatchNormalization, Conv2D, "
-             "Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D, ReLU, "
-             "ZeroPadding2D\n"
-             "model = Sequential([Input(shape=%s), %s])\nmodel.compile(%s)\n",
-             n->shape, n->layers,
-             n->compile ? n->compile
-                        : "optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9), "
-                          "loss='sparse_categorical_crossentropy', metrics=['accuracy']");
+    snprintf(
+        text, sizeof text,
+        "import keras\nfrom keras import Sequential\n"
+        "from keras.layers import Activation, AveragePooling2D, BatchNormalization, Conv2D, "
+        "Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, Input, "
+        "MaxPooling2D, ReLU, SeparableConv2D, ZeroPadding2D\n"
+        "model = Sequential([Input(shape=%s), %s])\nmodel.compile(%s)\n",
+        n->shape, n->layers,
+        n->compile ? n->compile
+                   : "optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9), "
+                     "loss='sparse_categorical_crossentropy', metrics=['accuracy']");
     return text;
 }
 
