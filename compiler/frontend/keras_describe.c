@@ -1,5 +1,6 @@
 /* A model as Keras 3 writes it: config.json of a .keras file. */
 #include "keras_config.h"
+#include "tensor_ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,11 +114,42 @@ static json_t *input_json(const Tensor *t) {
     return keras_object("keras.layers", "InputLayer", config);
 }
 
+/* Where Keras 3 keeps the class of an operation. */
+static const char *operation_module(const char *class_name) {
+    static const char *const nn[] = {"Relu",        "Relu6",  "Sigmoid", "Silu",      "Softplus",
+                                     "Softsign",    "Celu",   "Elu",     "LeakyRelu", "HardSigmoid",
+                                     "HardSilu",    "Selu",   "Gelu",    "Softmax",   "LogSoftmax",
+                                     "AveragePool", "MaxPool"};
+    for (size_t i = 0; i < sizeof nn / sizeof *nn; i++) {
+        if (strcmp(nn[i], class_name) == 0) return "keras.src.ops.nn";
+    }
+    if (strcmp(class_name, "ReLU") == 0) return "keras.src.activations.activations";
+    bool math = strcmp(class_name, "Rsqrt") == 0 || strcmp(class_name, "Erf") == 0;
+    return math ? "keras.src.ops.math" : "keras.src.ops.numpy";
+}
+
+/* The operands of an operation belong to its calls, its other arguments to its config. */
+static json_t *operation_json(Describer *d, const ScriptLayer *l) {
+    const char *name = l->class->name;
+    if (strcmp(name, "GetItem") == 0) return refuse(d, "an index or slice of a tensor");
+    const char **operands = ARENA_ARRAY(d->script->arena, const char *, 4);
+    int n = tensor_op_of(l)->operands;
+    for (int i = 0; i < n; i++) operands[i] = l->class->specs[i].name;
+    json_t *config = bound_json(d, l->bound, operands);
+    if (json_object_get(config, "constant_values"))
+        return json_decref(config), refuse(d, "keras.ops.pad with constant_values");
+    json_object_set_new(config, "name", json_string(l->name));
+    json_t *out = keras_object(operation_module(name), name, config);
+    json_object_set_new(out, "registered_name", json_string(name));
+    return out;
+}
+
 static json_t *model_json(Describer *d, const ScriptModel *m);
 
 static json_t *layer_json(Describer *d, const ScriptLayer *l) {
     if (l->model) return model_json(d, l->model);
     if (l->class == &input_layer_class) return input_json(l->first);
+    if (is_tensor_op(l->class)) return operation_json(d, l);
     return keras_object("keras.layers", l->class->name, layer_config(d, l));
 }
 
@@ -154,6 +186,28 @@ static json_t *call_json(const ModelGraph *g, const Tensor *t) {
     return json_pack("{s:o, s:o}", "args", list, "kwargs", keywords);
 }
 
+/* The operands of an operation: tensors, a list of them, or numbers. */
+static json_t *operands_json(const ModelGraph *g, const Tensor *t) {
+    const ScriptLayer *l = t->layer;
+    json_t *args = json_array();
+    int next = 0, n = strcmp(l->class->name, "GetItem") == 0 ? 0 : tensor_op_of(l)->operands;
+    for (int i = 0; i < n; i++) {
+        const Obj *o = l->bound->args[i].value;
+        if (o->kind == OBJ_TENSOR) {
+            json_array_append_new(args, tensor_json(g, t->inputs[next++]));
+        } else if (obj_is_sequence(o)) {
+            json_t *list = json_array();
+            for (int k = 0; k < o->seq.count; k++)
+                json_array_append_new(list, tensor_json(g, t->inputs[next++]));
+            json_array_append_new(args, list);
+        } else {
+            json_array_append_new(args, o->kind == OBJ_FLOAT ? json_real(o->real)
+                                                             : json_integer(o->integer));
+        }
+    }
+    return json_pack("{s:o, s:{}}", "args", args, "kwargs");
+}
+
 /* The calls of one layer, in their order. */
 static json_t *calls_json(const ModelGraph *g, const ScriptLayer *l) {
     json_t *out = json_array();
@@ -166,7 +220,8 @@ static json_t *calls_json(const ModelGraph *g, const ScriptLayer *l) {
             if (later && (!next || t->node < next->node)) next = t;
         }
         if (!next || next->ninputs == 0) return out;
-        json_array_append_new(out, call_json(g, next));
+        bool operation = is_tensor_op(l->class);
+        json_array_append_new(out, operation ? operands_json(g, next) : call_json(g, next));
         if (l->nodes == 1) return out;
         last = next;
     }

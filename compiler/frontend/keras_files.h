@@ -18,7 +18,7 @@ bool is_hdf5_file(const char *path);
 unsigned char *zip_member(const char *path, const char *member, size_t *size, Diag *d);
 
 /* ---- keras_groups.c: where Keras's files have a layer's weights ---- */
-/* For each row of m the group of a Keras 3 weights file: "layers/conv2d_1". */
+/* For each row of m the group of a Keras 3 weights file: "layers/conv2d_1"; NULL for operations. */
 const char **keras_groups(const Module *m);
 /* The row of the outermost model's layer that row i is (inside of). */
 int outermost_row(const Module *m, int i);

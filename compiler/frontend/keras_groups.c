@@ -13,13 +13,14 @@ static int find_row(const Module *m, const char *name) {
     return -1;
 }
 
-/* "layers/dense", then "layers/dense_1": counted in each model by class. */
+/* NULL for operations. "layers/dense", then "layers/dense_1": counted in each model by class. */
 const char **keras_groups(const Module *m) {
     const char **groups = ARENA_ARRAY(m->arena, const char *, (size_t)m->nlayers);
     NameMap counts = {0};
     for (int i = 0; i < m->nlayers; i++) {
         const Layer *l = &m->layers[i];
         int parent = find_row(m, l->model);
+        if (l->operation) continue;
         const char *first =
             arena_printf(m->arena, "%s%slayers/%s", parent < 0 ? "" : groups[parent],
                          parent < 0 ? "" : "/", keras_snake_case(m->arena, l->class_name));

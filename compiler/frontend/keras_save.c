@@ -48,6 +48,7 @@ static unsigned char *weights_image(const Module *m, uint64_t steps, size_t *siz
     const char **groups = keras_groups(m);
     for (int i = 0; i < m->nlayers; i++) {
         const Layer *l = &m->layers[i];
+        if (l->operation) continue;
         const char *vars = arena_printf(m->arena, "%s/vars", groups[i]);
         const char *slash = strrchr(l->name, '/');
         hdf5_put_group(&w, vars);
@@ -128,7 +129,7 @@ static unsigned char *legacy_image(const Module *m, uint64_t steps, size_t *size
     hdf5_put_text(&w, "model_weights", "backend", "tensorflow");
     hdf5_put_text(&w, "model_weights", "keras_version", "3.0.0");
     for (int i = 0; i < m->nlayers; i++) {
-        if (m->layers[i].model) continue;
+        if (m->layers[i].model || m->layers[i].operation) continue;
         names[n++] = m->layers[i].name;
         put_legacy_layer(m, &w, i);
     }
