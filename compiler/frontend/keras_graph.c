@@ -25,15 +25,13 @@ static RefState find_result(ConfigReader *r, ConfigGraph *g, const json_t *ref, 
     call -= item->node_offset;
     if (call < 0 || call >= item->ncalls) return REF_LATER;
     Obj *o = item->calls[call];
-    if (o->kind != OBJ_TENSOR) {
-        int step = o->kind == OBJ_DICT ? 2 : 1;
-        if (tensor >= o->seq.count / step) {
-            diag_error(r->script->diag, "the config is damaged: layer '%s' has no result %lld",
-                       name, (long long)tensor);
-            return REF_BAD;
-        }
-        o = o->seq.items[step * tensor + step - 1];
+    int step = o->kind == OBJ_DICT ? 2 : 1, count = o->kind == OBJ_TENSOR ? 1 : o->seq.count / step;
+    if (tensor >= count) {
+        diag_error(r->script->diag, "the config is damaged: layer '%s' has no result %lld", name,
+                   (long long)tensor);
+        return REF_BAD;
     }
+    if (o->kind != OBJ_TENSOR) o = o->seq.items[step * tensor + step - 1];
     *out = o;
     return REF_READY;
 }
