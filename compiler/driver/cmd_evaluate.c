@@ -60,12 +60,6 @@ static int evaluate(const Native *native, const Module *module, const char *data
     return 0;
 }
 
-static bool check_weights(const Module *m) {
-    if (has_weights(m)) return true;
-    user_error("lathe evaluate needs --weights FILE for a model without weights");
-    return false;
-}
-
 int cmd_evaluate(int argc, char **argv) {
     Options o;
     int status;

@@ -36,6 +36,8 @@ Module *open_model(Arena *a, const Options *o);
 bool open_weights(Module *m, const char *path);
 /* Whether the model came with its weights, or open_weights set them. */
 bool has_weights(const Module *m);
+/* The same; prints an error where it has not. */
+bool check_weights(const Module *m);
 
 /* Class names, a line each. */
 void set_classes(Module *m, const char *text);

@@ -117,6 +117,12 @@ bool has_weights(const Module *m) {
     return true;
 }
 
+bool check_weights(const Module *m) {
+    if (has_weights(m)) return true;
+    user_error("the model has no weights: give them by --weights FILE");
+    return false;
+}
+
 bool preprocess(Module *m, const Options *o) {
     Diag d;
     Preprocessing p;
