@@ -4,25 +4,37 @@
 #include "frontend.h"
 #include "keras_files.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST_SLOTS = 4 };
 
+static bool is_accumulator(const Param *p) {
+    const char *slash = strrchr(p->name, '/');
+    return slash && strcmp(slash, "/accumulator") == 0;
+}
+
 /* The slots of parameter p in the order of the optimizer's operation. */
 static int slots_of(const Module *m, int p, int slots[MOST_SLOTS]) {
     int n = 0;
     for (int i = 0; i < m->nparams && n < MOST_SLOTS; i++) {
-        if (m->params[i].role == PARAM_SLOT && m->params[i].owner == p) slots[n++] = i;
+        const Param *q = &m->params[i];
+        if (q->role == PARAM_SLOT && q->owner == p && !is_accumulator(q)) slots[n++] = i;
     }
     return n;
 }
 
-/* Keras makes one kind of slot for all parameters, then the next; Adam's first two together. */
+/* Keras makes the sums of gradients, then one kind of slot for all parameters, then the next;
+ * Adam's first two together. */
 int keras_slots(const Module *m, int **params) {
     int groups[MOST_SLOTS] = {1, 1, 1, 1}, n = 0, capacity = 0, first = 0;
     if (m->train.optimizer.kind == OPT_ADAM) groups[0] = 2;
     *params = NULL;
+    for (int i = 0; i < m->nparams; i++) {
+        if (m->params[i].role == PARAM_SLOT && is_accumulator(&m->params[i]))
+            ARENA_PUSH(m->arena, *params, n, capacity, i);
+    }
     for (int g = 0; g < MOST_SLOTS && first < MOST_SLOTS; first += groups[g++]) {
         for (int p = 0; p < m->nparams; p++) {
             int slots[MOST_SLOTS], count = slots_of(m, p, slots);
@@ -31,6 +43,15 @@ int keras_slots(const Module *m, int **params) {
         }
     }
     return n;
+}
+
+bool keras_has_rate(const Module *m) {
+    json_t *v = m->keras_config ? json_loads(m->keras_config, 0, NULL) : NULL;
+    const json_t *compile = json_object_get(v, "compile_config");
+    const json_t *config = json_object_get(json_object_get(compile, "optimizer"), "config");
+    bool schedule = json_is_object(json_object_get(config, "learning_rate"));
+    json_decref(v);
+    return !schedule;
 }
 
 /* ---- reading ---- */
@@ -66,17 +87,17 @@ static bool read_variables(Module *m, Hdf5File *f, uint64_t *steps, Diag *d) {
     if (!hdf5_read_number(f, v.items[0], &number, d)) return false;
     /* Keras 2 did not keep the learning rate here; its Adam lists all of one slot, then the next.
      */
-    bool keras3 = v.count == n + 2;
-    if (!keras3 || !(number >= 0 && number < 1e15)) {
+    int first = keras_has_rate(m) ? 2 : 1;
+    if (v.count != n + first || !(number >= 0 && number < 1e15)) {
         diag_add(
             d, DIAG_WARNING, (SrcLoc){0, 0},
             "its optimizer has %d variables where lathe expects %d: training starts with a new "
             "optimizer",
-            v.count, n + 2);
+            v.count, n + first);
         return true;
     }
     for (int i = 0; i < n; i++) {
-        if (!set_from_record(m, slots[i], f, v.items[2 + i], d)) return false;
+        if (!set_from_record(m, slots[i], f, v.items[first + i], d)) return false;
     }
     *steps = (uint64_t)number;
     return true;

@@ -29,14 +29,15 @@ static void put_param(Hdf5Writer *w, const char *path, const Param *p) {
 static int put_optimizer(const Module *m, Hdf5Writer *w, const char *group, uint64_t steps) {
     const Shape scalar = {0};
     const float rate = m->train.optimizer.learning_rate;
-    int *slots, n = keras_slots(m, &slots);
+    int *slots, n = keras_slots(m, &slots), first = 1;
     hdf5_put_group(w, group);
     hdf5_put_text(w, group, "name", m->train.optimizer.name);
     hdf5_put_integer(w, arena_printf(m->arena, "%s/0", group), (int64_t)steps);
-    hdf5_put_floats(w, arena_printf(m->arena, "%s/1", group), &scalar, &rate);
+    if (keras_has_rate(m))
+        hdf5_put_floats(w, arena_printf(m->arena, "%s/%d", group, first++), &scalar, &rate);
     for (int i = 0; i < n; i++)
-        put_param(w, arena_printf(m->arena, "%s/%d", group, 2 + i), &m->params[slots[i]]);
-    return 2 + n;
+        put_param(w, arena_printf(m->arena, "%s/%d", group, first + i), &m->params[slots[i]]);
+    return first + n;
 }
 
 static bool has_optimizer(const Module *m) {
