@@ -242,6 +242,8 @@ static void emit_call(const File *f, const Section *s, const Plan *plan, int ind
 static void emit_sequence(const File *f, const Section *s, const Plan *plan, bool apply,
                           const char *name, StrBuf *w) {
     strbuf_printf(w, "static void %s%s(const %s_run *r) {\n", s->kernels.prefix, name, f->id);
+    int every = f->m->train.optimizer.accumulate;
+    if (apply && every > 1) strbuf_printf(w, "    if ((r->step->step + 1) %% %d) return;\n", every);
     for (int i = 0; i < plan->nsteps; i++)
         if (plan->steps[i].apply == apply) emit_call(f, s, plan, i, w);
     strbuf_puts(w, "}\n\n");

@@ -99,8 +99,8 @@ void lower_grouped(Lower *l, const Node *n) {
                        .rows = band_of(g.P),
                        .bias = bias,
                        .act = n->attr.act,
-                       .act_name = act_text(n->attr.act),
-                       .act_args = "",
+                       .act_name = function_of(l, &n->attr).name,
+                       .act_args = function_of(l, &n->attr).args,
                        .m = macs_of(&g)};
     p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.Cg * g.K);
     set_block(l, &g, &p);

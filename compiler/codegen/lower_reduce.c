@@ -116,52 +116,106 @@ static int column_lanes(const Lower *l, int64_t columns, int64_t room) {
 /* ---- reduce --------------------------------------------------------------------------------- */
 
 /* The axis of x that a row of the result runs along; 0: none, the row is one element. */
-static int row_axis(const Node *n) {
-    int last = n->in[0]->type.shape.rank - 1;
-    if (n->attr.keep) return n->attr.axes >> last & 1 ? 0 : last;
-    while (last > 0 && n->attr.axes >> last & 1) last--;
+static int row_axis(const Value *x, int32_t axes, bool keep) {
+    int last = x->type.shape.rank - 1;
+    if (keep) return axes >> last & 1 ? 0 : last;
+    while (last > 0 && axes >> last & 1) last--;
     return last;
 }
 
-void lower_reduce(Lower *l, const Node *n) {
+/* The parameters that follow from what goes; `lanes` is for vectors of columns. */
+static ReduceParams reduce_params(const Lower *l, const Node *n, int32_t axes, const Nest *gone,
+                                  Layout from, Layout to) {
     const Value *x = n->in[0];
-    const Shape *s = &x->type.shape;
-    Layout from = layout_of(l, x), to = define(l, n->out[0]);
-    int axis = row_axis(n), kind = kinds[n->attr.reduce].fold;
-    bool row = joins_rows(x, n->attr.axes);
-    Nest gone = some(nest_of(x, from, n->attr.axes, true, s->rank));
-    Nest kept = some(nest_of(x, from, n->attr.axes, false, axis ? axis : s->rank));
-    bool columns = axis == s->rank - 1;
-    int lanes =
-        columns ? column_lanes(l, to.channels, from.pitch < to.pitch ? from.pitch : to.pitch) : 1;
-    if (row) lanes = l->machine->lanes;
-    ReduceParams p = {.V = vector_name(l->machine, lanes),
-                      .L = lanes,
-                      .V1 = vector_name(l->machine, 1),
-                      .finish = kinds[n->attr.reduce].finish,
-                      .count = nest_count(&gone),
+    int last = x->type.shape.rank - 1, axis = row_axis(x, axes, n->attr.keep);
+    Nest kept = some(nest_of(x, from, axes, false, axis ? axis : last + 1));
+    ReduceParams p = {.V1 = vector_name(l->machine, 1),
+                      .fold = "",
+                      .fold1 = "",
+                      .most = "",
+                      .most1 = "",
+                      .count = nest_count(gone),
                       .R = kept.rank,
                       .C = to.channels,
                       .xc = axis ? operand_of(x, from).stride[axis - 1] : 0,
                       .P = to.pitch,
                       .xs = sample_floats(&from),
                       .ys = sample_floats(&to)};
-    if (columns && lanes > 1) p.W = to.channels / lanes * lanes;
-    if (p.W && p.W < p.C && p.W + lanes <= to.pitch && p.W + lanes <= from.pitch) p.W += lanes;
     set_loops(&kept, p.D, p.X);
-    bool most = kind == FOLD_EXP, wide = p.W > 0, one = p.W < p.C;
-    p.fold = fold_if(l, wide, &gone, kind, row, lanes);
-    p.most = fold_if(l, wide && most, &gone, FOLD_MAX, row, lanes);
-    p.fold1 = fold_if(l, one, &gone, kind, row, row ? lanes : 1);
-    p.most1 = fold_if(l, one && most, &gone, FOLD_MAX, row, row ? lanes : 1);
     Parts parts = divide(p.xs, kept.dim[0], 1);
     p.per = parts.per;
     p.G = parts.runs;
     p.CH = parts.length;
     p.yr = nest_count(&kept) / kept.dim[0] * p.P;
-    STEP(l, n->name, &kernel_reduce, &p,
-         arena_printf(l->m->arena, "reduce_%s", vector_name(l->machine, lanes)),
+    return p;
+}
+
+static void add_reduction(Lower *l, const Node *n, ReduceParams *p, int lanes, Layout from,
+                          Layout to) {
+    p->L = lanes;
+    p->V = vector_name(l->machine, lanes);
+    STEP(l, n->name, &kernel_reduce, p, arena_printf(l->m->arena, "reduce_%s", p->V),
          "elements joined over axes", in(from.place), out(to.place));
+}
+
+void lower_reduce(Lower *l, const Node *n) {
+    const Value *x = n->in[0];
+    int32_t axes = n->attr.axes;
+    Layout from = layout_of(l, x), to = define(l, n->out[0]);
+    Nest gone = some(nest_of(x, from, axes, true, x->type.shape.rank));
+    ReduceParams p = reduce_params(l, n, axes, &gone, from, to);
+    int kind = kinds[n->attr.reduce].fold, most_lanes = l->machine->lanes;
+    bool row = joins_rows(x, axes), columns = !row && p.xc == 1;
+    int64_t room = from.pitch < to.pitch ? from.pitch : to.pitch;
+    int lanes = columns ? column_lanes(l, to.channels, room) : 1;
+    if (lanes > 1) p.W = to.channels / lanes * lanes;
+    if (p.W && p.W < p.C && p.W + lanes <= room) p.W += lanes;
+    p.finish = kinds[n->attr.reduce].finish;
+    bool most = kind == FOLD_EXP, wide = p.W > 0, one = p.W < p.C;
+    p.fold = fold_if(l, wide, &gone, kind, row, lanes);
+    p.most = fold_if(l, wide && most, &gone, FOLD_MAX, row, lanes);
+    p.fold1 = fold_if(l, one, &gone, kind, row, row ? most_lanes : 1);
+    p.most1 = fold_if(l, one && most, &gone, FOLD_MAX, row, row ? most_lanes : 1);
+    add_reduction(l, n, &p, lanes, from, to);
+}
+
+void lower_arg_reduce(Lower *l, const Node *n) {
+    int32_t axes = 1 << n->attr.axis;
+    Layout from = layout_of(l, n->in[0]), to = define(l, n->out[0]);
+    FoldPlaceParams f = {.count = n->in[0]->type.shape.dim[n->attr.axis],
+                         .stride = operand_of(n->in[0], from).stride[n->attr.axis - 1],
+                         .least = n->attr.least,
+                         .last = n->attr.last};
+    Nest gone = some((Nest){0});
+    ReduceParams p = reduce_params(l, n, axes, &gone, from, to);
+    p.fold1 = use_kernel(l->kernels, &kernel_fold_place, &f, "fold_place");
+    add_reduction(l, n, &p, 1, from, to);
+}
+
+void lower_top_k(Lower *l, const Node *n) {
+    const Value *x = n->in[0], *y = n->out[0];
+    Layout from = layout_of(l, x), to = define(l, y);
+    Layout index = define_with_pitch(l, n->out[1], to.pitch);
+    Operand a = operand_of(x, from), b = operand_of(y, to);
+    int axis = n->attr.axis - 1;
+    CHECK(index.pitch == to.pitch);
+    TopKParams p = {.X = x->type.shape.dim[axis + 1],
+                    .count = n->attr.count,
+                    .least = n->attr.least,
+                    .x1 = a.stride[axis],
+                    .y1 = b.stride[axis],
+                    .C = to.channels,
+                    .P = to.pitch,
+                    .xs = sample_floats(&from),
+                    .ys = sample_floats(&to)};
+    for (int i = 0; i + 1 < x->type.shape.rank; i++) {
+        if (i == axis) continue;
+        p.D[p.R] = x->type.shape.dim[i + 1];
+        p.S[p.R] = a.stride[i];
+        p.S[LOOPS + p.R++] = b.stride[i];
+    }
+    STEP(l, n->name, &kernel_top_k, &p, "top_k", "the first elements of an order", in(from.place),
+         out(to.place), out(index.place));
 }
 
 /* ---- normalize ------------------------------------------------------------------------------ */

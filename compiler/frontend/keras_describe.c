@@ -181,7 +181,6 @@ static json_t *call_json(const ModelGraph *g, const Tensor *t) {
     bool many = l->model ? l->model->ninputs > 1 : l->class->max_inputs > 1;
     json_t *list = json_array(), *keywords = json_object();
     for (int i = 0; i < t->ninputs; i++) json_array_append_new(list, tensor_json(g, t->inputs[i]));
-    if (t->inference) json_object_set_new(keywords, "training", json_false());
     if (many) list = json_pack("[o]", list);
     return json_pack("{s:o, s:o}", "args", list, "kwargs", keywords);
 }

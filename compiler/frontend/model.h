@@ -26,6 +26,7 @@ struct ScriptModel {
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
     const Bound *compiled;     /* the arguments of compile(...), or NULL */
+    FitConfig fit;
     SrcLoc loss_loc, metric_loc;
     ModelGraph graph; /* once something asked for it */
 };
@@ -71,6 +72,12 @@ typedef enum { METRIC_AUTO = METRIC_COUNT } MetricChoice; /* "accuracy": chosen 
 bool compile_outputs(Script *s, ScriptModel *m, const Bound *b);
 /* Chooses and checks them by the outputs' shapes; false after an error. */
 bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
+/* ---- fit_args.c ---- */
+/* The name of an argument of fit (given by name, or NULL and by position) that lathe reads, or
+ * NULL. */
+const char *fit_argument(const char *name, int position);
+/* The read arguments, each with its name. */
+void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- keras_describe.c ---- */
 /* Sets out's keras_config; m is built. */

@@ -65,7 +65,9 @@ static Value *binary(Any *n, int function, Value *a, Value *b) {
 
 /* x scaled to [-size, size). */
 static Value *scaled(Any *n, Value *x, float size) { return unary(n, ACT_AFFINE, x, size, 0, 0); }
-static Value *positive(Any *n, Value *x) { return unary(n, ACT_AFFINE, x, 2.0f, 2.5f, 0); }
+static Value *positive(Any *n, Value *x) {
+    return unary(n, ACT_AFFINE, unary(n, ACT_CLIP, x, -1, 1, 0), 2.0f, 2.5f, 0);
+}
 
 /* ---- element by element ---------------------------------------------------------------------- */
 
@@ -88,7 +90,6 @@ static const struct {
     {ACT_MISH, 30, {0}},
     {ACT_EXP, 20, {0}},
     {ACT_SQUARE, 3, {0}},
-    {ACT_RECIPROCAL, 3, {0}},
     {ACT_ABS, 3, {0}},
     {ACT_NEG, 3, {0}},
     {ACT_CLIP, 3, {-0.5f, 1.5f}},
@@ -100,7 +101,6 @@ static const struct {
     {ACT_COS, 60, {0}},
     {ACT_POWER, 3, {2}},
     {ACT_POWER, 3, {3}},
-    {ACT_POWER, 3, {-1}},
     {ACT_POWER, 3, {5}},
     {ACT_POWER, 3, {1}},
     {ACT_SIGN, 1, {0}},
@@ -129,13 +129,13 @@ static void add_functions(Any *n, Value *x) {
                  in));
     }
     Value *more = positive(n, x);
-    static const int acts[] = {ACT_LOG, ACT_SQRT};
-    for (int i = 0; i < 2; i++) {
+    static const int acts[] = {ACT_LOG, ACT_SQRT, ACT_RECIPROCAL};
+    for (int i = 0; i < 3; i++) {
         keep(n, "of positive numbers", unary(n, acts[i], more, 0, 0, 0));
         keep(n, "gradient", PUT(n, OP_UNARY_GRAD, ATTRS(.act = acts[i]), x, more));
     }
-    static const float powers[] = {0.5f, -0.5f, 0.3f, -1.7f};
-    for (int i = 0; i < 4; i++) {
+    static const float powers[] = {0.5f, -0.5f, 0.3f, -1.7f, -1};
+    for (int i = 0; i < 5; i++) {
         keep(n, "power", unary(n, ACT_POWER, more, powers[i], 0, 0));
         keep(n, "gradient of a power",
              PUT(n, OP_UNARY_GRAD, ATTRS(.act = ACT_POWER, .args = {powers[i]}), x, more));
@@ -326,6 +326,151 @@ static void build_reductions_wide(Any *n) {
     add_reductions(n, PUT(n, OP_RESHAPE, ATTRS(.dims = {3, 2, 10}), x));
 }
 
+/* ---- tables, order, products ----------------------------------------------------------------- */
+
+/* A table of T taps for `size` elements along an axis; T = 1 with weight 1 picks. */
+static Value *resampled(Any *n, Value *x, int axis, int O, int T, bool unit) {
+    float index[64], weight[64];
+    int64_t size = x->type.shape.dim[axis];
+    for (int i = 0; i < O * T; i++) {
+        index[i] = (float)draw_below((int)size);
+        weight[i] = unit ? 1.0f : draw_float();
+    }
+    return PUT(n, OP_RESAMPLE, ATTRS(.axis = axis), x, CONSTANT(n, index, O, T),
+               CONSTANT(n, weight, O, T));
+}
+
+static void add_tables(Any *n, Value *x) {
+    for (int axis = 1; axis < 4; axis++) {
+        keep(n, "picked", resampled(n, x, axis, 7, 1, true));
+        keep(n, "weighted", resampled(n, x, axis, 3, 1, false));
+        keep(n, "two taps", resampled(n, x, axis, 9, 2, false));
+        keep(n, "four taps", resampled(n, x, axis, 5, 4, false));
+        keep(n, "many taps", resampled(n, x, axis, 2, 6, false));
+    }
+    /* indices of each sample: a few are outside */
+    Value *index = unary(n, ACT_FLOOR, unary(n, ACT_AFFINE, x, 3.4f, 0.5f, 0), 0, 0, 0);
+    Value *few =
+        PUT(n, OP_SLICE, ATTRS(.start = {0, 0, 0}, .step = {1, 1, 1}, .dims = {1, 3, 2}), index);
+    few = PUT(n, OP_RESHAPE, ATTRS(.dims = {3, 2}), few);
+    Value *one = PUT(n, OP_REDUCE, ATTRS(.reduce = REDUCTION_MAX, .axes = 6), few);
+    keep(n, "rows of a table", PUT(n, OP_GATHER, ATTRS(.axis = 0), PARAM(n, 4, 21), few));
+    keep(n, "rows of a narrow table", PUT(n, OP_GATHER, ATTRS(.axis = 0), PARAM(n, 4, 3), few));
+    keep(n, "maps of a table", PUT(n, OP_GATHER, ATTRS(.axis = 0), PARAM(n, 3, 2, 5), few));
+    keep(n, "numbers of a table", PUT(n, OP_GATHER, ATTRS(.axis = 0), PARAM(n, 5), few));
+    keep(n, "one row of a table", PUT(n, OP_GATHER, ATTRS(.axis = 0), PARAM(n, 4, 5), one));
+    for (int axis = 1; axis < 4; axis++) {
+        keep(n, "by samples", PUT(n, OP_GATHER, ATTRS(.axis = axis), x, few));
+        keep(n, "one by samples", PUT(n, OP_GATHER, ATTRS(.axis = axis), x, one));
+    }
+    Value *equals = unary(n, ACT_ROUND, unary(n, ACT_AFFINE, x, 1.6f, 0, 0), 0, 0, 0);
+    for (int axis = 1; axis < 4; axis++) {
+        for (int kind = 0; kind < 8; kind++)
+            keep(n, "place of the largest",
+                 PUT(n, OP_ARG_REDUCE,
+                     ATTRS(.axis = axis, .least = kind & 1, .last = kind >> 1 & 1,
+                           .keep = kind >> 2),
+                     equals));
+        for (int least = 0; least < 2; least++) {
+            Value *values =
+                PUT(n, OP_TOP_K, ATTRS(.axis = axis, .count = 2 + least, .least = least), equals);
+            keep(n, "largest", values);
+            keep(n, "their places", values->producer->out[1]);
+        }
+    }
+}
+
+static void build_tables(Any *n) {
+    Value *x = INPUT(n, 4, 3, 5);
+    add_tables(n, x);
+    n->limit = 1e-5;
+    keep(n, "along channels",
+         resampled(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 21)), 3, 7, 2, false));
+    keep(n, "along rows",
+         resampled(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 21)), 1, 7, 2, false));
+    Value *line =
+        PUT(n, OP_SLICE, ATTRS(.start = {0, 0, 0}, .step = {1, 1, 1}, .dims = {1, 1, 5}), x);
+    Value *flat = PUT(n, OP_RESHAPE, ATTRS(.dims = {5}), line);
+    keep(n, "largest of a line", PUT(n, OP_ARG_REDUCE, ATTRS(.axis = 1), flat));
+    keep(n, "picked of a line", resampled(n, flat, 1, 3, 1, true));
+    /* NaN comes first */
+    static const float odd[] = {3, NAN, 7, NAN, -INFINITY, 7, 0};
+    Value *zero =
+        unary(n, ACT_AFFINE, PUT(n, OP_SLICE, ATTRS(.start = {0}, .step = {1}, .dims = {1}), flat),
+              0, 0, 0);
+    Value *strange = binary(n, BINARY_ADD, zero, CONSTANT(n, odd, 7));
+    for (int kind = 0; kind < 4; kind++)
+        keep(
+            n, "place with NaN",
+            PUT(n, OP_ARG_REDUCE, ATTRS(.axis = 1, .least = kind & 1, .last = kind >> 1), strange));
+    for (int least = 0; least < 2; least++) {
+        Value *values = PUT(n, OP_TOP_K, ATTRS(.axis = 1, .count = 5, .least = least), strange);
+        keep(n, "order with NaN", values);
+        keep(n, "places with NaN", values->producer->out[1]);
+    }
+}
+
+static Value *cut(Any *n, Value *x, int32_t a, int32_t b, int32_t c) {
+    return PUT(n, OP_SLICE, ATTRS(.start = {0}, .step = {1, 1, 1}, .dims = {a, b, c}), x);
+}
+
+static void build_products(Any *n) {
+    static const int sizes[][3] = {{1, 1, 1}, {5, 3, 7}, {6, 16, 5}, {17, 9, 33}, {2, 40, 18}};
+    Value *x = INPUT(n, 3, 40, 40);
+    n->limit = 1e-5;
+    for (int i = 0; i < 5; i++) {
+        const int *s = sizes[i];
+        for (int turned = 0; turned < 4; turned++) {
+            Value *a = turned & 1 ? cut(n, x, 3, s[1], s[0]) : cut(n, x, 3, s[0], s[1]);
+            Value *b = turned & 2 ? cut(n, x, 3, s[2], s[1]) : cut(n, x, 3, s[1], s[2]);
+            Attrs t = {.transposed = {turned & 1, turned >> 1}};
+            keep(n, "product", PUT(n, OP_MATMUL, t, a, b));
+            Value *one = PUT(
+                n, OP_SLICE,
+                ATTRS(.start = {1, 0, 0}, .step = {1, 1, 1},
+                      .dims = {1, (int32_t)b->type.shape.dim[2], (int32_t)b->type.shape.dim[3]}),
+                b);
+            keep(n, "product with one matrix", PUT(n, OP_MATMUL, t, a, one));
+            Value *left = PUT(n, OP_REDUCE, ATTRS(.reduce = REDUCTION_SUM, .axes = 2), a);
+            Value *right = PUT(n, OP_REDUCE, ATTRS(.reduce = REDUCTION_SUM, .axes = 2), b);
+            keep(n, "product of matrices", PUT(n, OP_MATMUL, t, left, right));
+            int64_t rows = turned & 2 ? s[2] : s[1], columns = turned & 2 ? s[1] : s[2];
+            keep(n, "by a parameter", PUT(n, OP_MATMUL, t, a, PARAM(n, rows, columns)));
+            keep(n, "by parameters", PUT(n, OP_MATMUL, t, a, PARAM(n, 3, rows, columns)));
+            rows = turned & 1 ? s[1] : s[0];
+            columns = turned & 1 ? s[0] : s[1];
+            keep(n, "a parameter by data", PUT(n, OP_MATMUL, t, PARAM(n, rows, columns), b));
+        }
+    }
+    Value *deep = PUT(n, OP_RESHAPE, ATTRS(.dims = {3, 2, 20, 40}), x);
+    Value *wide = PUT(n, OP_RESHAPE, ATTRS(.dims = {1, 2, 40, 60}), x);
+    keep(n, "leading axes that join", PUT(n, OP_MATMUL, ATTRS(0), deep, wide));
+}
+
+/* ---- neighbours -------------------------------------------------------------------------------
+ */
+
+static void add_neighbours(Any *n, Value *x) {
+    static const float betas[] = {0.75f, 0.5f};
+    for (int count = 1; count < 8; count += count == 1 ? 1 : 3) {
+        for (int i = 0; i < 2; i++) {
+            Attrs a = {.count = count, .args = {0.9f, betas[i], 1.5f}};
+            keep(n, "local response", PUT(n, OP_LRN, a, x));
+            keep(n, "gradient of local response",
+                 PUT(n, OP_LRN_GRAD, a, unary(n, ACT_COS, scaled(n, x, 3), 0, 0, 0), x));
+        }
+    }
+}
+
+static void build_neighbours(Any *n) {
+    Value *x = INPUT(n, 3, 4, 5);
+    add_neighbours(n, x);
+    n->limit = 1e-5;
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 21)));
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 48)));
+    add_neighbours(n, PUT(n, OP_DENSE, ATTRS(0), x, PARAM(n, 5, 2)));
+}
+
 const Group groups[] = {{"functions", 3, build_functions},
                         {"functions_wide", 2, build_functions_wide},
                         {"extremes", 2, build_extremes},
@@ -333,4 +478,7 @@ const Group groups[] = {{"functions", 3, build_functions},
                         {"moves", 3, build_moves},
                         {"reductions", 3, build_reductions},
                         {"reductions_wide", 2, build_reductions_wide},
+                        {"tables", 3, build_tables},
+                        {"products", 3, build_products},
+                        {"neighbours", 2, build_neighbours},
                         {0}};

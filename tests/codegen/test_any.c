@@ -59,13 +59,13 @@ static void compare(const Any *n, const char *group, int samples, const float *g
 
 static void check(Built *b, const Any *n, const char *group, Interp *it, int samples) {
     const Function *f = module_function(b->m, "predict");
-    int64_t inputs = samples * b->model->input_count, width = b->model->output_count;
+    int64_t inputs = samples * b->model->input[0].count, width = b->model->output[0].count;
     float *x = ARENA_ARRAY(b->arena, float, (size_t)inputs);
     float *y = ARENA_ARRAY(b->arena, float, (size_t)(samples * width));
     double *want = ARENA_ARRAY(b->arena, double, (size_t)(samples * width));
     for (int64_t i = 0; i < inputs; i++) x[i] = draw_float();
     built_poison(b);
-    b->model->predict(&b->weights, b->workspace, samples, x, y);
+    b->model->predict(&b->weights, b->workspace, samples, &(const float *){x}, &(float *){y});
     RunScalars s = {.n = samples};
     interp_set_input(it, 0, x, samples);
     interp_run(it, &s);
@@ -85,7 +85,7 @@ static void run_group(const Group *g, const char *target) {
     Interp *it = interp_new(b->m, module_function(b->m, "predict"), g->batch, true, &n.d);
     if (!it) diag_print(&n.d, stderr);
     if (!it) stop("no interpreter");
-    built_compile(b, "-O1 -Wall -Wextra -Werror");
+    built_compile(b, "-O0 -Wall -Wextra -Wpedantic -Wconversion -Werror");
     check(b, &n, g->name, it, g->batch);
     check(b, &n, g->name, it, 1);
     interp_free(it);

@@ -144,7 +144,7 @@ static Data draw_data(Built *b) {
     Data d = {ARENA_ARRAY(b->arena, float, (size_t)count),
               ARENA_ARRAY(b->arena, float, (size_t)(b->model->batch * b->model->output[0].count))};
     for (int64_t i = 0; i < count; i++) d.x[i] = draw_float();
-    if (!b->model->loss[0].float_labels)
+    if (b->o.train && !b->model->loss[0].float_labels)
         for (int i = 0; i < b->model->batch; i++)
             ((int32_t *)d.labels)[i] = draw_below((int)b->model->output[0].count);
     return d;
