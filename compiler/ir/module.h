@@ -252,6 +252,7 @@ typedef struct {
     const char *name;       /* "conv2d" */
     const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
     const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    bool operation;         /* of keras.ops, which Keras does not count among the layers */
     Shape *outputs;
     int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
@@ -341,6 +342,8 @@ typedef struct {
     FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
+    /* The model as Keras writes it (config.json of a .keras file), or NULL and why not. */
+    const char *keras_config, *keras_refusal;
 } Module;
 
 /* ---- construction (module.c) ---------------------------------------------------------------- */
