@@ -273,3 +273,21 @@ bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
     }
     return true;
 }
+
+bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
+    File f;
+    lower_file(&f, m, o);
+    if (!check_size(&f, d)) return false;
+    const Plan *p = f.section[0].predict;
+    for (int i = 0; i < p->function->nnodes; i++) {
+        const Value *v = p->function->nodes[i]->out[0];
+        if (!p->defined[v->id]) continue;
+        const Layout *y = &p->layout[v->id];
+        bool buffer = y->place.kind == PLACE_BUFFER;
+        if (!buffer && y->place.kind != PLACE_OUTPUT) continue;
+        int64_t at = buffer ? f.work.buffers + p->buffers[y->place.at].offset : -1;
+        strbuf_printf(out, "%lld %lld %lld %lld %s\n", (long long)at, (long long)y->pitch,
+                      (long long)y->rows, (long long)y->channels, v->name);
+    }
+    return true;
+}

@@ -17,6 +17,7 @@ typedef struct {
     int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
     int64_t groups, multiplier;
     bool same, causal, use_bias, center, scale, keep;
+    bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
@@ -113,6 +114,9 @@ struct LayerClass {
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
+const LayerClass *application_layer_find(const char *module, const char *name);
+bool is_application_module(const char *module);
 
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
