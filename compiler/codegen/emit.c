@@ -174,7 +174,10 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
     case PLACE_WEIGHTS: print_offset(f, "r->weights", p->at, w); break;
     case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
     case PLACE_GRADS: print_offset(f, "r->work", p->at, w); break;
-    case PLACE_BUFFER: strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id); break;
+    case PLACE_BUFFER:
+        strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id);
+        if (p->offset) strbuf_printf(w, " + %lld", (long long)p->offset);
+        break;
     }
 }
 
