@@ -9,8 +9,11 @@
 #define HEAD(n)    "Flatten(), " SOFTMAX(n)
 #define CONV(name, shape, layer, batch)                                                            \
     { name, shape, layer ", Flatten(), Dense(3, activation='softmax'), ", NULL, batch, 0.0 }
-#define GRAPH(name, shape, body, batch)                                                            \
-    { name, shape, body "x = Dense(3, activation='softmax')(Flatten()(x))\n", NULL, batch, 0.0 }
+#define GRAPH(name, shape, body, batch, tolerance)                                                 \
+    {                                                                                              \
+        name, shape, body "x = Dense(3, activation='softmax')(Flatten()(x))\n", NULL, batch,       \
+            tolerance                                                                              \
+    }
 
 const Net nets[] = {
     /* channels of a convolution, in and out, with each activation */
@@ -184,7 +187,7 @@ const Net nets[] = {
           "x = Conv2D(9, (1, 3), strides=2, padding='same')(x)\n"
           "y = DepthwiseConv2D(3, strides=2, padding='same')(y)\n"
           "x = Conv2D(33, 2, padding='same')(Add()([x, y]))\n",
-          4),
+          4, 0.0),
     GRAPH("residual", "(8, 7, 3)",
           "x = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
           "y = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
@@ -196,12 +199,12 @@ const Net nets[] = {
           "x = Add()([Conv2D(33, 3, padding='same')(x), x])\n"
           "y = Conv2D(33, 1)(x)\n"
           "x = Conv2D(9, 2)(Add()([x, Activation('relu')(Add()([x, y]))]))\n",
-          3),
+          3, 0.0),
     GRAPH("residual_input", "(6, 5, 8)",
           "y = Conv2D(8, 3, padding='same')(x)\n"
           "x = Add()([x, y])\n"
           "x = Add()([Conv2D(8, 3, padding='same')(x), Conv2D(8, 1)(x)])\n",
-          3),
+          3, 0.0),
     GRAPH("dense_block", "(7, 6, 3)",
           "x = Conv2D(16, 3, padding='same')(x)\n"
           "for i in range(3):\n"
@@ -211,7 +214,7 @@ const Net nets[] = {
           "    y = Conv2D(16, 3, padding='same', use_bias=False)(y)\n"
           "    x = Concatenate()([x, y])\n"
           "x = AveragePooling2D(2)(Conv2D(24, 1)(ReLU()(BatchNormalization()(x))))\n",
-          4),
+          4, 1e-4),
     GRAPH("inception", "(8, 9, 4)",
           "x = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
           "for i in range(2):\n"
@@ -223,7 +226,7 @@ const Net nets[] = {
           "x = Concatenate()([MaxPooling2D(2)(x), AveragePooling2D(2)(x), Conv2D(16, 2, "
           "strides=2)(x)])\n"
           "x = Concatenate()([Conv2D(9, 1)(x), Conv2D(7, 2, padding='same')(x)])\n",
-          2),
+          2, 0.0),
     {0}};
 
 /* The lines that make `model`. */
