@@ -124,6 +124,7 @@ typedef struct {
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
     int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
     int32_t groups;
+    int32_t addend;   /* 1: the last input is added to the sums, before act */
     int32_t act;      /* Activation fused behind the operation; what `unary` applies */
     float args[3];    /* arguments of act, see unary.def; of lrn: alpha, beta, k */
     int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
