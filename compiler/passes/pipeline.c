@@ -9,6 +9,7 @@ const Pass inference_passes[] = {
     {"fold-constants", pass_fold_constants},
     {"fold-batch-norm", pass_fold_batch_norm},
     {"batch-norm-to-scale-shift", pass_batch_norm_to_scale_shift},
+    {"cancel-transposes", pass_cancel_transposes},
     {"merge-padding", pass_merge_padding},
     {"fuse-activations", pass_fuse_activations},
     {"fuse-pooling", pass_fuse_pooling},
@@ -19,6 +20,7 @@ const Pass inference_passes[] = {
 const Pass training_passes[] = {
     {"make-eval", pass_make_eval},
     {"make-train", pass_make_train},
+    {"cancel-transposes", pass_cancel_transposes},
     {"merge-padding", pass_merge_padding},
     {"autodiff", pass_autodiff},
     {"fuse-softmax-loss", pass_fuse_softmax_loss},
