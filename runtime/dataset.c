@@ -41,6 +41,7 @@ void lathe_samples_free(lathe_samples *s) {
     free(s->f32);
     free(s->index);
     free(s->target);
+    free(s->weight);
     *s = (lathe_samples){0};
 }
 
@@ -94,6 +95,7 @@ lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t
     if (v.f32) v.f32 += first * v.size;
     if (v.index) v.index += first;
     if (v.target) v.target += first * v.target_size;
+    if (v.weight) v.weight += first;
     return v;
 }
 

@@ -25,6 +25,7 @@ typedef struct lathe_samples {
     int32_t *index;      /* class indices [count] */
     float *target;       /* values [count * target_size] */
     int64_t target_size; /* values a sample */
+    float *weight;       /* factor of each sample's loss [count], or NULL: all 1 */
 } lathe_samples;
 
 typedef struct lathe_dataset {

@@ -5,6 +5,7 @@
 #include "dataset.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct lathe_epoch {
     int number; /* from 1 */

@@ -31,13 +31,14 @@ typedef struct lathe_step {
     float learning_rate;
     lathe_parallel_for parallel_for; /* NULL: OpenMP if compiled with it, else serial */
     void *parallel_context;
+    const float *sample_weight; /* factor of each sample's loss; NULL: all 1 */
 } lathe_step;
 
 /* Sums over the samples of one call. A model with one loss writes one of these. A model with
  * several writes 1 + losses of them: first the weighted sum of all losses, then each loss by
  * itself. */
 typedef struct lathe_metrics {
-    double loss;    /* sum of the samples' losses */
+    double loss;    /* sum of the samples' losses, each times its weight, and of n penalties */
     double correct; /* sum of the samples' accuracies */
     uint64_t count; /* samples */
 } lathe_metrics;

@@ -43,12 +43,14 @@ static bool allocate(lathe_trainer *t) {
     if (!t->state || !t->workspace) return false;
     if (!t->data.count) return true;
     t->order = malloc((size_t)t->data.count * sizeof *t->order);
-    return t->order && allocate_batch(t);
+    if (t->data.weight) t->weight = malloc((size_t)m->batch * sizeof *t->weight);
+    return t->order && (t->weight || !t->data.weight) && allocate_batch(t);
 }
 
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
                         uint64_t seed, lathe_error *e) {
     *t = (lathe_trainer){.model = m, .at.seed = seed};
+    t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
     if (m->inputs > LATHE_MAX_INPUTS || m->losses > LATHE_MAX_LOSSES)
         return lathe_fail(e, "%s: %d inputs and %d losses; at most %d and %d can be trained",
@@ -68,6 +70,7 @@ void lathe_trainer_close(lathe_trainer *t) {
     free(t->order);
     for (int i = 0; i < LATHE_MAX_INPUTS; i++) free(t->input[i]);
     for (int i = 0; i < LATHE_MAX_LOSSES; i++) free(t->labels[i]);
+    free(t->weight);
     *t = (lathe_trainer){0};
 }
 
@@ -84,6 +87,12 @@ static void gather(lathe_trainer *t, int64_t first, int n) {
         gather_from(t, lathe_samples_input(&t->data, i), t->input[i], first, n);
     for (int i = 0; i < m->losses; i++)
         gather_from(t, lathe_samples_labels(&t->data, m, i), t->labels[i], first, n);
+    for (int i = 0; t->weight && i < n; i++) t->weight[i] = t->data.weight[t->order[first + i]];
+}
+
+float lathe_trainer_rate(const lathe_trainer *t) {
+    return (float)(t->schedule ? lathe_schedule_rate(t->schedule, t->at.step)
+                               : t->at.callbacks.learning_rate);
 }
 
 static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
@@ -92,7 +101,7 @@ static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
                         .step = t->at.step,
                         .first_sample = (uint64_t)first,
                         .seed = t->at.seed,
-                        .learning_rate = t->model->learning_rate,
+                        .learning_rate = lathe_trainer_rate(t),
                         .parallel_for = t->pool ? lathe_pool_run : NULL,
                         .parallel_context = t->pool};
 }
@@ -116,6 +125,7 @@ static bool train_batch(lathe_trainer *t) {
     const lathe_model *m = t->model;
     int n = batch_size(m, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
+    s.sample_weight = t->weight;
     lathe_metrics sums[1 + LATHE_MAX_LOSSES] = {{0}};
     double start = lathe_seconds();
     gather(t, t->at.done, n);
@@ -133,7 +143,10 @@ static bool train_batch(lathe_trainer *t) {
 }
 
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
-    lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
+    if (t->in_order)
+        for (int64_t i = 0; i < t->data.count; i++) t->order[i] = (uint32_t)i;
+    else
+        lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
     while (t->at.done < t->data.count) {
         if (!train_batch(t)) return LATHE_EPOCH_DIVERGED;
         if (w->step) w->step(w->context, t);
@@ -181,6 +194,7 @@ bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
         lathe_step s = make_step(t, n, first);
         lathe_samples part = lathe_samples_slice(data, first, n);
         lathe_metrics batch[1 + LATHE_MAX_LOSSES] = {{0}};
+        s.sample_weight = part.weight;
         evaluate_batch(t, &part, &s, batch);
         for (int i = 0; i < parts; i++) {
             sums[i].loss += batch[i].loss;

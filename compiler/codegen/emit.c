@@ -45,9 +45,10 @@ static void emit_opening(const File *f, StrBuf *w) {
                    "#if defined(__clang__)\n"
                    "#pragma STDC FP_CONTRACT OFF\n"
                    "#elif defined(__GNUC__)\n"
-                   "#pragma GCC push_options\n"
-                   "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno\")\n"
-                   "#endif\n\n");
+                   "#pragma GCC push_options\n");
+    /* gcc 12 -O1 drops scalar kernels whose stores it addresses by way of the loads. */
+    strbuf_printf(w, "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno%s\")\n#endif\n\n",
+                  f->section[0].machine.lanes == 1 ? ",no-ivopts" : "");
     template_random(w);
     template_scalar(w);
 }
@@ -242,6 +243,8 @@ static void emit_call(const File *f, const Section *s, const Plan *plan, int ind
 static void emit_sequence(const File *f, const Section *s, const Plan *plan, bool apply,
                           const char *name, StrBuf *w) {
     strbuf_printf(w, "static void %s%s(const %s_run *r) {\n", s->kernels.prefix, name, f->id);
+    int every = f->m->train.optimizer.accumulate;
+    if (apply && every > 1) strbuf_printf(w, "    if ((r->step->step + 1) %% %d) return;\n", every);
     for (int i = 0; i < plan->nsteps; i++)
         if (plan->steps[i].apply == apply) emit_call(f, s, plan, i, w);
     strbuf_puts(w, "}\n\n");

@@ -144,6 +144,10 @@ static void emit_metrics(const File *f, const char *name, const Plan *p, const F
                       right, f->nlosses > 1 ? 1 + i : 0);
     }
     emit_total(f, w);
+    const Value *last = fn->outputs[fn->noutputs - 1];
+    if (last->type.shape.rank == 0)
+        strbuf_printf(w, "    metrics[0].loss += (double)r->n * (double)r->work[%lld];\n",
+                      (long long)output_buffer(f, p, last));
     strbuf_puts(w, "}\n\n");
 }
 
@@ -272,7 +276,7 @@ static void emit_arguments(const Port *ports, int n, StrBuf *w) {
 
 static void emit_example_loss(const File *f, StrBuf *w) {
     strbuf_printf(w,
-                  "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0};\n"
+                  "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0, 0};\n"
                   "    lathe_metrics m[%d];\n    float got[1];\n    (void)w;\n",
                   f->nlosses > 1 ? 1 + f->nlosses : 1);
     for (int i = 0; i < f->nlosses; i++) {

@@ -142,6 +142,17 @@ static void touch(Lower *l, Place p) {
 
 static bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
 
+/* What NAME_apply does with gradients before the optimizer. */
+static bool is_clipping(const Node *n) {
+    bool norm = n->op == OP_PENALTY && n->in[0]->param < 0;
+    return norm || n->op == OP_CLIP_VALUE || n->op == OP_CLIP_NORM;
+}
+
+/* Replaces a parameter's gradient where it lies. */
+static bool is_in_place(OpKind op) {
+    return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
+}
+
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
               const char *stem, const char *comment, const Arg *args, int nargs) {
     Step s = {.name = name, .comment = comment, .nargs = nargs, .info = type->info(params)};
@@ -150,7 +161,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
     for (int i = 0; i < l->kernels->nuses; i++)
         if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
     s.layer = l->node ? l->node->name : name;
-    s.apply = l->node && is_optimizer(l->node->op);
+    s.apply = l->node && (is_optimizer(l->node->op) || is_clipping(l->node));
     for (int i = 0; i < nargs; i++) {
         touch(l, args[i].place);
         s.arg[i] = args[i].place;
@@ -216,12 +227,16 @@ static void place_results(Lower *l) {
         const Value *g = n->in[1];
         const ParamLayout *p = &l->params->param[n->in[0]->param];
         CHECK(p->grad_at >= 0 && g->param < 0);
+        Layout y = {.place = {PLACE_GRADS, p->grad_at},
+                    .pitch = p->floats,
+                    .rows = 1,
+                    .channels = p->columns};
         if (l->defined[g->id]) PANIC("gradient %s serves two parameters", g->name);
-        define_as(l, g,
-                  (Layout){.place = {PLACE_GRADS, p->grad_at},
-                           .pitch = p->floats,
-                           .rows = 1,
-                           .channels = p->columns});
+        define_as(l, g, y);
+        while (g->producer && is_in_place(g->producer->op)) {
+            g = g->producer->in[0];
+            define_as(l, g, y);
+        }
     }
     for (int i = 0; i < l->f->naliases; i++) {
         const Alias *a = &l->f->aliases[i];
@@ -278,6 +293,8 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     }
     l.node = NULL;
     place_outputs(&l);
+    l.plan->layout = l.layout;
+    l.plan->defined = l.defined;
     plan_buffers(m->arena, l.plan, o->guarded);
     return l.plan;
 }

@@ -161,7 +161,8 @@ void lower_adam(Lower *l, const Node *n) {
                     .epsilon = (double)a->epsilon,
                     .decay = (double)a->weight_decay,
                     .decays = a->weight_decay > 0.0f,
-                    .amsgrad = a->amsgrad};
+                    .amsgrad = a->amsgrad,
+                    .every = a->every};
     add_optimizer(l, n, &kernel_adam, &p, lanes);
 }
 

@@ -128,12 +128,10 @@ static bool emit_model(Builder *b, Tensor *t) {
 
 static bool emit_call(Builder *b, Tensor *t) {
     ScriptLayer *l = t->layer;
-    bool outer = b->inference;
     if (b->calls++ == MAX_CALLS) {
         script_error(b->script, t->loc, "the model has more than %d operations", MAX_CALLS);
         return false;
     }
-    b->inference = outer || t->inference;
     bool ok = true;
     if (l->model) {
         ok = emit_model(b, t);
@@ -143,7 +141,6 @@ static bool emit_call(Builder *b, Tensor *t) {
         t->value = l->class->emit(b, t);
         ok = t->value != NULL;
     }
-    b->inference = outer;
     for (int i = 0; ok && i < t->nresults; i++)
         CHECK(shape_equal(&t->results[i]->value->type.shape, &t->results[i]->shape));
     return ok;
@@ -184,6 +181,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     b.module->model_name = m->name;
     b.module->sequential = m->sequential;
     b.module->train = m->train;
+    b.module->fit = m->fit;
     b.function = module_add_function(b.module, "forward");
     if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
     add_connections(&b, m);

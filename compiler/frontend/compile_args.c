@@ -2,15 +2,17 @@
 #include "config.h"
 #include "model.h"
 
+#include "../../runtime/schedule.h"
+
 #include <string.h>
 
 enum { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP };
 
-/* What every optimizer has and lathe does not. */
+/* What every optimizer has; lathe has clipping and accumulation of it. */
 #define BASE_SPECS                                                                                 \
-    {"clipnorm", "None"}, {"clipvalue", "None"}, {"global_clipnorm", "None"},                      \
-        {"use_ema", "False"}, {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"},           \
-        {"loss_scale_factor", "None"}, {"gradient_accumulation_steps", "None"}, {                  \
+    {"clipnorm", NULL}, {"clipvalue", NULL}, {"global_clipnorm", NULL}, {"use_ema", "False"},      \
+        {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"}, {"loss_scale_factor", "None"},  \
+        {"gradient_accumulation_steps", NULL}, {                                                   \
         "name", ""                                                                                 \
     }
 
@@ -113,10 +115,32 @@ static Optimizer standard_optimizer(const ConfigClass *c) {
     return o;
 }
 
+/* A number or a schedule. */
+static bool read_learning_rate(Script *s, const Bound *b, Optimizer *o) {
+    const CallArg *g = bound_get(b, "learning_rate");
+    if (!g || g->value->kind != OBJ_CONFIG || g->value->config.class->family != FAMILY_SCHEDULE)
+        return bound_float(s, b, "learning_rate", 0, 1e30, &o->learning_rate);
+    o->schedule = schedule_read(s, g->value);
+    if (o->schedule) o->learning_rate = (float)lathe_schedule_rate(o->schedule, 0);
+    return o->schedule != NULL;
+}
+
+/* As in Keras, at most one kind. */
+static bool read_clipping(Script *s, const Bound *b, Optimizer *o) {
+    const double huge = 1e30;
+    bool ok = bound_float(s, b, "clipnorm", 0, huge, &o->clipnorm);
+    ok = bound_float(s, b, "clipvalue", 0, huge, &o->clipvalue) && ok;
+    ok = bound_float(s, b, "global_clipnorm", 0, huge, &o->global_clipnorm) && ok;
+    if (!ok || (o->clipnorm > 0) + (o->clipvalue > 0) + (o->global_clipnorm > 0) <= 1) return ok;
+    script_error(s, b->loc, "%s: only one of clipnorm, clipvalue and global_clipnorm can be given",
+                 b->owner);
+    return false;
+}
+
 /* All numbers of all optimizers: a class's table decides which it has. */
 static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     const double huge = 1e30;
-    bool ok = bound_float(s, b, "learning_rate", 0, huge, &o->learning_rate);
+    bool ok = read_learning_rate(s, b, o);
     ok = bound_float(s, b, "momentum", 0, 1, &o->momentum) && ok;
     ok = bound_float(s, b, "beta_1", 0, 1, &o->beta1) && ok;
     ok = bound_float(s, b, "beta_2", 0, 1, &o->beta2) && ok;
@@ -125,7 +149,11 @@ static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     ok = bound_float(s, b, "weight_decay", 0, huge, &o->weight_decay) && ok;
     ok = bound_bool(s, b, "nesterov", &o->nesterov) && ok;
     ok = bound_bool(s, b, "amsgrad", &o->amsgrad) && ok;
-    return bound_bool(s, b, "centered", &o->centered) && ok;
+    ok = bound_bool(s, b, "centered", &o->centered) && ok;
+    int64_t steps = 0;
+    ok = bound_int(s, b, "gradient_accumulation_steps", 2, 1 << 20, &steps) && ok;
+    o->accumulate = (int)steps;
+    return read_clipping(s, b, o) && ok;
 }
 
 static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {

@@ -34,7 +34,7 @@ const char *keras_auto_name(Script *s, const char *class_name) {
 static Obj *unsupported(Script *s, const KerasName *k, const CallArgs *args) {
     const char **names = NULL;
     const char *what = "layer";
-    for (Family f = FAMILY_ACTIVATION; f <= FAMILY_METRIC; f++) {
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
         if (strcmp(k->module, family_module(f)) != 0) continue;
         names = config_names(s->arena, f, f != FAMILY_ACTIVATION);
         what = family_text(f);

@@ -19,6 +19,7 @@ int add_stored_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const cha
                .init = initializer_for(&l->c.init[slot], &stored)};
     if (!shape_equal(&stored, &shape)) p.stored = stored;
     p.data = initializer_values(b->script, &l->c.init[slot], &stored);
+    regularizers_apply(l, role, &p);
     l->params[slot] = module_add_param(b->module, p);
     ARENA_PUSH(b->script->arena, row->params, row->nparams, row->params_cap, l->params[slot]);
     return l->params[slot];

@@ -17,6 +17,7 @@ typedef struct {
     int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
     int64_t groups, multiplier;
     bool same, causal, use_bias, center, scale, keep;
+    bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
@@ -30,15 +31,24 @@ typedef struct {
     int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
     int filter;                    /* interpolation of Resizing and UpSampling */
     bool antialias, crop;
+    Attrs augment;          /* of an augmentation */
     const float *values[2]; /* Normalization's mean and variance, Rescaling's scale and offset */
     int64_t counts[2];      /* their numbers of elements; 0: not given */
 } LayerConfig;
+
+/* Of the parameter with this role: l1 sum|p| + l2 sum p^2. */
+typedef struct {
+    const char *role; /* "kernel" */
+    float l1, l2;
+} Regularizer;
 
 struct ScriptLayer {
     const LayerClass *class;
     const char *name;
     Bound *bound;
     LayerConfig c;
+    Regularizer *regularizers;
+    int nregularizers, regularizers_capacity;
     Shape *input_shape; /* of the older style's input_shape=, with the batch dimension */
     Shape built;        /* input shape of its first call: it decides the shapes of its weights */
     bool is_built;
@@ -68,9 +78,8 @@ struct Tensor {
     Tensor *head;     /* the first result of this call */
     Tensor **results; /* of the call, in the head */
     int nresults;
-    bool inference; /* of the call, in the head: training=False */
-    int node;       /* calls of the layer before this one: Keras's node index */
-    int index;      /* among the results: Keras's tensor index */
+    int node;  /* calls of the layer before this one: Keras's node index */
+    int index; /* among the results: Keras's tensor index */
     /* while the IR is built: */
     int graph;      /* number of the graph that depth and next_input belong to */
     bool leaf;      /* an input of that graph */
@@ -88,7 +97,6 @@ typedef struct {
     bool frozen;       /* the layers that are listed belong to a model with trainable = False */
     NameMap keys;      /* of the layers listed so far */
     int calls;         /* emitted so far */
-    bool inference;    /* training=False of the call that is emitted or of one around it */
 } Builder;
 
 struct LayerClass {
@@ -106,6 +114,9 @@ struct LayerClass {
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
+const LayerClass *application_layer_find(const char *module, const char *name);
+bool is_application_module(const char *module);
 
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
@@ -126,7 +137,6 @@ Tensor *layer_node(Script *s, ScriptLayer *l, Tensor *const *in, int n, const Sh
 typedef struct {
     Tensor **in;
     int n;
-    bool inference; /* training=False */
 } LayerCall;
 bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out);
 Obj *layer_object(Script *s, ScriptLayer *l);
@@ -191,5 +201,10 @@ ActivationFn relu_of(float slope, float most, float threshold);
 Value *emit_function(Builder *b, const ActivationFn *f, const char *name, Value *v, SrcLoc loc);
 Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
 Value *param_value(Builder *b, const ScriptLayer *l, int slot);
+
+/* ---- regularizers.c ---- */
+/* Reads every argument ROLE_regularizer whose row leaves it to the class. */
+bool regularizers_read(Script *s, ScriptLayer *l);
+void regularizers_apply(const ScriptLayer *l, const char *role, Param *p);
 
 #endif

@@ -113,6 +113,12 @@ static Obj *compile_model(Script *s, Obj *self, const CallArgs *args) {
     return model_compile(s, self->model, args);
 }
 
+/* Of arguments that were all read: eval_call sees to the call itself. */
+static Obj *fit_model(Script *s, Obj *self, const CallArgs *args) {
+    (void)self;
+    return script_unknown(s, "model.fit", args->loc);
+}
+
 static const struct {
     ObjKind kind;
     const char *name;
@@ -126,6 +132,7 @@ static const struct {
     {OBJ_MODEL, "__call__", call_model},   {OBJ_MODEL, "add", model_add},
     {OBJ_MODEL, "pop", model_pop},         {OBJ_MODEL, "build", model_build},
     {OBJ_MODEL, "compile", compile_model}, {OBJ_MODEL, "get_layer", get_layer},
+    {OBJ_MODEL, "fit", fit_model},
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 

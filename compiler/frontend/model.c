@@ -74,6 +74,11 @@ static void extend(Script *s, ScriptModel *m, ScriptLayer *l) {
     m->broken = true;
 }
 
+/* Keras makes a functional model of a Sequential one whenever it is built: that takes a name. */
+static void count_build(Script *s, const ScriptModel *m) {
+    if (m->ninputs && m->nlayers) keras_auto_name(s, "Functional");
+}
+
 void sequential_set_input(Script *s, ScriptModel *m, Tensor *input) {
     m->inputs = m->outputs = input->results;
     m->ninputs = m->noutputs = 1;
@@ -134,6 +139,7 @@ Obj *sequential_add(Script *s, ScriptModel *m, const CallArgs *args) {
         args->count == 1 && (!args->items[0].name || strcmp(args->items[0].name, "layer") == 0);
     if (!plain) return script_error(s, args->loc, "add takes one layer");
     add_object(s, m, args->items[0].value, args->items[0].loc);
+    count_build(s, m);
     return script_none(s);
 }
 
@@ -142,6 +148,7 @@ Obj *sequential_pop(Script *s, ScriptModel *m, const CallArgs *args) {
         return script_error(s, args->loc, "there is no layer to remove");
     m->nlayers--;
     if (m->noutputs && !m->broken) m->outputs = m->outputs[0]->inputs;
+    count_build(s, m);
     return script_none(s);
 }
 
@@ -154,6 +161,7 @@ Obj *sequential_build(Script *s, ScriptModel *m, const CallArgs *args) {
     if (m->ninputs || !g) return script_none(s);
     if (!read_shape(s, &b, g, true, &shape)) return script_poison(s);
     sequential_set_input(s, m, input_tensor(s, NULL, shape, args->loc));
+    count_build(s, m);
     return script_none(s);
 }
 
@@ -176,6 +184,7 @@ Obj *sequential_make(Script *s, const CallArgs *args) {
         SrcLoc loc = o->kind == OBJ_LAYER ? o->layer->bound->loc : g->loc;
         add_object(s, m, o, loc);
     }
+    count_build(s, m);
     read_trainable(s, &b, m);
     return layer_object(s, m->layer);
 }
@@ -313,8 +322,10 @@ Obj *functional_make(Script *s, const CallArgs *args) {
 
 Tensor *model_apply(Script *s, ScriptModel *m, Tensor *const *in, int n, SrcLoc loc) {
     if (m->broken || !script_charge(s, 1 + n, loc)) return NULL;
-    if (m->sequential && !m->ninputs && n == 1)
+    if (m->sequential && !m->ninputs && n == 1) {
         sequential_set_input(s, m, input_tensor(s, NULL, in[0]->shape, loc));
+        count_build(s, m);
+    }
     if (m->broken) return NULL;
     if (n != m->ninputs) {
         script_error(s, loc, "the model '%s' has %d input%s, but is called on %d tensor%s", m->name,
@@ -339,7 +350,6 @@ Obj *model_call(Script *s, ScriptModel *m, const CallArgs *args) {
     LayerCall c;
     if (m->broken || !read_call(s, m->layer, args, MAX_TENSORS, &c)) return script_poison(s);
     Tensor *t = model_apply(s, m, c.in, c.n, args->loc);
-    if (t) t->inference = c.inference;
     if (!t || (t->nresults == 1 && !m->keyed)) return tensor_object(s, t);
     Obj *all = script_list(s, m->keyed ? OBJ_DICT : OBJ_LIST);
     for (int i = 0; i < t->nresults; i++) {

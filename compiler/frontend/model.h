@@ -25,6 +25,7 @@ struct ScriptModel {
     const char **output_names; /* unique; the keys if keyed; NULL for sequential models */
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
+    FitConfig fit;
     SrcLoc loss_loc, metric_loc;
     ModelGraph graph; /* once something asked for it */
 };
@@ -70,6 +71,12 @@ typedef enum { METRIC_AUTO = METRIC_COUNT } MetricChoice; /* "accuracy": chosen 
 bool compile_outputs(Script *s, ScriptModel *m, const Bound *b);
 /* Chooses and checks them by the outputs' shapes; false after an error. */
 bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
+/* ---- fit_args.c ---- */
+/* The name of an argument of fit (given by name, or NULL and by position) that lathe reads, or
+ * NULL. */
+const char *fit_argument(const char *name, int position);
+/* The read arguments, each with its name. */
+void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- build.c ---- */
 /* The IR of a finished model; NULL after errors. `name` is the module's name. */

@@ -101,6 +101,9 @@ typedef enum {
     METRIC_COUNT
 } MetricKind;
 
+/* What an image goes through in training. */
+typedef enum { AUGMENT_FLIP = 1, AUGMENT_TRANSLATE, AUGMENT_CROP } Augmentation;
+
 /* Distributions of initial values: constant(a); uniform in [a, b); normal with mean a and standard
  * deviation b; the same with values beyond two standard deviations drawn again. */
 typedef enum {
@@ -138,10 +141,18 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
-    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
-    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;    /* BinaryFn */
-    int32_t reduce;    /* Reduction */
+    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;     /* of a gradient's elements or norm */
+    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
+    int32_t augment; /* Augmentation */
+    int32_t flip;    /* 1: columns, 2: rows, 3: both */
+    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
+    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;  /* BinaryFn */
+    int32_t reduce;  /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */
@@ -222,7 +233,8 @@ typedef struct {
     Shape stored;
     ParamRole role;
     bool trainable;
-    int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    int owner;    /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    float l1, l2; /* regularizer: l1 sum|p| + l2 sum p^2 joins the loss; 0: none */
     Init init;
     float *data;  /* logical row-major order (Keras's), or NULL while only `init` is known */
     uint64_t fnv; /* read from the text form instead of data that was not printed, else 0 */
@@ -250,6 +262,8 @@ typedef struct {
 
 /* ---- training configuration: model.compile(...) --------------------------------------------- */
 
+struct lathe_schedule; /* ../runtime/schedule.h */
+
 typedef enum { OPT_NONE, OPT_SGD, OPT_ADAM, OPT_RMSPROP, OPT_COUNT } OptimizerKind;
 
 typedef struct {
@@ -257,6 +271,10 @@ typedef struct {
     const char *name; /* as the user wrote it: "adam", "adamw", ... */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
+    int accumulate; /* gradients over so many steps; 0: each step is applied */
+    const struct lathe_schedule
+        *schedule; /* of the learning rate, which is then its first; or NULL */
+    float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */
 } Optimizer;
 
 /* What training does with one output of the model. */
@@ -274,6 +292,25 @@ typedef struct {
     OutputTraining *outputs; /* one an output of forward */
     int noutputs;
 } TrainConfig;
+
+/* model.fit(...): what `lathe train` does unless its options say otherwise; 0 and NULL: not said.
+ */
+struct lathe_callbacks; /* ../runtime/callbacks.h */
+
+typedef struct {
+    int64_t index;
+    float weight;
+} ClassWeight;
+
+typedef struct {
+    bool seen;
+    int epochs, batch;
+    double validation_split;
+    bool in_order; /* shuffle=False */
+    const ClassWeight *class_weight;
+    int nclass_weights;
+    const struct lathe_callbacks *callbacks;
+} FitConfig;
 
 /* ---- module --------------------------------------------------------------------------------- */
 
@@ -301,6 +338,7 @@ typedef struct {
     TrainConfig train;
     const char **output_names; /* of forward's outputs in the interface; unique */
     int noutput_names;
+    FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;

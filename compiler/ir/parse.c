@@ -463,6 +463,13 @@ static void read_param(Parser *p) {
     q.role = (ParamRole)read_choice(p, role_names, "role");
     q.trainable = accept_word(p, "trainable");
     if (accept_word(p, "owner")) q.owner = read_param_name(p);
+    if (accept_word(p, "penalty")) {
+        expect(p, "(");
+        q.l1 = read_float(p);
+        expect(p, ",");
+        q.l2 = read_float(p);
+        expect(p, ")");
+    }
     expect_word(p, "init");
     q.init.kind = (InitKind)read_choice(p, attr_names(ATTR_INIT), "initialiser");
     expect(p, "(");

@@ -5,9 +5,10 @@
  *     input_scale NUMBER
  *     classes [NAME, ...]
  *     train optimizer KIND NAME {FIELD=NUMBER, ...} loss KIND NAME {from_logits=0|1} metric KIND
- *     param @NAME : TYPE [stored [DIM, ...]] ROLE [trainable] [owner @NAME] init KIND(NUMBER,
- * NUMBER) [DATA] layer NAME CLASS [DIM, ...] params(@NAME, ...) inputs(NAME, ...) fn NAME(%NAME:
- * TYPE, ...) params(@NAME, ...) -> (%NAME, ...) { %NAME, ... = OP(%NAME or @NAME, ...)
+ *     param @NAME : TYPE [stored [DIM, ...]] ROLE [trainable] [owner @NAME] [penalty(NUMBER,
+ * NUMBER)] init KIND(NUMBER, NUMBER) [DATA] layer NAME CLASS [DIM, ...] params(@NAME, ...)
+ * inputs(NAME, ...) fn NAME(%NAME: TYPE, ...) params(@NAME, ...) -> (%NAME, ...) { %NAME, ... =
+ * OP(%NAME or @NAME, ...)
  * [{ATTRIBUTE=VALUE, ...}] [node=NAME] : TYPE, ... alias @NAME -> %NAME
  *     }
  *   }
@@ -218,6 +219,13 @@ static void print_param(StrBuf *out, const Module *m, const Param *p) {
     if (p->owner >= 0) {
         strbuf_puts(out, " owner @");
         print_name(out, m->params[p->owner].name);
+    }
+    if (p->l1 != 0 || p->l2 != 0) {
+        strbuf_puts(out, " penalty(");
+        print_float(out, p->l1);
+        strbuf_puts(out, ", ");
+        print_float(out, p->l2);
+        strbuf_puts(out, ")");
     }
     strbuf_printf(out, " init %s(", attr_names(ATTR_INIT)[p->init.kind]);
     print_float(out, p->init.a);

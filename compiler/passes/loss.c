@@ -70,5 +70,5 @@ bool add_loss(PassContext *c, Function *f) {
         if (c->module->train.outputs[i].loss == LOSS_NONE) continue;
         if (!add_output_loss(c, f, i, outputs[i])) return false;
     }
-    return true;
+    return add_penalties(c, f);
 }

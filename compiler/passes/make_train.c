@@ -37,7 +37,8 @@ bool pass_make_train(PassContext *c) {
     module_remove_function(c->module, "train_step");
     Function *f = function_clone(c->module, forward, "train_step");
     for (int i = 0; i < f->nnodes; i++) {
-        const Node *n = f->nodes[i];
+        Node *n = f->nodes[i];
+        if (n->op == OP_AUGMENT) n->nin = 1; /* without inference's value */
         if (n->op != OP_BATCH_NORM || n->attr.inference) continue;
         if (!use_batch_statistics(c, f, i)) return false;
     }

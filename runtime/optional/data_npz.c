@@ -1,7 +1,7 @@
 /* .npz archives with x_train, y_train, x_test, y_test, or with x and y, which serve as the training
- * set, and as the test set where only that is asked for. Bytes stay bytes; other numbers become
- * float. For a model with several inputs or losses the arrays have their names instead of x and y.
- */
+ * set, and as the test set where only that is asked for; sample_weight belongs to the training set.
+ * Bytes stay bytes; other numbers become float. For a model with several inputs or losses the arrays
+ * have their names instead of x and y. */
 #include "formats.h"
 
 #include "../files.h"
@@ -153,6 +153,19 @@ static bool load_all_named(zip_t *z, const lathe_data_request *r, lathe_dataset 
            (!(r->parts & LATHE_TEST) || load_parts(z, r, "_test", &d->test, e));
 }
 
+/* The optional array sample_weight, one number a sample. */
+static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_error *e) {
+    lathe_array w = {0};
+    if (zip_name_locate(z, "sample_weight.npy", 0) < 0 || !s->count) return true;
+    if (!read_array(z, path, "sample_weight", &w, e)) return false;
+    bool ok = w.count == s->count && (s->weight = lathe_array_floats(&w)) != NULL;
+    if (!ok)
+        lathe_fail(e, "%s: sample_weight has %lld numbers, but there are %lld training samples",
+                   path, (long long)w.count, (long long)s->count);
+    lathe_array_free(&w);
+    return ok;
+}
+
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
     int code;
     zip_t *z = zip_open(r->path, ZIP_RDONLY, &code);
@@ -168,6 +181,7 @@ static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) 
         if (ok && (r->parts & LATHE_TEST))
             ok = load_part(z, r->path, "x_test", "y_test", &d->test, e);
     }
+    ok = ok && load_weights(z, r->path, &d->train, e);
     zip_discard(z);
     return ok;
 }

@@ -41,6 +41,11 @@ static void describe_module(Arena *a, const Module *m, FILE *out) {
         fprintf(out, ", metric %d", (int)t->metric);
     }
     if (m->train.compiled) fputc('\n', out);
+    const FitConfig *fit = &m->fit;
+    if (fit->seen)
+        fprintf(out, "  fit: %d epochs of batches of %d, split %g%s, %d class weights%s\n",
+                fit->epochs, fit->batch, fit->validation_split, fit->in_order ? ", in order" : "",
+                fit->nclass_weights, fit->callbacks ? ", callbacks" : "");
 }
 
 /* Messages and module of one script as text. */

@@ -28,7 +28,7 @@ class Weights(Structure):
 class Step(Structure):
     _fields_ = [("n", c_int), ("target", c_int), ("step", c_uint64), ("first_sample", c_uint64),
                 ("seed", c_uint64), ("learning_rate", c_float), ("parallel_for", c_void_p),
-                ("parallel_context", c_void_p)]
+                ("parallel_context", c_void_p), ("sample_weight", c_void_p)]
 
 
 class Metrics(Structure):
