@@ -160,7 +160,8 @@ void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, cons
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);
-/* lower_norm.c: partial sums join into `result`; the sum over all samples of x, `floats` a sample. */
+/* lower_norm.c: partial sums join into `result`; the sum over all samples of x, `floats` a sample.
+ */
 void sum_samples(Lower *l, Layout x, int64_t floats, Place result);
 int sample_ranges(const Lower *l);
 void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels);

@@ -7,9 +7,17 @@
 enum { DEFAULT_BATCH = 32 };
 
 static const OptionUse options[] = {
-    {OPTION_WEIGHTS, NULL}, {OPTION_DATA, NULL},   {OPTION_BATCH, "samples a call (default: 32)"},
-    {OPTION_THREADS, NULL}, {OPTION_TARGET, NULL}, {OPTION_REPRODUCIBLE, NULL},
-    {OPTION_EXACT, NULL},   {OPTION_MODEL, NULL},  {OPTION_COUNT_ALL, NULL},
+    {OPTION_WEIGHTS, NULL},
+    {OPTION_DATA, NULL},
+    {OPTION_BATCH, "samples a call (default: 32)"},
+    {OPTION_THREADS, NULL},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_LOSS, NULL},
+    {OPTION_METRIC, NULL},
+    {OPTION_COUNT_ALL, NULL},
 };
 
 static const CommandSpec spec = {"evaluate",

@@ -24,8 +24,8 @@ int cmd_bench(int argc, char **argv);
 /* Prints "lathe: error: ..." and returns 1, the exit status. */
 __attribute__((format(printf, 1, 2))) int user_error(const char *fmt, ...);
 
-/* Reads the model description o->args[0] (its variable by --model). Prints every diagnostic; NULL
- * after an error. */
+/* Reads the model description o->args[0] (its variable by --model) and applies --loss and its like.
+ * Prints every diagnostic; NULL after an error. */
 Module *open_model(Arena *a, const Options *o);
 
 /* Sets from a safetensors file the data of every weight and statistic of m (the file must have each

@@ -28,6 +28,8 @@ Obj *sequential_pop(Script *s, ScriptModel *m, const CallArgs *args);
 Obj *sequential_build(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- compile_args.c ---- */
+/* An optimizer with Keras's standard arguments. */
+Optimizer optimizer_standard(const ConfigClass *c);
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- fit_args.c ---- */

@@ -5,7 +5,7 @@ static bool check_config(PassContext *c, const Function *f) {
     const TrainConfig *t = &c->module->train;
     if (!t->compiled || t->loss == LOSS_NONE || t->optimizer.kind == OPT_NONE) {
         diag_error(c->diag, "the model cannot be trained: model.compile(...) with an optimizer and "
-                            "a loss is missing");
+                            "a loss is missing; --loss and --optimizer say it as well");
         return false;
     }
     if (f->noutputs != 1) {

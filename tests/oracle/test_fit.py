@@ -141,6 +141,27 @@ class Fit(compare.OracleCase):
             weights.append(self.train(self.write(name, optimizer, given), run, *options)[0])
         self.assertTrue((weights[0]["dense/kernel"] == weights[1]["dense/kernel"]).all())
 
+    def test_options(self):
+        """Loss, optimizer and learning rate by option are those of compile, for a script without it too."""
+        runs = []
+        for name, optimizer, keep, options in (
+                ("compiled", "keras.optimizers.Adam(0.05)", True, []),
+                ("not_compiled", "None", False, ["--optimizer", "adam", "--learning-rate", "0.05", "--loss",
+                                                 "sparse_categorical_crossentropy"]),
+                ("other", "'sgd'", True, ["--optimizer", "Adam", "--learning-rate=0.05"])):
+            script = self.write(name, optimizer, "epochs=2")
+            if not keep:
+                with open(script) as f:
+                    lines = [line for line in f if not line.startswith("model.compile")]
+                with open(script, "w") as f:
+                    f.writelines(lines)
+            run = os.path.join(compare.FOLDER, name)
+            shutil.rmtree(run, ignore_errors=True)
+            weights, rows = self.train(script, run, *options)
+            runs.append((weights["dense/kernel"].tobytes(), rows[-1]["accuracy"]))
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(runs[0], runs[2])
+
     def test_resume(self):
         """A run in three parts gives the bits of one in one part, also where callbacks remember."""
         optimizer, fit = RUNS["plateau"]

@@ -1,0 +1,76 @@
+/* Loss, optimizer and metric by name. */
+#include "train_options.h"
+
+#include "model.h"
+
+#include <string.h>
+
+/* The class of this name; an error lists the known ones. */
+static const ConfigClass *find(Module *m, Family f, const char *name, Diag *d) {
+    const ConfigClass *c = config_find(f, name);
+    if (c) return c;
+    StrBuf list = {0};
+    for (const char **n = config_names(m->arena, f, false); *n; n++)
+        strbuf_printf(&list, "%s%s", list.length ? ", " : "", *n);
+    diag_error(d, "unknown %s '%s'\naccepted: %s", family_text(f), name,
+               arena_strdup(m->arena, list.text));
+    strbuf_free(&list);
+    return NULL;
+}
+
+/* The operation that computes v, behind reshapes. */
+static OpKind last_operation(const Value *v) {
+    while (v->producer && v->producer->op == OP_RESHAPE) v = v->producer->in[0];
+    return v->producer ? v->producer->op : OP_COUNT;
+}
+
+static bool set_loss(Module *m, const char *name, const Value *y, Diag *d) {
+    TrainConfig *t = &m->train;
+    const ConfigClass *c = find(m, FAMILY_LOSS, name, d);
+    if (!c) return false;
+    const Shape *s = &y->type.shape;
+    t->loss = (LossKind)c->id;
+    t->loss_name = c->name;
+    t->from_logits = (t->loss == LOSS_CROSSENTROPY && last_operation(y) != OP_SOFTMAX) ||
+                     (t->loss == LOSS_BINARY_CROSSENTROPY && last_operation(y) != OP_SIGMOID);
+    if (t->loss != LOSS_CROSSENTROPY || (s->rank == 2 && s->dim[1] >= 2)) return true;
+    diag_error(d, "%s needs an output of shape (None, classes) with 2 classes or more, not %s",
+               name, shape_text(m->arena, s));
+    return false;
+}
+
+static MetricKind accuracy_for(const TrainConfig *t) {
+    return t->loss == LOSS_CROSSENTROPY ? METRIC_CATEGORICAL_ACCURACY : METRIC_BINARY_ACCURACY;
+}
+
+static bool set_metric(Module *m, const char *name, Diag *d) {
+    TrainConfig *t = &m->train;
+    t->metric = METRIC_NONE;
+    if (strcmp(name, "none") == 0) return true;
+    const ConfigClass *c = find(m, FAMILY_METRIC, name, d);
+    if (!c) return false;
+    t->metric = c->id == METRIC_AUTO ? accuracy_for(t) : (MetricKind)c->id;
+    return true;
+}
+
+bool train_options_apply(Module *m, const TrainOptions *o, Diag *d) {
+    TrainConfig *t = &m->train;
+    const Function *forward = module_function(m, "forward");
+    bool compiled = t->compiled;
+    if (!compiled && !o->loss) return true; /* training says what is missing */
+    t->compiled = true;
+    if (o->optimizer || !compiled) {
+        const ConfigClass *c =
+            find(m, FAMILY_OPTIMIZER, o->optimizer ? o->optimizer : "rmsprop", d);
+        if (!c) return false;
+        t->optimizer = optimizer_standard(c);
+    }
+    if (o->loss && !set_loss(m, o->loss, forward->outputs[0], d)) return false;
+    if (o->loss && (!compiled || t->metric != METRIC_NONE)) t->metric = accuracy_for(t);
+    if (o->metric && !set_metric(m, o->metric, d)) return false;
+    if (o->learning_rate > 0) {
+        t->optimizer.learning_rate = o->learning_rate;
+        t->optimizer.schedule = NULL;
+    }
+    return true;
+}
