@@ -55,6 +55,10 @@ Place new_buffer(Lower *l, const char *name, int64_t floats);
 /* v as rows of `pitch` floats; copied if it lies otherwise. */
 Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
 
+/* The output that v may be written to directly, because nothing else uses it; -1 if there is none.
+ */
+int output_for(const Lower *l, const Value *v);
+
 /* The derived buffer, or a place of kind PLACE_NONE where it is not made yet. */
 Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad);
 void keep_derived(Lower *l, DerivedKind kind, const Value *v, const int32_t *pad, Place place);
@@ -160,7 +164,8 @@ void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, cons
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);
-/* lower_norm.c: partial sums join into `result`; the sum over all samples of x, `floats` a sample. */
+/* lower_norm.c: partial sums join into `result`; the sum over all samples of x, `floats` a sample.
+ */
 void sum_samples(Lower *l, Layout x, int64_t floats, Place result);
 int sample_ranges(const Lower *l);
 void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels);

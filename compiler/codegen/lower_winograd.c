@@ -9,8 +9,8 @@ enum { POINTS = 16, SAMPLES_A_PART = 16, MIN_CHANNELS = 64 };
 /* Below 64 channels the transforms cost more than they save. */
 bool winograd_fits(const Lower *l, const Geometry *g) {
     bool shape = g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1;
-    return shape && g->groups == 1 && !l->o->exact && !strcmp(l->f->name, "train_step") && g->C >= MIN_CHANNELS &&
-           g->K >= MIN_CHANNELS && g->P > 1 && g->Q > 1;
+    return shape && g->groups == 1 && !l->o->exact && !strcmp(l->f->name, "train_step") &&
+           g->C >= MIN_CHANNELS && g->K >= MIN_CHANNELS && g->P > 1 && g->Q > 1;
 }
 
 /* Tiles of a sample: rows, columns, both; and whether the last ones reach past the image. */

@@ -41,6 +41,26 @@ void autodiff_derive(Autodiff *a, Node *n, int i, OpKind op, Value *const *input
     if (g) contribute(a, n, n->in[i], g->out[0]);
 }
 
+/* A constant of one value in all elements, made once. */
+static Value *constant(Autodiff *a, const Node *n, const char *what, const Type *type,
+                       float value) {
+    Module *m = a->c->module;
+    const char *name = arena_printf(m->arena, "%s/%s", n->name, what);
+    int index = module_find_param(m, name);
+    if (index < 0) {
+        int64_t count = shape_count(&type->shape);
+        Param p = {.name = name,
+                   .type = *type,
+                   .role = PARAM_CONST,
+                   .owner = -1,
+                   .init = {.kind = INIT_CONSTANT, .a = value}};
+        p.data = ARENA_ARRAY(m->arena, float, (size_t)count);
+        for (int64_t i = 0; i < count; i++) p.data[i] = value;
+        index = module_add_param(m, p);
+    }
+    return function_param(m, a->f, index);
+}
+
 static void set_size(Attrs *attr, const Value *x) {
     attr->size[0] = (int32_t)x->type.shape.dim[1];
     attr->size[1] = (int32_t)x->type.shape.dim[2];
@@ -100,6 +120,23 @@ static void grad_dense(Autodiff *a, Node *n, Value *dy) {
     derive(a, n, 0, OP_DENSE_GRAD_INPUT, (Value *[]){dy, n->in[1]}, 2, NULL);
     derive(a, n, 1, OP_DENSE_GRAD_KERNEL, (Value *[]){n->in[0], dy}, 2, NULL);
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
+}
+
+/* With given statistics y is linear in x, gamma and beta: dx = gamma dy / sqrt(variance + epsilon)
+ * is a normalisation too, of dy with mean and beta 0. */
+static void grad_batch_norm(Autodiff *a, Node *n, Value *dy) {
+    Value *zero = constant(a, n, "zero", &n->in[3]->type, 0.0f);
+    Attrs attr = {.epsilon = n->attr.epsilon, .inference = 1};
+    derive(a, n, 0, OP_BATCH_NORM, (Value *[]){dy, n->in[1], zero, zero, n->in[4]}, 5, &attr);
+    derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
+    if (!needs(a, n->in[1])) return;
+    Value *one = constant(a, n, "one", &n->in[3]->type, 1.0f);
+    Value *in[5] = {n->in[0], one, zero, n->in[3], n->in[4]};
+    Node *normal = append(a, n, OP_BATCH_NORM, n->in[0], in, 5, &attr);
+    if (!normal) return;
+    Attrs mul = {.binary = BINARY_MUL};
+    Node *product = append(a, n, OP_BINARY, n->in[0], (Value *[]){normal->out[0], dy}, 2, &mul);
+    if (product) derive(a, n, 1, OP_BIAS_GRAD, product->out, 1, NULL);
 }
 
 static void grad_batch_norm_train(Autodiff *a, Node *n, Value *dy) {
@@ -217,9 +254,9 @@ bool pass_autodiff(PassContext *c) {
                   .needed = ARENA_ARRAY(arena, bool, (size_t)f->next_id),
                   .grad = ARENA_ARRAY(arena, Value *, (size_t)f->next_id)};
     find_needed(&a);
-    int forward = f->nnodes;
+    int forward = f->nnodes, nparams = f->nparams; /* constants of rules are added behind these */
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
-    for (int i = 0; i < f->nparams && !a.failed; i++) {
+    for (int i = 0; i < nparams && !a.failed; i++) {
         Value *p = f->params[i], **g = &a.grad[p->id];
         if (*g && !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
         name_gradient(&a, p);
