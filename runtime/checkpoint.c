@@ -107,7 +107,7 @@ bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lat
 /* ---- checkpoints ------------------------------------------------------------------------------
  */
 
-enum { FIELDS = 32, FIELD_BYTES = 48, KEY_BYTES = 32 };
+enum { FIELDS = 32 + 2 * LATHE_MAX_LOSSES, FIELD_BYTES = 48, KEY_BYTES = 32 };
 
 /* The position and what must not change between runs, as texts; sums as hexadecimal floats, which
  * lose nothing. */
@@ -155,6 +155,12 @@ static void add_callbacks(Fields *f, const lathe_callback_state *s) {
     add_real(f, "learning_rate", s->learning_rate);
 }
 
+/* The sums of loss i, of several. */
+static void each_keys(int i, char key[2][KEY_BYTES]) {
+    snprintf(key[0], KEY_BYTES, "loss.%d", i + 1);
+    snprintf(key[1], KEY_BYTES, "correct.%d", i + 1);
+}
+
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
     Fields f = {.count = 0};
     add_whole(&f, "model_hash", t->model->model_hash);
@@ -168,6 +174,12 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     add_real(&f, "correct", t->at.correct);
     add_real(&f, "seconds", t->at.seconds);
     add_callbacks(&f, &t->at.callbacks);
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][KEY_BYTES];
+        each_keys(i, key);
+        add_real(&f, key[0], t->at.each_loss[i]);
+        add_real(&f, key[1], t->at.each_correct[i]);
+    }
     return save(path, t->model, t->state, true, f.meta, f.count, e);
 }
 
@@ -235,6 +247,13 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
         !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e) ||
         !get_callbacks(s, &at->callbacks, e))
         return false;
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][KEY_BYTES];
+        each_keys(i, key);
+        if (!get_real(s, key[0], &at->each_loss[i], e) ||
+            !get_real(s, key[1], &at->each_correct[i], e))
+            return false;
+    }
     uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->model->batch;
     if (epoch > UINT32_MAX || done > samples || (done % batch != 0 && done != samples))
         return lathe_fail(e, "%s: damaged: epoch %" PRIu64 ", sample %" PRIu64 " of %" PRIu64,

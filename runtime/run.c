@@ -55,7 +55,7 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
     return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
-           lathe_history_open(&s->history, s->history_path, (int)s->trainer.at.epoch, e);
+           lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
 }
 
 static void close_session(Session *s) {
@@ -102,13 +102,21 @@ static bool summarise(Session *s, double validation_start, lathe_epoch *row) {
     *row = (lathe_epoch){.number = (int)t->at.epoch + 1,
                          .loss = t->at.loss / n,
                          .accuracy = t->at.correct / n,
-                         .has_accuracy = r->model->has_accuracy,
+                         .has_accuracy = r->model->losses == 1 && r->model->loss[0].has_accuracy,
                          .has_validation = r->validation != NULL};
+    for (int i = 0; r->model->losses > 1 && i < r->model->losses; i++) {
+        row->each_loss[i] = t->at.each_loss[i] / n;
+        row->each_accuracy[i] = t->at.each_correct[i] / n;
+    }
     if (r->validation) {
-        lathe_metrics sums;
-        if (!lathe_trainer_evaluate(t, r->validation, r->stop, &sums)) return false;
-        row->val_loss = sums.loss / (double)sums.count;
-        row->val_accuracy = sums.correct / (double)sums.count;
+        lathe_metrics sums[1 + LATHE_MAX_LOSSES];
+        if (!lathe_trainer_evaluate(t, r->validation, r->stop, sums)) return false;
+        row->val_loss = sums[0].loss / (double)sums[0].count;
+        row->val_accuracy = sums[0].correct / (double)sums[0].count;
+        for (int i = 0; r->model->losses > 1 && i < r->model->losses; i++) {
+            row->val_each_loss[i] = sums[1 + i].loss / (double)sums[1 + i].count;
+            row->val_each_accuracy[i] = sums[1 + i].correct / (double)sums[1 + i].count;
+        }
     }
     row->ms_per_step = 1e3 * t->at.seconds / (double)lathe_trainer_steps(t);
     row->seconds = t->at.seconds + lathe_seconds() - validation_start;

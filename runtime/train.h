@@ -18,17 +18,18 @@ typedef struct lathe_position {
     uint32_t epoch;       /* epochs finished */
     int64_t done;         /* samples of the running epoch already trained on */
     double loss, correct; /* sums over those */
-    double seconds;       /* spent on those */
+    double each_loss[LATHE_MAX_LOSSES], each_correct[LATHE_MAX_LOSSES]; /* of several losses */
+    double seconds;                                                     /* spent on those */
     lathe_callback_state callbacks;
 } lathe_position;
 
 typedef struct lathe_trainer {
     const lathe_model *model;
     void *state, *workspace;
-    uint32_t *order; /* of the running epoch */
-    void *input;     /* one gathered batch */
-    void *labels;    /* one gathered batch */
-    float *weight;   /* of one gathered batch, where the data has weights */
+    uint32_t *order;                /* of the running epoch */
+    void *input[LATHE_MAX_INPUTS];  /* one gathered batch */
+    void *labels[LATHE_MAX_LOSSES]; /* one gathered batch */
+    float *weight;                  /* of one gathered batch, where the data has weights */
     lathe_samples data;
     lathe_position at;
     /* the caller's, after open: */
@@ -66,7 +67,8 @@ float lathe_trainer_rate(const lathe_trainer *t);
 int64_t lathe_trainer_steps(const lathe_trainer *t);
 int64_t lathe_trainer_steps_done(const lathe_trainer *t);
 
-/* Loss and accuracy over all of `data`; false if stopped. */
+/* Loss and accuracy over all of `data`; false if stopped. `sums` has room for 1 + LATHE_MAX_LOSSES:
+ * the total, then each of several losses. */
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums);
 

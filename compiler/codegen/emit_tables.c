@@ -95,6 +95,7 @@ static void emit_embedded(const File *f, StrBuf *w) {
 void emit_tables(const File *f, StrBuf *w) {
     strbuf_puts(w, "/* ---- tables ---- */\n\n");
     emit_tensor_list(f, w);
+    emit_value_tables(f, w);
     emit_names(f, w);
     emit_embedded(f, w);
     if (!f->o->train) return;

@@ -206,17 +206,15 @@ const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {
 
 /* ---- the function --------------------------------------------------------------------------- */
 
+/* The inputs of forward come first, then labels. */
 static void place_inputs(Lower *l) {
-    CHECK(l->f->ninputs >= 1);
-    const Value *x = l->f->inputs[0];
-    Layout y = layout_with_pitch(x, x->type.shape.dim[x->type.shape.rank - 1]);
-    y.place = (Place){PLACE_INPUT, 0};
-    define_as(l, x, y);
-    for (int i = 1; i < l->f->ninputs; i++) {
-        Layout labels = layout_with_pitch(l->f->inputs[i], 0);
-        labels.pitch = labels.channels;
-        labels.place = (Place){PLACE_LABELS, 0};
-        define_as(l, l->f->inputs[i], labels);
+    int data = module_function(l->m, "forward")->ninputs;
+    CHECK(l->f->ninputs >= data);
+    for (int i = 0; i < l->f->ninputs; i++) {
+        Layout x = layout_with_pitch(l->f->inputs[i], 0);
+        x.pitch = x.channels;
+        x.place = i < data ? (Place){PLACE_INPUT, i} : (Place){PLACE_LABELS, i - data};
+        define_as(l, l->f->inputs[i], x);
     }
 }
 
@@ -247,22 +245,36 @@ static void place_results(Lower *l) {
     }
 }
 
-/* What the function returns: predictions go to the caller dense, losses stay where the entry sums
- * them. */
+int output_for(const Lower *l, const Value *v) {
+    int found = -1;
+    if (strcmp(l->f->name, "predict") != 0 || function_count_uses(l->f, v) != 1) return -1;
+    for (int i = 0; i < l->f->noutputs; i++)
+        if (l->f->outputs[i] == v) found = i;
+    return found;
+}
+
+/* A prediction goes to the caller dense: copied, unless its step has put it there. */
+static void place_prediction(Lower *l, int i) {
+    const Value *v = l->f->outputs[i];
+    Layout x = layout_of(l, v), y = x;
+    if (x.place.kind == PLACE_OUTPUT) return;
+    y.pitch = x.channels;
+    y.place = (Place){PLACE_OUTPUT, i};
+    Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
+    copy_window(l, "output", x, &rows, y, &rows, 0, 0);
+}
+
+/* What the function returns: losses stay where the entry sums them. */
 static void place_outputs(Lower *l) {
+    bool predict = strcmp(l->f->name, "predict") == 0;
     for (int i = 0; i < l->f->noutputs; i++) {
-        const Value *v = l->f->outputs[i];
-        Layout x = layout_of(l, v);
-        if (v->type.shape.rank <= 1) {
-            CHECK(x.place.kind == PLACE_BUFFER);
-            l->plan->buffers[x.place.at].pinned = true;
-        } else if (x.place.kind != PLACE_OUTPUT) {
-            Layout y = x;
-            y.pitch = x.channels;
-            y.place = (Place){PLACE_OUTPUT, 0};
-            Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
-            copy_window(l, "output", x, &rows, y, &rows, 0, 0);
+        if (predict) {
+            place_prediction(l, i);
+            continue;
         }
+        Layout x = layout_of(l, l->f->outputs[i]);
+        CHECK(x.place.kind == PLACE_BUFFER);
+        l->plan->buffers[x.place.at].pinned = true;
     }
 }
 

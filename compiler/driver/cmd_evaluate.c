@@ -36,7 +36,12 @@ static bool build(Module *m, const Options *o, Native *n) {
 static void print_result(const lathe_model *m, const lathe_metrics *sums) {
     double n = (double)sums->count;
     printf("%llu samples", (unsigned long long)sums->count);
-    if (m->has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
+    for (int i = 0; m->losses > 1 && i < m->losses; i++) {
+        const char *name = m->output[m->loss[i].output].name;
+        if (m->loss[i].has_accuracy) printf(" - %s_accuracy: %.4f", name, sums[1 + i].correct / n);
+        printf(" - %s_loss: %.4f", name, sums[1 + i].loss / n);
+    }
+    if (m->losses == 1 && m->loss[0].has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
     printf(" - loss: %.4f\n", sums->loss / n);
 }
 
@@ -44,7 +49,7 @@ static int evaluate(const Native *native, const char *weights, const char *data,
                     lathe_samples *test) {
     const lathe_model *m = native->model;
     lathe_trainer t;
-    lathe_metrics sums;
+    lathe_metrics sums[1 + LATHE_MAX_LOSSES];
     lathe_error e;
     if (!test->count) return user_error("%s: it has no test set", data);
     if (!lathe_samples_fit(test, m, data, &e) || !lathe_trainer_open(&t, m, NULL, 0, &e))
@@ -52,8 +57,8 @@ static int evaluate(const Native *native, const char *weights, const char *data,
     t.pool = native->pool;
     bool ok = lathe_weights_load(weights, m, t.state, &e);
     if (ok) {
-        lathe_trainer_evaluate(&t, test, NULL, &sums);
-        print_result(m, &sums);
+        lathe_trainer_evaluate(&t, test, NULL, sums);
+        print_result(m, sums);
     }
     lathe_trainer_close(&t);
     return ok ? 0 : user_error("%s", e.text);

@@ -1,6 +1,5 @@
 /* lathe predict: runs generated inference code on images, on an array, or on the first images of a
  * test set, drawn as a grid. */
-#include "../../runtime/npy.h"
 #include "../../runtime/optional/grid.h"
 #include "../../runtime/optional/image.h"
 #include "../../runtime/train.h"
@@ -14,8 +13,10 @@ enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25 };
 
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
-    {OPTION_INPUT, "an array of inputs, batch first: floats as the model takes them, or raw bytes"},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy)"},
+    {OPTION_INPUT, "an array of inputs, batch first: numbers as the model takes them, or raw "
+                   "bytes; once for each\n"
+                   "input, in order, or as NAME=FILE.npy"},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE, NULL},
     {OPTION_SHORTER, NULL},
@@ -45,61 +46,16 @@ static const CommandSpec spec = {
 /* ---- running the model ------------------------------------------------------------------------
  */
 
-float *run_model(const PredictJob *j, int64_t n, const float *f32, const uint8_t *u8) {
+bool takes_images(const PredictJob *j) {
     const lathe_model *m = j->native.model;
-    float *out = calloc((size_t)n, (size_t)m->output_count * sizeof *out);
-    if (!out) {
-        user_error("out of memory for the outputs of %lld samples", (long long)n);
-        return NULL;
-    }
-    for (int64_t i = 0; i < n; i += m->batch) {
-        int part = n - i < m->batch ? (int)(n - i) : m->batch;
-        float *to = out + i * m->output_count;
-        if (u8)
-            m->predict_u8(&j->native.weights, j->workspace, part, u8 + i * m->input_count, to);
-        else
-            m->predict(&j->native.weights, j->workspace, part, f32 + i * m->input_count, to);
-    }
-    return out;
+    return m->inputs == 1 && m->outputs == 1 && m->predict_u8;
 }
 
-/* ---- arrays -----------------------------------------------------------------------------------
- */
-
-static bool check_array(const lathe_model *m, const lathe_array *x, const char *path,
-                        lathe_error *e) {
-    lathe_samples s = {.rank = x->rank - 1};
-    if (x->rank < 2 || x->dim[0] < 1)
-        return lathe_fail(e, "%s: an array of at least one sample, batch first, is expected", path);
-    memcpy(s.dim, x->dim + 1, sizeof s.dim - sizeof *s.dim);
-    return lathe_samples_fit_shape(&s, m->input_rank, m->input_dim, path, e);
-}
-
-static bool write_outputs(const lathe_model *m, const char *path, int64_t n, const float *out,
-                          lathe_error *e) {
-    int64_t dim[1 + 8] = {n};
-    memcpy(dim + 1, m->output_dim, sizeof m->output_dim);
-    return lathe_npy_write(path, 1 + m->output_rank, dim, out, e);
-}
-
-static int predict_array(const PredictJob *j, const char *input, const char *output) {
-    const lathe_model *m = j->native.model;
-    lathe_array x;
-    lathe_error e;
-    if (!lathe_npy_read(input, &x, &e)) return user_error("%s", e.text);
-    if (!check_array(m, &x, input, &e)) {
-        lathe_array_free(&x);
-        return user_error("%s", e.text);
-    }
-    bool bytes = x.type == LATHE_NPY_U8;
-    float *values = bytes ? NULL : lathe_array_floats(&x), *out = NULL;
-    int status = bytes || values ? 0 : user_error("%s: out of memory", input);
-    if (!status && !(out = run_model(j, x.dim[0], values, bytes ? x.data : NULL))) status = 1;
-    if (!status && !write_outputs(m, output, x.dim[0], out, &e)) status = user_error("%s", e.text);
-    free(values);
+float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels) {
+    const void *input[] = {pixels};
+    float **out = predict_run(j, n, input, true), *first = out ? out[0] : NULL;
     free(out);
-    lathe_array_free(&x);
-    return status;
+    return first;
 }
 
 /* ---- a grid of test images --------------------------------------------------------------------
@@ -107,7 +63,7 @@ static int predict_array(const PredictJob *j, const char *input, const char *out
 
 /* Prints a line a sample and fills its cell; returns how many are right. */
 static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
-    int64_t n = j->native.model->output_count, hits = 0;
+    int64_t n = j->native.model->output[0].count, hits = 0;
     for (int64_t i = 0; i < s->count; i++) {
         float *row = out + i * n;
         to_probabilities(j, row, n);
@@ -123,10 +79,10 @@ static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_
 }
 
 static int draw_grid(const PredictJob *j, const lathe_samples *s, const char *path) {
-    const int64_t *dim = j->native.model->input_dim;
+    const int64_t *dim = j->native.model->input[0].dim;
     lathe_error e;
     lathe_image image = {0};
-    float *out = run_model(j, s->count, NULL, s->u8);
+    float *out = run_images(j, s->count, s->u8);
     if (!out) return 1;
     lathe_grid_cell *cell = ARENA_ARRAY(j->module->arena, lathe_grid_cell, (size_t)s->count);
     int hits = judge(j, s, out, cell);
@@ -145,7 +101,8 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
     if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
-    bool image = m->input_rank == 3 && (m->input_dim[2] == 1 || m->input_dim[2] == 3);
+    bool image = takes_images(j) && m->input[0].rank == 3 &&
+                 (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
     lathe_samples first = lathe_samples_slice(&d.test, 0, count);
@@ -195,8 +152,7 @@ static bool prepare(PredictJob *j) {
 
 static int predict(PredictJob *j) {
     const Options *o = j->options;
-    if (option_given(o, OPTION_INPUT))
-        return predict_array(j, o->text[OPTION_INPUT], o->text[OPTION_OUTPUT]);
+    if (option_given(o, OPTION_INPUT)) return predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
     return predict_images(j, o->args + 1, o->nargs - 1);

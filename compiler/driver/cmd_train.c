@@ -214,7 +214,9 @@ static lathe_monitor watched_loss(const Job *j, int patience) {
 
 static void warn_unknown(const Job *j, const char *callback, const lathe_monitor *m) {
     bool validates = j->on_test || j->fraction > 0.0;
-    bool accuracy = j->module->train.metric != METRIC_NONE;
+    /* with several outputs the accuracies have names of their own */
+    const TrainConfig *t = &j->module->train;
+    bool accuracy = t->noutputs == 1 && t->outputs[0].metric != METRIC_NONE;
     if (m->on && !lathe_quantity_known(m->what, accuracy, validates))
         fprintf(stderr, "lathe: warning: %s watches %s, which this run does not have\n", callback,
                 lathe_quantity_name(m->what));

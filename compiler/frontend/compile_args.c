@@ -166,46 +166,10 @@ static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {
     return !inner || read_optimizer_args(s, inner, out);
 }
 
-/* ---- loss and metrics ---------------------------------------------------------------------------
- */
-
-static bool read_loss(Script *s, const Bound *b, TrainConfig *t) {
-    const CallArg *g = bound_get(b, "loss");
-    const Bound *inner;
-    if (!g) return true;
-    const ConfigClass *c = config_resolve(s, b, g, FAMILY_LOSS, &inner);
-    if (!c) return false;
-    t->loss = (LossKind)c->id;
-    t->loss_name = c->name;
-    return !inner || bound_bool(s, inner, "from_logits", &t->from_logits);
-}
-
-static bool read_metrics(Script *s, const Bound *b, TrainConfig *t) {
-    const CallArg *g = bound_get(b, "metrics");
-    const Bound *inner;
-    if (!g) return true;
-    CallArg *one = ARENA_NEW(s->arena, CallArg);
-    Bound *holder = ARENA_NEW(s->arena, Bound);
-    *holder = *b;
-    one = &holder->args[g - b->args];
-    if (obj_is_sequence(g->value)) {
-        if (g->value->seq.count == 0) return true;
-        if (g->value->seq.count > 1) {
-            script_error(s, g->loc, "compile: one metric is supported: metrics=['accuracy']");
-            return false;
-        }
-        one->value = g->value->seq.items[0];
-    }
-    const ConfigClass *c = config_resolve(s, holder, one, FAMILY_METRIC, &inner);
-    if (!c) return false;
-    t->metric = (MetricKind)c->id;
-    return true;
-}
-
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args) {
     static const ParamSpec specs[] = {{"optimizer", NULL},
                                       {"loss", NULL},
-                                      {"loss_weights", "None"},
+                                      {"loss_weights", NULL},
                                       {"metrics", NULL},
                                       {"weighted_metrics", "None|[]"},
                                       {"run_eagerly", ""},
@@ -216,10 +180,7 @@ Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args) {
     bool ok = bind_args(s, &b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
     m->train = (TrainConfig){.compiled = true};
     ok = read_optimizer(s, &b, &m->train.optimizer) && ok;
-    ok = read_loss(s, &b, &m->train) && ok;
-    ok = read_metrics(s, &b, &m->train) && ok;
-    m->loss_loc = bound_loc(&b, "loss");
-    m->metric_loc = bound_loc(&b, "metrics");
+    if (m->sequential || m->noutputs > 0) ok = compile_outputs(s, m, &b) && ok;
     if (!ok) m->broken = true;
     return script_none(s);
 }

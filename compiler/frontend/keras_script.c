@@ -58,7 +58,7 @@ static ScriptModel *pick_model(Script *s, const char *variable) {
     }
     if (o->kind == OBJ_POISON || o->model->broken) return NULL;
     ScriptModel *m = o->model;
-    if (!m->input) {
+    if (!m->ninputs) {
         script_error(s, m->loc,
                      "the shape of the model's input is not known\n"
                      "accepted: Input(shape=(32, 32, 3)) as the first layer, or "

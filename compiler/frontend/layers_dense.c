@@ -71,6 +71,7 @@ bool shape_spatial_dropout(Script *s, ScriptLayer *l, Tensor *const *in, int n, 
 /* Every call draws masks of its own. */
 Value *emit_dropout(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
+    if (b->inference) return t->inputs[0]->value;
     bool spatial = strncmp(l->class->name, "Spatial", 7) == 0;
     Attrs a = {.rate = l->c.rate, .stream = 0x80000000u | b->dropouts++, .spatial = spatial};
     return emit_node(b, OP_DROPOUT, b->name, &t->inputs[0]->value, 1, &a, t->loc);

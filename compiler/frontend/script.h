@@ -19,6 +19,7 @@ typedef struct {
     SrcLoc first_skipped;
     NameMap name_counts; /* int*: how often Keras's automatic name of a class was given */
     int layers;          /* made so far */
+    int graphs;          /* ordered so far */
 } Script;
 
 typedef struct {

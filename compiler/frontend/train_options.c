@@ -24,13 +24,13 @@ static OpKind last_operation(const Value *v) {
     return v->producer ? v->producer->op : OP_COUNT;
 }
 
-static bool set_loss(Module *m, const char *name, const Value *y, Diag *d) {
-    TrainConfig *t = &m->train;
+static bool set_loss(Module *m, OutputTraining *t, const char *name, const Value *y, Diag *d) {
     const ConfigClass *c = find(m, FAMILY_LOSS, name, d);
     if (!c) return false;
     const Shape *s = &y->type.shape;
     t->loss = (LossKind)c->id;
     t->loss_name = c->name;
+    t->weight = 1;
     t->from_logits = (t->loss == LOSS_CROSSENTROPY && last_operation(y) != OP_SOFTMAX) ||
                      (t->loss == LOSS_BINARY_CROSSENTROPY && last_operation(y) != OP_SIGMOID);
     if (t->loss != LOSS_CROSSENTROPY || (s->rank == 2 && s->dim[1] >= 2)) return true;
@@ -39,12 +39,11 @@ static bool set_loss(Module *m, const char *name, const Value *y, Diag *d) {
     return false;
 }
 
-static MetricKind accuracy_for(const TrainConfig *t) {
+static MetricKind accuracy_for(const OutputTraining *t) {
     return t->loss == LOSS_CROSSENTROPY ? METRIC_CATEGORICAL_ACCURACY : METRIC_BINARY_ACCURACY;
 }
 
-static bool set_metric(Module *m, const char *name, Diag *d) {
-    TrainConfig *t = &m->train;
+static bool set_metric(Module *m, OutputTraining *t, const char *name, Diag *d) {
     t->metric = METRIC_NONE;
     if (strcmp(name, "none") == 0) return true;
     const ConfigClass *c = find(m, FAMILY_METRIC, name, d);
@@ -53,9 +52,28 @@ static bool set_metric(Module *m, const char *name, Diag *d) {
     return true;
 }
 
-bool train_options_apply(Module *m, const TrainOptions *o, Diag *d) {
+static bool set_output(Module *m, const TrainOptions *o, bool compiled, Diag *d) {
     TrainConfig *t = &m->train;
     const Function *forward = module_function(m, "forward");
+    if (!o->loss && !o->metric) return true;
+    if (forward->noutputs != 1) {
+        diag_error(d, "--loss and --metric need a model with one output; this one has %d",
+                   forward->noutputs);
+        return false;
+    }
+    if (t->noutputs != 1) {
+        t->outputs = ARENA_ARRAY(m->arena, OutputTraining, 1);
+        t->noutputs = 1;
+    }
+    OutputTraining *out = &t->outputs[0];
+    bool accuracy = !compiled || out->metric != METRIC_NONE;
+    if (o->loss && !set_loss(m, out, o->loss, forward->outputs[0], d)) return false;
+    if (o->loss && accuracy) out->metric = accuracy_for(out);
+    return !o->metric || set_metric(m, out, o->metric, d);
+}
+
+bool train_options_apply(Module *m, const TrainOptions *o, Diag *d) {
+    TrainConfig *t = &m->train;
     bool compiled = t->compiled;
     if (!compiled && !o->loss) return true; /* training says what is missing */
     t->compiled = true;
@@ -65,12 +83,9 @@ bool train_options_apply(Module *m, const TrainOptions *o, Diag *d) {
         if (!c) return false;
         t->optimizer = optimizer_standard(c);
     }
-    if (o->loss && !set_loss(m, o->loss, forward->outputs[0], d)) return false;
-    if (o->loss && (!compiled || t->metric != METRIC_NONE)) t->metric = accuracy_for(t);
-    if (o->metric && !set_metric(m, o->metric, d)) return false;
     if (o->learning_rate > 0) {
         t->optimizer.learning_rate = o->learning_rate;
         t->optimizer.schedule = NULL;
     }
-    return true;
+    return set_output(m, o, compiled, d);
 }

@@ -8,10 +8,11 @@
  *   eval        inference over parameters in training state, plus loss and accuracy a sample
  *   train_step  forward in training mode, loss, gradients, optimizer
  *   init        initial parameters
- * eval and train_step have the inputs of forward, then "labels"; their outputs are the loss f32[N]
- * and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
- * "P/grad".
- * A function is a list of nodes in topological order over values in SSA form. */
+ * eval and train_step have the inputs of forward, then the labels of each output that has a loss
+ * ("labels", or "OUTPUT/labels" where there are several outputs); their outputs are, for each of
+ * these, the loss f32[N] and, with a metric, the accuracy f32[N]. In train_step the gradient of
+ * parameter P is the value "P/grad". A function is a list of nodes in topological order over values
+ * in SSA form. */
 #ifndef LATHE_IR_MODULE_H
 #define LATHE_IR_MODULE_H
 
@@ -129,8 +130,9 @@ typedef struct {
     int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
     int32_t loss;     /* LossKind */
     int32_t from_logits;
-    int32_t metric; /* MetricKind */
-    int32_t init;   /* InitKind */
+    float loss_weight; /* of this loss in the sum: the gradient is multiplied by it */
+    int32_t metric;    /* MetricKind */
+    int32_t init;      /* InitKind */
     float init_a, init_b;
     float epsilon;
     float momentum;
@@ -138,18 +140,19 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
-    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
-    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
-    float limit;     /* of a gradient's elements or norm */
-    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
-    int32_t augment; /* Augmentation */
-    int32_t flip;    /* 1: columns, 2: rows, 3: both */
-    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
-    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
-    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
-    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;  /* BinaryFn */
-    int32_t reduce;  /* Reduction */
+    float l1, l2;      /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;     /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;       /* of a gradient's elements or norm */
+    int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
+    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
+    int32_t augment;   /* Augmentation */
+    int32_t flip;      /* 1: columns, 2: rows, 3: both */
+    float shift[4];    /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;      /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;    /* 1: linear interpolation, 0: the nearest pixel */
+    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;    /* BinaryFn */
+    int32_t reduce;    /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */
@@ -239,13 +242,21 @@ typedef struct {
 
 /* ---- layers: what the summary prints -------------------------------------------------------- */
 
+/* What a layer is called on: result `tensor` of call `node` of a layer. */
+typedef struct {
+    const char *layer;
+    int node, tensor;
+} Connection;
+
 typedef struct {
     const char *name;       /* "conv2d" */
-    const char *class_name; /* "Conv2D" */
-    Shape output;
+    const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
+    const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    Shape *outputs;
+    int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
     int nparams, params_cap;
-    const char **inputs; /* names of the layers it is connected to (functional models) */
+    Connection *inputs; /* of all its calls (functional models) */
     int ninputs, inputs_cap;
 } Layer;
 
@@ -266,13 +277,20 @@ typedef struct {
     float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */
 } Optimizer;
 
+/* What training does with one output of the model. */
+typedef struct {
+    LossKind loss;         /* LOSS_NONE: it is not trained and has no labels */
+    const char *loss_name; /* "categorical_crossentropy", ... */
+    bool from_logits;
+    float weight; /* of this loss in the sum that is minimised */
+    MetricKind metric;
+} OutputTraining;
+
 typedef struct {
     bool compiled; /* model.compile(...) was seen */
     Optimizer optimizer;
-    LossKind loss;
-    const char *loss_name; /* "categorical_crossentropy", ... */
-    bool from_logits;
-    MetricKind metric;
+    OutputTraining *outputs; /* one an output of forward */
+    int noutputs;
 } TrainConfig;
 
 /* model.fit(...): what `lathe train` does unless its options say otherwise; 0 and NULL: not said.
@@ -310,6 +328,8 @@ typedef struct {
     int nlayers, layers_cap;
     TrainConfig train;
     FitConfig fit;
+    const char **output_names; /* of forward's outputs in the interface; unique */
+    int noutput_names;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;

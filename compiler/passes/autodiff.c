@@ -6,29 +6,16 @@
  *
  * One rule for each name in the gradient column of ops.def: given the gradient dy of a node's first
  * result, it contributes gradients to those inputs that need one. */
-#include "../ir/ops.h"
-#include "rewrite.h"
+#include "autodiff.h"
 
 #include <string.h>
 
-typedef struct {
-    PassContext *c;
-    Function *f;
-    bool *needed; /* by value id: a trainable parameter influences it */
-    Value **grad; /* by value id: the sum of the contributions so far, or NULL */
-    bool failed;
-} Autodiff;
-
-typedef void (*GradRule)(Autodiff *a, Node *n, Value *dy);
-
 /* ---- building blocks ------------------------------------------------------------------------ */
 
-static bool needs(const Autodiff *a, const Value *v) { return a->needed[v->id]; }
+bool autodiff_needs(const Autodiff *a, const Value *v) { return a->needed[v->id]; }
 
-/* Appends a node that works for n; NULL after a failure. Its first result is named like a gradient
- * of `of`. */
-static Node *append(Autodiff *a, Node *n, OpKind op, const Value *of, Value *const *inputs, int nin,
-                    const Attrs *attr) {
+Node *autodiff_append(Autodiff *a, Node *n, OpKind op, const Value *of, Value *const *inputs,
+                      int nin, const Attrs *attr) {
     const char *name = arena_printf(a->c->module->arena, "%s/grad", of->name);
     Node *made = a->failed ? NULL
                            : function_add_node(a->c->module, a->f, op, name, inputs, nin, attr,
@@ -37,8 +24,7 @@ static Node *append(Autodiff *a, Node *n, OpKind op, const Value *of, Value *con
     return made;
 }
 
-/* Adds g to the gradient of v. */
-static void contribute(Autodiff *a, Node *n, Value *v, Value *g) {
+void autodiff_contribute(Autodiff *a, Node *n, Value *v, Value *g) {
     if (!a->grad[v->id]) {
         a->grad[v->id] = g;
         return;
@@ -48,12 +34,31 @@ static void contribute(Autodiff *a, Node *n, Value *v, Value *g) {
     if (sum) a->grad[v->id] = sum->out[0];
 }
 
-/* The gradient of n's input i is the result of one node. */
-static void derive(Autodiff *a, Node *n, int i, OpKind op, Value *const *inputs, int nin,
-                   const Attrs *attr) {
+void autodiff_derive(Autodiff *a, Node *n, int i, OpKind op, Value *const *inputs, int nin,
+                     const Attrs *attr) {
     if (!needs(a, n->in[i])) return;
     Node *g = append(a, n, op, n->in[i], inputs, nin, attr);
     if (g) contribute(a, n, n->in[i], g->out[0]);
+}
+
+/* A constant of one value in all elements, made once. */
+static Value *constant(Autodiff *a, const Node *n, const char *what, const Type *type,
+                       float value) {
+    Module *m = a->c->module;
+    const char *name = arena_printf(m->arena, "%s/%s", n->name, what);
+    int index = module_find_param(m, name);
+    if (index < 0) {
+        int64_t count = shape_count(&type->shape);
+        Param p = {.name = name,
+                   .type = *type,
+                   .role = PARAM_CONST,
+                   .owner = -1,
+                   .init = {.kind = INIT_CONSTANT, .a = value}};
+        p.data = ARENA_ARRAY(m->arena, float, (size_t)count);
+        for (int64_t i = 0; i < count; i++) p.data[i] = value;
+        index = module_add_param(m, p);
+    }
+    return function_param(m, a->f, index);
 }
 
 static void set_size(Attrs *attr, const Value *x) {
@@ -61,7 +66,8 @@ static void set_size(Attrs *attr, const Value *x) {
     attr->size[1] = (int32_t)x->type.shape.dim[2];
 }
 
-/* ---- rules ---------------------------------------------------------------------------------- */
+/* ---- rules (those over any rank are in autodiff_any.c)
+ * ---------------------------------------------------------------------------------- */
 
 static void grad_reshape(Autodiff *a, Node *n, Value *dy) {
     Attrs attr = {0};
@@ -100,10 +106,37 @@ static void grad_conv2d(Autodiff *a, Node *n, Value *dy) {
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
 }
 
+/* A transposed convolution of the forward direction: the convolution is its gradient. */
+static void grad_conv2d_grad_input(Autodiff *a, Node *n, Value *dy) {
+    Value *x = n->in[0], *kernel = n->in[1];
+    Attrs attr = n->attr;
+    attr.size[0] = attr.size[1] = 0;
+    derive(a, n, 0, OP_CONV2D, (Value *[]){dy, kernel}, 2, &attr);
+    for (int i = 0; i < 2; i++) attr.kernel[i] = (int32_t)kernel->type.shape.dim[i];
+    derive(a, n, 1, OP_CONV2D_GRAD_KERNEL, (Value *[]){dy, x}, 2, &attr);
+}
+
 static void grad_dense(Autodiff *a, Node *n, Value *dy) {
     derive(a, n, 0, OP_DENSE_GRAD_INPUT, (Value *[]){dy, n->in[1]}, 2, NULL);
     derive(a, n, 1, OP_DENSE_GRAD_KERNEL, (Value *[]){n->in[0], dy}, 2, NULL);
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
+}
+
+/* With given statistics y is linear in x, gamma and beta: dx = gamma dy / sqrt(variance + epsilon)
+ * is a normalisation too, of dy with mean and beta 0. */
+static void grad_batch_norm(Autodiff *a, Node *n, Value *dy) {
+    Value *zero = constant(a, n, "zero", &n->in[3]->type, 0.0f);
+    Attrs attr = {.epsilon = n->attr.epsilon, .inference = 1};
+    derive(a, n, 0, OP_BATCH_NORM, (Value *[]){dy, n->in[1], zero, zero, n->in[4]}, 5, &attr);
+    derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
+    if (!needs(a, n->in[1])) return;
+    Value *one = constant(a, n, "one", &n->in[3]->type, 1.0f);
+    Value *in[5] = {n->in[0], one, zero, n->in[3], n->in[4]};
+    Node *normal = append(a, n, OP_BATCH_NORM, n->in[0], in, 5, &attr);
+    if (!normal) return;
+    Attrs mul = {.binary = BINARY_MUL};
+    Node *product = append(a, n, OP_BINARY, n->in[0], (Value *[]){normal->out[0], dy}, 2, &mul);
+    if (product) derive(a, n, 1, OP_BIAS_GRAD, product->out, 1, NULL);
 }
 
 static void grad_batch_norm_train(Autodiff *a, Node *n, Value *dy) {
@@ -161,6 +194,7 @@ static void grad_loss(Autodiff *a, Node *n, Value *dy) {
     derive(a, n, 0, OP_LOSS_GRAD, n->in, 2, &n->attr);
 }
 
+typedef void (*GradRule)(Autodiff *a, Node *n, Value *dy);
 #define grad_NONE NULL
 static const GradRule rules[OP_COUNT] = {
 #define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower) grad_##grad,
@@ -198,6 +232,7 @@ static void differentiate(Autodiff *a, Node *n) {
  * several times) gets the sum's. */
 static void name_gradient(Autodiff *a, const Value *param) {
     const char *name = arena_printf(a->c->module->arena, "%s/grad", param->name);
+    if (param->id >= a->values) return; /* a constant of a gradient rule */
     Value *sum = a->grad[param->id];
     if (!sum || strcmp(sum->name, name) == 0) return;
     for (int i = 0; i < a->f->nnodes; i++) {
@@ -215,12 +250,13 @@ bool pass_autodiff(PassContext *c) {
     Arena *arena = c->module->arena;
     Autodiff a = {.c = c,
                   .f = f,
+                  .values = f->next_id,
                   .needed = ARENA_ARRAY(arena, bool, (size_t)f->next_id),
                   .grad = ARENA_ARRAY(arena, Value *, (size_t)f->next_id)};
     find_needed(&a);
-    int forward = f->nnodes;
+    int forward = f->nnodes, nparams = f->nparams; /* constants of rules are added behind these */
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
-    for (int i = 0; i < f->nparams && !a.failed; i++) {
+    for (int i = 0; i < nparams && !a.failed; i++) {
         Value *p = f->params[i], **g = &a.grad[p->id];
         if (*g && !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
         name_gradient(&a, p);

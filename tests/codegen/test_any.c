@@ -59,13 +59,13 @@ static void compare(const Any *n, const char *group, int samples, const float *g
 
 static void check(Built *b, const Any *n, const char *group, Interp *it, int samples) {
     const Function *f = module_function(b->m, "predict");
-    int64_t inputs = samples * b->model->input_count, width = b->model->output_count;
+    int64_t inputs = samples * b->model->input[0].count, width = b->model->output[0].count;
     float *x = ARENA_ARRAY(b->arena, float, (size_t)inputs);
     float *y = ARENA_ARRAY(b->arena, float, (size_t)(samples * width));
     double *want = ARENA_ARRAY(b->arena, double, (size_t)(samples * width));
     for (int64_t i = 0; i < inputs; i++) x[i] = draw_float();
     built_poison(b);
-    b->model->predict(&b->weights, b->workspace, samples, x, y);
+    b->model->predict(&b->weights, b->workspace, samples, &(const float *){x}, &(float *){y});
     RunScalars s = {.n = samples};
     interp_set_input(it, 0, x, samples);
     interp_run(it, &s);

@@ -140,13 +140,13 @@ typedef struct {
 } Data;
 
 static Data draw_data(Built *b) {
-    int64_t count = b->model->batch * b->model->input_count;
+    int64_t count = b->model->batch * b->model->input[0].count;
     Data d = {ARENA_ARRAY(b->arena, float, (size_t)count),
-              ARENA_ARRAY(b->arena, float, (size_t)(b->model->batch * b->model->output_count))};
+              ARENA_ARRAY(b->arena, float, (size_t)(b->model->batch * b->model->output[0].count))};
     for (int64_t i = 0; i < count; i++) d.x[i] = draw_float();
-    if (!b->model->float_labels)
+    if (b->o.train && !b->model->loss[0].float_labels)
         for (int i = 0; i < b->model->batch; i++)
-            ((int32_t *)d.labels)[i] = draw_below((int)b->model->output_count);
+            ((int32_t *)d.labels)[i] = draw_below((int)b->model->output[0].count);
     return d;
 }
 
@@ -159,11 +159,13 @@ static void train_steps(Built *b, const Data *d) {
                         .learning_rate = 0.01f};
         lathe_metrics m;
         built_poison(b);
-        b->model->train_step(b->state, b->workspace, &s, d->x, d->labels, &m);
+        b->model->train_step(b->state, b->workspace, &s, &(const float *){d->x},
+                             &(const void *){d->labels}, &m);
         assert_true(m.loss == m.loss);
         if (b->o.guarded) check_guards(b, "train_step");
         built_poison(b);
-        b->model->evaluate(b->state, b->workspace, &s, d->x, d->labels, &m);
+        b->model->evaluate(b->state, b->workspace, &s, &(const float *){d->x},
+                           &(const void *){d->labels}, &m);
         assert_true(m.loss == m.loss);
         if (b->o.guarded) check_guards(b, "eval");
     }
@@ -193,11 +195,13 @@ static void compare_predictions(const char *script, int batch) {
     Built *packed = build("packed", script, false, batch, false);
     Built *guarded = build("guarded", script, false, batch, true);
     Data d = draw_data(packed);
-    size_t count = (size_t)(batch * packed->model->output_count);
+    size_t count = (size_t)(batch * packed->model->output[0].count);
     float *y = ARENA_ARRAY(packed->arena, float, count);
     float *z = ARENA_ARRAY(packed->arena, float, count);
-    packed->model->predict(&packed->weights, packed->workspace, batch, d.x, y);
-    guarded->model->predict(&guarded->weights, guarded->workspace, batch, d.x, z);
+    packed->model->predict(&packed->weights, packed->workspace, batch, &(const float *){d.x},
+                           &(float *){y});
+    guarded->model->predict(&guarded->weights, guarded->workspace, batch, &(const float *){d.x},
+                            &(float *){z});
     check_guards(guarded, "predict");
     assert_memory_equal(y, z, count * sizeof *y);
     for (size_t i = 0; i < count; i++) assert_true(y[i] == y[i]);

@@ -40,7 +40,7 @@ def product(template, **choices):
     return texts
 
 
-# name -> (input shape, branches)
+# name -> (input shape, branches, and where it differs the number of channels behind the dense layers)
 PACKS = {
     "conv": ((9, 8, 4), [
         "Conv2D(6, 3, groups=2)", "Conv2D(8, (3, 2), groups=4, padding='same', strides=(1, 2))",
@@ -55,10 +55,10 @@ PACKS = {
         "DepthwiseConv2D(5, padding='same', activation='hard_silu')",
         "SeparableConv2D(5, 3)", "SeparableConv2D(4, (2, 3), strides=2, padding='same', depth_multiplier=3)",
         "SeparableConv2D(4, 3, dilation_rate=2, use_bias=False, activation='elu')"]),
-    "one_channel": ((7, 6, 1), [
+    "one_channel": ((7, 6, 2), [
         "DepthwiseConv2D(3, depth_multiplier=4)", "DepthwiseConv2D(2)", "SeparableConv2D(3, 3)",
         "Conv2DTranspose(2, 3, strides=2)", "GroupNormalization(groups=1)", "BatchNormalization()",
-        "LayerNormalization(axis=[1, 2])", "UpSampling2D(2, interpolation='bilinear')"]),
+        "LayerNormalization(axis=[1, 2])", "UpSampling2D(2, interpolation='bilinear')"], 1),
     "one_pixel": ((1, 1, 6), [
         "Conv2D(4, 3, padding='same')", "DepthwiseConv2D(3, padding='same')",
         "MaxPooling2D(3, padding='same')", "AveragePooling2D(2, strides=3, padding='same')",
@@ -149,15 +149,24 @@ PACKS = {
             "ops.minimum(0.2, x)", "ops.maximum(x, x[:, :, ::-1])", "ops.power(x * x + 1, 0.3)", "ops.power(x * x + 1, x)",
             "ops.where(x > 0.2, x, -0.1)", "ops.where(x < x[:, ::-1], x * 2, x)",
             "ops.mean(x, axis=-1)", "ops.mean(x, axis=(1, 2), keepdims=True)", "ops.sum(x, axis=[2])",
-            "ops.max(x, axis=1)", "ops.min(x, axis=(1, 3))", "ops.prod(x, axis=-1)",
+            "ops.max(x, axis=1)", "ops.min(x, axis=(1, 3))",
             "ops.reshape(x, (-1, 8, 9))", "ops.transpose(x, (0, 3, 1, 2)) * 2", "ops.squeeze(ops.expand_dims(x, 2), 2) + 1",
             "ops.concatenate([x, x * 2], axis=2)", "ops.pad(x, [[0, 0], [1, 2], [0, 0], [0, 3]])",
             "ops.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)), constant_values=2.5)",
             "ops.matmul(x, ops.transpose(x, (0, 1, 3, 2)))", "x @ x[:, :, :3]",
-            "ops.average_pool(x, 2)", "ops.max_pool(x, 3, strides=2, padding='same')",
+            "ops.average_pool(x, 2, strides=2)", "ops.max_pool(x, 3, strides=2, padding='same')",
             "keras.activations.relu(x, max_value=1.0)", "keras.activations.gelu(x)", "ops.subtract(1., x)",
             "ops.divide(x, ops.add(ops.absolute(x), 1.0))", "ops.multiply(x, x)", "ops.negative(x)",
             "ops.reciprocal(x * x + 1)")]),
+}
+
+# Without a gradient, or with the gradient zero.
+FORWARD = {
+    "forward": ((4, 6, 3), [
+        "=" + text for text in (
+            "ops.prod(x, axis=-1)", "ops.sign(x)", "ops.floor(x)", "ops.ceil(x)", "ops.round(x * 2)",
+            "ops.where(ops.greater_equal(x, 0.5), 1., x)", "ops.where(ops.equal(ops.floor(x), 0), x, 2.)",
+            "x % 0.4", "ops.where(x <= 0.1, 3., x)")]),
 }
 
 # What the quick run leaves out.

@@ -23,9 +23,7 @@ outputs = layers.Dense(7, activation="softmax")(x)
 
 model = keras.Model(inputs, outputs, name="mixed")
 model.compile(
-    optimizer=keras.optimizers.SGD(
-        learning_rate=0.05, momentum=0.9, global_clipnorm=1.0, gradient_accumulation_steps=2
-    ),
+    optimizer=keras.optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0, gradient_accumulation_steps=2),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
