@@ -131,6 +131,12 @@ static void add_real(Fields *f, const char *key, double v) {
     snprintf(add_field(f, key), FIELD_BYTES, "%a", v);
 }
 
+/* The sums of loss i, of several. */
+static void each_keys(int i, char key[2][KEY_BYTES]) {
+    snprintf(key[0], KEY_BYTES, "loss.%d", i + 1);
+    snprintf(key[1], KEY_BYTES, "correct.%d", i + 1);
+}
+
 /* The fields of a watch are called "stopping.best" and so on. */
 static const char *field_name(char *out, const char *watch, const char *field) {
     snprintf(out, KEY_BYTES, "%s.%s", watch, field);
@@ -155,12 +161,6 @@ static void add_callbacks(Fields *f, const lathe_callback_state *s) {
     add_real(f, "learning_rate", s->learning_rate);
 }
 
-/* The sums of loss i, of several. */
-static void each_keys(int i, char key[2][KEY_BYTES]) {
-    snprintf(key[0], KEY_BYTES, "loss.%d", i + 1);
-    snprintf(key[1], KEY_BYTES, "correct.%d", i + 1);
-}
-
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
     Fields f = {.count = 0};
     add_whole(&f, "model_hash", t->model->model_hash);
@@ -173,13 +173,13 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     add_real(&f, "loss", t->at.loss);
     add_real(&f, "correct", t->at.correct);
     add_real(&f, "seconds", t->at.seconds);
-    add_callbacks(&f, &t->at.callbacks);
     for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
         char key[2][KEY_BYTES];
         each_keys(i, key);
         add_real(&f, key[0], t->at.each_loss[i]);
         add_real(&f, key[1], t->at.each_correct[i]);
     }
+    add_callbacks(&f, &t->at.callbacks);
     return save(path, t->model, t->state, true, f.meta, f.count, e);
 }
 

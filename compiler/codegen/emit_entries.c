@@ -276,7 +276,7 @@ static void emit_arguments(const Port *ports, int n, StrBuf *w) {
 
 static void emit_example_loss(const File *f, StrBuf *w) {
     strbuf_printf(w,
-                  "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0};\n"
+                  "    const lathe_step s = {1, -1, 0, 0, 1, 0.0f, 0, 0, 0};\n"
                   "    lathe_metrics m[%d];\n    float got[1];\n    (void)w;\n",
                   f->nlosses > 1 ? 1 + f->nlosses : 1);
     for (int i = 0; i < f->nlosses; i++) {

@@ -146,7 +146,7 @@ static void expect_outputs(File *f, const Interp *it, const Function *fn) {
     }
 }
 
-/* The weighted sum of the losses. */
+/* The weighted sum of the losses, and the penalty of the weights if there is one. */
 static void expect_loss(File *f, const Interp *it, const Function *fn) {
     double sum = 0.0, y = 0.0;
     for (int i = 0, k = 0; i < f->nlosses; i++) {
@@ -156,10 +156,9 @@ static void expect_loss(File *f, const Interp *it, const Function *fn) {
         sum += (double)t->weight * y;
     }
     const Value *last = fn->outputs[fn->noutputs - 1];
-    if (last->type.shape.rank == 0) { /* what the regularizers add */
-        interp_get(it, last, &y);
-        sum += y;
-    }
+    y = 0.0;
+    if (last->type.shape.rank == 0) interp_get(it, last, &y);
+    sum += y;
     expect_output(f, &sum, 1, 0);
 }
 
@@ -271,6 +270,24 @@ bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
         for (int k = 0; k < p->nsteps; k++)
             strbuf_printf(out, "step %3d  %-40s %-32s %lld multiply-adds\n", k, p->steps[k].name,
                           p->steps[k].kernel->fn, (long long)p->steps[k].info.macs);
+    }
+    return true;
+}
+
+bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
+    File f;
+    lower_file(&f, m, o);
+    if (!check_size(&f, d)) return false;
+    const Plan *p = f.section[0].predict;
+    for (int i = 0; i < p->function->nnodes; i++) {
+        const Value *v = p->function->nodes[i]->out[0];
+        if (!p->defined[v->id]) continue;
+        const Layout *y = &p->layout[v->id];
+        bool buffer = y->place.kind == PLACE_BUFFER;
+        if (!buffer && y->place.kind != PLACE_OUTPUT) continue;
+        int64_t at = buffer ? f.work.buffers + p->buffers[y->place.at].offset : -1;
+        strbuf_printf(out, "%lld %lld %lld %lld %s\n", (long long)at, (long long)y->pitch,
+                      (long long)y->rows, (long long)y->channels, v->name);
     }
     return true;
 }

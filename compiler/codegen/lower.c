@@ -293,6 +293,8 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     }
     l.node = NULL;
     place_outputs(&l);
+    l.plan->layout = l.layout;
+    l.plan->defined = l.defined;
     plan_buffers(m->arena, l.plan, o->guarded);
     return l.plan;
 }

@@ -72,6 +72,7 @@ void lower_grouped(Lower *l, const Node *n) {
     Layout x = readable(l, n->in[0], g.C), y = define(l, n->out[0]);
     bool bias = n->nin > 2;
     int panel = panel_of(g.K), lanes = machine_lanes(l->machine, panel);
+    Function1 function = function_of(l, &n->attr);
     GroupedParams p = {.V = vector_name(l->machine, lanes),
                        .L = lanes,
                        .mode = mode_of(g.Cg, g.Kg, lanes),
@@ -99,8 +100,8 @@ void lower_grouped(Lower *l, const Node *n) {
                        .rows = band_of(g.P),
                        .bias = bias,
                        .act = n->attr.act,
-                       .act_name = act_text(n->attr.act),
-                       .act_args = "",
+                       .act_name = function.name,
+                       .act_args = function.args,
                        .m = macs_of(&g)};
     p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.Cg * g.K);
     set_block(l, &g, &p);

@@ -93,9 +93,11 @@ typedef struct {
     int nsteps, steps_cap;
     Buffer *buffers;
     int nbuffers, buffers_cap;
-    int64_t floats;      /* workspace that the buffers take */
-    int64_t lower_bound; /* largest sum of buffers alive at once */
-    int64_t separate;    /* sum of all buffers */
+    int64_t floats;       /* workspace that the buffers take */
+    int64_t lower_bound;  /* largest sum of buffers alive at once */
+    int64_t separate;     /* sum of all buffers */
+    const Layout *layout; /* by value id, where `defined` */
+    const bool *defined;
 } Plan;
 
 /* ---- the services of codegen/ --------------------------------------------------------------- */

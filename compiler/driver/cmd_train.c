@@ -163,13 +163,21 @@ static bool weigh_classes(Job *j) {
         n = j->module->fit.nclass_weights;
     }
     if (!n) return true;
+    const lathe_model *m = j->native.model;
+    if (m->losses > 1)
+        return user_error("class weights are for a model with one loss; this one has %d",
+                          m->losses),
+               false;
+    lathe_samples labels = j->train;
+    if (labels.parts)
+        labels = lathe_samples_slice(&labels.part[m->inputs], labels.first, labels.count);
     if (j->train.weight)
         return user_error("class weights do not go with the data's sample_weight"), false;
     j->train.weight = ARENA_ARRAY(j->module->arena, float, (size_t)j->train.count);
     for (int64_t i = 0; i < j->train.count; i++) {
         j->train.weight[i] = 1.0f;
         for (int k = 0; k < n; k++)
-            if (list[k].index == class_of(&j->train, i)) j->train.weight[i] = list[k].weight;
+            if (list[k].index == class_of(&labels, i)) j->train.weight[i] = list[k].weight;
     }
     return true;
 }
@@ -214,7 +222,6 @@ static lathe_monitor watched_loss(const Job *j, int patience) {
 
 static void warn_unknown(const Job *j, const char *callback, const lathe_monitor *m) {
     bool validates = j->on_test || j->fraction > 0.0;
-    /* with several outputs the accuracies have names of their own */
     const TrainConfig *t = &j->module->train;
     bool accuracy = t->noutputs == 1 && t->outputs[0].metric != METRIC_NONE;
     if (m->on && !lathe_quantity_known(m->what, accuracy, validates))

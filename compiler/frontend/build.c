@@ -128,12 +128,10 @@ static bool emit_model(Builder *b, Tensor *t) {
 
 static bool emit_call(Builder *b, Tensor *t) {
     ScriptLayer *l = t->layer;
-    bool outer = b->inference;
     if (b->calls++ == MAX_CALLS) {
         script_error(b->script, t->loc, "the model has more than %d operations", MAX_CALLS);
         return false;
     }
-    b->inference = outer || t->inference;
     bool ok = true;
     if (l->model) {
         ok = emit_model(b, t);
@@ -143,7 +141,6 @@ static bool emit_call(Builder *b, Tensor *t) {
         t->value = l->class->emit(b, t);
         ok = t->value != NULL;
     }
-    b->inference = outer;
     for (int i = 0; ok && i < t->nresults; i++)
         CHECK(shape_equal(&t->results[i]->value->type.shape, &t->results[i]->shape));
     return ok;

@@ -1,9 +1,11 @@
-/* Reads a model description from a file. */
+/* Finds the model description that the user named: a file, or a built-in network. */
 #include "frontend.h"
+#include "zoo.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_BYTES = 4 << 20 };
 
@@ -39,10 +41,39 @@ static char *read_file(Arena *a, const char *path, size_t *length, Diag *d) {
     return text;
 }
 
+/* A built-in network is a function of its script. */
+static Module *load_built_in(Arena *a, const ZooMember *m, Diag *d) {
+    size_t length;
+    char *text = zoo_source(a, m, &length);
+    Module *out = keras_script_load(a, m->file, text, length, m->name, d);
+    if (out) out->name = m->name;
+    return out;
+}
+
+/* A name without '/' and '.' that is no file is meant to be a built-in network. */
+static void unknown_name(Arena *a, const char *name, Diag *d) {
+    const char **names = zoo_names(a), *near = diag_nearest(name, names);
+    StrBuf list = {0};
+    for (int i = 0; names[i]; i++)
+        strbuf_printf(&list, "%s%s", i == 0 ? "" : i % 6 ? ", " : ",\n  ", names[i]);
+    diag_error(d, "there is no such file, and no built-in network of this name%s%s%s\nbuilt in: %s",
+               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+               arena_strdup(a, list.text));
+    strbuf_free(&list);
+}
+
 Module *load_model(Arena *a, const char *path, const char *variable, Diag *d) {
     size_t length = 0;
     const char *other = other_format(path);
     diag_init(d, a, path, NULL);
+    if (access(path, F_OK) != 0) {
+        const ZooMember *m = zoo_find(path);
+        if (m) return load_built_in(a, m, d);
+        if (!strpbrk(path, "/.")) {
+            unknown_name(a, path, d);
+            return NULL;
+        }
+    }
     if (other) {
         diag_error(d, "%s files cannot be read\naccepted: a Keras script (.py)", other);
         return NULL;

@@ -13,6 +13,7 @@ static Obj *module_object(Script *s, const char *path) {
 static bool is_read_module(const char *name) {
     if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0 || strcmp(name, "ops") == 0)
         return true;
+    if (is_application_module(name)) return true;
     for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
         if (strcmp(name, family_module(f)) == 0) return true;
     }
@@ -34,7 +35,8 @@ static const char *inside_keras(const char *path) {
 Obj *keras_module(Script *s, const char *path, SrcLoc loc) {
     const char *rest = inside_keras(path);
     if (!rest) {
-        if (strcmp(path, "tensorflow") == 0) return module_object(s, path);
+        bool known = strcmp(path, "tensorflow") == 0 || strcmp(path, "math") == 0;
+        if (known) return module_object(s, path);
         return script_unknown(s, path, loc);
     }
     if (!*rest) return module_object(s, "keras");
@@ -89,6 +91,7 @@ static bool is_helper(const char *name) {
 
 Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     const char *rest = inside_keras(module->text);
+    if (strcmp(module->text, "math") == 0) return math_member(s, name, loc);
     if (!rest || !*rest) {
         Obj *o = keras_module(s, arena_printf(s->arena, "%s.%s", module->text, name), loc);
         Obj *general = rest ? find_general(s, "keras", name) : NULL;
@@ -97,7 +100,9 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     Obj *o = strcmp(rest, "layers") == 0 || strcmp(rest, "models") == 0
                  ? find_general(s, rest, name)
                  : find_in_family(s, rest, name);
-    const LayerClass *layer = strcmp(rest, "layers") == 0 ? layer_class_find(name) : NULL;
+    const LayerClass *layer = application_layer_find(rest, name);
+    if (strcmp(rest, "layers") == 0 && !application_layer_find(NULL, name))
+        layer = layer_class_find(name);
     const TensorOp *op = strcmp(rest, "ops") == 0 ? tensor_op_find(name, false) : NULL;
     if (o) return o;
     if (op)

@@ -38,9 +38,17 @@ static void missing_model(Script *s, const char *variable) {
                  n ? "; choose one with --model NAME" : "", help);
 }
 
+/* The value of this name; a function without parameters stands for what it returns. */
+static Obj *model_object(Script *s, const char *variable) {
+    Obj *o = namemap_get(&s->globals->names, variable);
+    if (!o || o->kind != OBJ_FUNCTION) return o;
+    const CallArgs none = {.loc = o->function.def->loc};
+    return call_object(s, o, &none);
+}
+
 /* The finished model of this name, or NULL after an error. */
 static ScriptModel *pick_model(Script *s, const char *variable) {
-    Obj *o = namemap_get(&s->globals->names, variable);
+    Obj *o = model_object(s, variable);
     if (o && o->kind == OBJ_UNKNOWN) {
         script_unknown_error(s, o->loc, arena_printf(s->arena, "the model '%s'", variable), o);
         return NULL;

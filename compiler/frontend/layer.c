@@ -227,11 +227,11 @@ static Obj *wrong_call(Script *s, const ScriptLayer *l, const CallArgs *args, co
                         obj_is_sequence(o) ? obj_kind_text(o) : obj_repr(s->arena, o));
 }
 
-/* training=None means nothing, training=False that the layer computes as it does in inference. */
-static bool read_training(Script *s, const CallArg *g, bool *inference) {
-    bool training = g->name && strcmp(g->name, "training") == 0;
-    if (training && g->value->kind == OBJ_NONE) return true;
-    if (training && g->value->kind == OBJ_BOOL && !g->value->integer) return *inference = true;
+/* `training` at a call has no effect: fit and predict say it anew for every layer of a functional
+ * model. */
+static bool check_training(Script *s, const CallArg *g) {
+    bool value = g->value->kind == OBJ_NONE || g->value->kind == OBJ_BOOL;
+    if (g->name && strcmp(g->name, "training") == 0 && value) return true;
     script_error(s, g->loc, "this argument of a layer's call is not supported");
     return false;
 }
@@ -244,7 +244,7 @@ bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, 
         return false;
     }
     for (int i = 1; i < args->count; i++) {
-        if (!read_training(s, &args->items[i], &out->inference)) return false;
+        if (!check_training(s, &args->items[i])) return false;
     }
     Obj *o = args->items[0].value;
     bool many = obj_is_sequence(o) && most > 1;
@@ -267,9 +267,7 @@ Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args) {
     if (c.n < l->class->min_inputs)
         return script_error(s, args->items[0].loc, "%s '%s' needs a list of at least %d tensors",
                             l->class->name, l->name, l->class->min_inputs);
-    Tensor *t = layer_apply(s, l, c.in, c.n, args->loc);
-    if (t) t->inference = c.inference;
-    return tensor_object(s, t);
+    return tensor_object(s, layer_apply(s, l, c.in, c.n, args->loc));
 }
 
 /* ---- inputs -----------------------------------------------------------------------------------

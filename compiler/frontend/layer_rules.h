@@ -22,8 +22,8 @@ ConfigureRule configure_conv, configure_depthwise, configure_separable, configur
 ShapeRule shape_image, shape_conv, shape_depthwise, shape_separable, shape_transposed, shape_pool,
     shape_global_pool, shape_zero_padding, shape_cropping, shape_up_sampling, shape_resizing,
     shape_same, shape_dense, shape_flatten, shape_normalized, shape_group_norm, shape_rescaling,
-    shape_normalization, shape_spatial_dropout, shape_softmax, shape_prelu, shape_merge,
-    shape_concatenate, shape_reshape, shape_permute, shape_repeat_vector;
+    shape_normalization, shape_dropout, shape_spatial_dropout, shape_softmax, shape_prelu,
+    shape_merge, shape_concatenate, shape_reshape, shape_permute, shape_repeat_vector;
 ParamsRule params_conv, params_depthwise, params_separable, params_transposed, params_dense,
     params_batch_norm, params_layer_norm, params_group_norm, params_rms_norm, params_normalization,
     params_prelu;

@@ -179,7 +179,7 @@ static const ParamSpec random_translation_specs[] = {
     {"data_format", LAST}};
 static const ParamSpec random_crop_specs[] = {
     {"height", NULL}, {"width", NULL}, {"seed", ""}, {"data_format", LAST}};
-static const ParamSpec dropout_specs[] = {{"rate", NULL}, {"noise_shape", "None"}, {"seed", ""}};
+static const ParamSpec dropout_specs[] = {{"rate", NULL}, {"noise_shape", NULL}, {"seed", ""}};
 static const ParamSpec spatial_dropout_specs[] = {{"rate", NULL}, {"seed", ""}};
 static const ParamSpec spatial_dropout_2d_specs[] = {
     {"rate", NULL}, {"data_format", LAST}, {"seed", ""}};
@@ -251,7 +251,7 @@ const LayerClass layer_classes[] = {
     LAYER("Permute", permute_specs, 1, configure_permute, shape_permute, NULL, emit_permute),
     LAYER("RepeatVector", repeat_specs, 1, configure_repeat_vector, shape_repeat_vector, NULL,
           emit_repeat_vector),
-    LAYER("Dropout", dropout_specs, 3, configure_dropout, shape_same, NULL, emit_dropout),
+    LAYER("Dropout", dropout_specs, 3, configure_dropout, shape_dropout, NULL, emit_dropout),
     LAYER("SpatialDropout1D", spatial_dropout_specs, 2, configure_dropout, shape_spatial_dropout,
           NULL, emit_dropout),
     LAYER("SpatialDropout2D", spatial_dropout_2d_specs, 3, configure_dropout, shape_spatial_dropout,
@@ -295,7 +295,7 @@ const LayerClass *layer_class_find(const char *name) {
     for (const LayerClass *c = layer_classes; c->name; c++) {
         if (strcmp(c->name, name) == 0) return c->alias_of ? layer_class_find(c->alias_of) : c;
     }
-    return NULL;
+    return application_layer_find(NULL, name);
 }
 
 const char **layer_class_names(Arena *a) {

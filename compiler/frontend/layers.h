@@ -17,6 +17,7 @@ typedef struct {
     int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
     int64_t groups, multiplier;
     bool same, causal, use_bias, center, scale, keep;
+    bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
@@ -77,9 +78,8 @@ struct Tensor {
     Tensor *head;     /* the first result of this call */
     Tensor **results; /* of the call, in the head */
     int nresults;
-    bool inference; /* of the call, in the head: training=False */
-    int node;       /* calls of the layer before this one: Keras's node index */
-    int index;      /* among the results: Keras's tensor index */
+    int node;  /* calls of the layer before this one: Keras's node index */
+    int index; /* among the results: Keras's tensor index */
     /* while the IR is built: */
     int graph;      /* number of the graph that depth and next_input belong to */
     bool leaf;      /* an input of that graph */
@@ -97,7 +97,6 @@ typedef struct {
     bool frozen;       /* the layers that are listed belong to a model with trainable = False */
     NameMap keys;      /* of the layers listed so far */
     int calls;         /* emitted so far */
-    bool inference;    /* training=False of the call that is emitted or of one around it */
 } Builder;
 
 struct LayerClass {
@@ -115,6 +114,9 @@ struct LayerClass {
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
+const LayerClass *application_layer_find(const char *module, const char *name);
+bool is_application_module(const char *module);
 
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
@@ -135,7 +137,6 @@ Tensor *layer_node(Script *s, ScriptLayer *l, Tensor *const *in, int n, const Sh
 typedef struct {
     Tensor **in;
     int n;
-    bool inference; /* training=False */
 } LayerCall;
 bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out);
 Obj *layer_object(Script *s, ScriptLayer *l);

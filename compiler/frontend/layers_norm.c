@@ -134,8 +134,7 @@ Value *emit_batch_norm(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
     int last = t->shape.rank - 1, axis = axis_of(l, t->shape.rank);
     Value *in[5] = {t->inputs[0]->value};
-    Attrs a = {
-        .epsilon = l->c.epsilon, .momentum = l->c.momentum, .inference = l->frozen || b->inference};
+    Attrs a = {.epsilon = l->c.epsilon, .momentum = l->c.momentum, .inference = l->frozen};
     bool moved = axis != last;
     if (moved) in[0] = emit_exchange(b, inner_name(b, "last"), in[0], axis, t->loc);
     for (int i = 0; i < 4; i++) in[1 + i] = param_value(b, l, i);

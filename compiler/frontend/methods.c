@@ -131,8 +131,8 @@ static const struct {
     {OBJ_DICT, "get", dict_get},           {OBJ_LAYER, "__call__", call_layer},
     {OBJ_MODEL, "__call__", call_model},   {OBJ_MODEL, "add", model_add},
     {OBJ_MODEL, "pop", model_pop},         {OBJ_MODEL, "build", model_build},
-    {OBJ_MODEL, "compile", compile_model}, {OBJ_MODEL, "fit", fit_model},
     {OBJ_MODEL, "compile", compile_model}, {OBJ_MODEL, "get_layer", get_layer},
+    {OBJ_MODEL, "fit", fit_model},
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 

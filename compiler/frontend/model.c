@@ -350,7 +350,6 @@ Obj *model_call(Script *s, ScriptModel *m, const CallArgs *args) {
     LayerCall c;
     if (m->broken || !read_call(s, m->layer, args, MAX_TENSORS, &c)) return script_poison(s);
     Tensor *t = model_apply(s, m, c.in, c.n, args->loc);
-    if (t) t->inference = c.inference;
     if (!t || (t->nresults == 1 && !m->keyed)) return tensor_object(s, t);
     Obj *all = script_list(s, m->keyed ? OBJ_DICT : OBJ_LIST);
     for (int i = 0; i < t->nresults; i++) {

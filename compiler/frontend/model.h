@@ -26,7 +26,7 @@ struct ScriptModel {
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
     FitConfig fit;
-    SrcLoc compile_loc, loss_loc, metric_loc;
+    SrcLoc loss_loc, metric_loc;
     ModelGraph graph; /* once something asked for it */
 };
 
@@ -67,18 +67,18 @@ bool order_graph(Script *s, const ScriptModel *m, ModelGraph *g);
 Optimizer optimizer_standard(const ConfigClass *c);
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args);
 
-/* ---- fit_args.c ---- */
-/* The name of an argument of fit (given by name, or NULL and by position) that lathe reads, or
- * NULL. */
-const char *fit_argument(const char *name, int position);
-/* The read arguments, each with its name. */
-void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
 /* ---- compile_outputs.c ---- */
 typedef enum { METRIC_AUTO = METRIC_COUNT } MetricChoice; /* "accuracy": chosen by the output */
 /* Reads the losses and metrics of the outputs from compile's arguments; false after an error. */
 bool compile_outputs(Script *s, ScriptModel *m, const Bound *b);
 /* Chooses and checks them by the outputs' shapes; false after an error. */
 bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
+/* ---- fit_args.c ---- */
+/* The name of an argument of fit (given by name, or NULL and by position) that lathe reads, or
+ * NULL. */
+const char *fit_argument(const char *name, int position);
+/* The read arguments, each with its name. */
+void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- build.c ---- */
 /* The IR of a finished model; NULL after errors. `name` is the module's name. */

@@ -81,6 +81,12 @@ Obj *method_call(Script *s, Obj *self, const char *name, const CallArgs *args);
 int64_t iterable_count(const Obj *o);
 Obj *iterable_item(Script *s, const Obj *o, int64_t i);
 
+/* ---- math_module.c ---- */
+/* A member of Python's module math. */
+Obj *math_member(Script *s, const char *name, SrcLoc loc);
+/* Calls "math.ceil", ... */
+Obj *math_call(Script *s, const char *name, const CallArgs *args);
+
 /* ---- eval_stmt.c ---- */
 typedef enum { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN } Flow;
 Flow eval_block(Script *s, Env *env, const Block *b, Obj **result);

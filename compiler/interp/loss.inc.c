@@ -114,7 +114,7 @@ static void run_loss_grad(const Call *c) {
     const real *y = c->in[0];
     real *dy = c->out[0];
     for (int64_t s = 0; s < c->n; s++, y += C, dy += C) {
-        real each = sample_weight(c, s) / (real)c->n;
+        real each = (real)c->node->attr.loss_weight * sample_weight(c, s) / (real)c->n;
         const int32_t *label = c->in[1];
         const real *target = c->in[1];
         switch (a->loss) {
@@ -137,7 +137,7 @@ static void run_softmax_loss_grad(const Call *c) {
     const int32_t *label = c->in[1];
     real *dx = c->out[0];
     for (int64_t s = 0; s < c->n; s++, p += C, dx += C) {
-        real each = sample_weight(c, s) / (real)c->n;
+        real each = (real)c->node->attr.loss_weight * sample_weight(c, s) / (real)c->n;
         memset(dx, 0, (size_t)C * sizeof(real));
         if (label[s] < 0 || label[s] >= C || clipped(p[label[s]])) continue;
         for (int64_t i = 0; i < C; i++) dx[i] = each * p[i];

@@ -140,10 +140,10 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
+    int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
     float l1, l2;      /* weights of the sum of magnitudes and of the sum of squares */
     int32_t every;     /* gradients are accumulated over so many steps; 0: each step is applied */
     float limit;       /* of a gradient's elements or norm */
-    int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
     int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
     int32_t augment;   /* Augmentation */
     int32_t flip;      /* 1: columns, 2: rows, 3: both */
@@ -327,9 +327,9 @@ typedef struct {
     Layer *layers;
     int nlayers, layers_cap;
     TrainConfig train;
-    FitConfig fit;
     const char **output_names; /* of forward's outputs in the interface; unique */
     int noutput_names;
+    FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
 } Module;

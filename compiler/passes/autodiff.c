@@ -41,21 +41,14 @@ void autodiff_derive(Autodiff *a, Node *n, int i, OpKind op, Value *const *input
     if (g) contribute(a, n, n->in[i], g->out[0]);
 }
 
-/* A constant of one value in all elements, made once. */
-static Value *constant(Autodiff *a, const Node *n, const char *what, const Type *type,
-                       float value) {
+/* A constant of zeros for the gradient of n, made once. */
+static Value *zeros(Autodiff *a, const Node *n, const Type *type) {
     Module *m = a->c->module;
-    const char *name = arena_printf(m->arena, "%s/%s", n->name, what);
+    const char *name = arena_printf(m->arena, "%s/zero", n->name);
     int index = module_find_param(m, name);
     if (index < 0) {
-        int64_t count = shape_count(&type->shape);
-        Param p = {.name = name,
-                   .type = *type,
-                   .role = PARAM_CONST,
-                   .owner = -1,
-                   .init = {.kind = INIT_CONSTANT, .a = value}};
-        p.data = ARENA_ARRAY(m->arena, float, (size_t)count);
-        for (int64_t i = 0; i < count; i++) p.data[i] = value;
+        Param p = {.name = name, .type = *type, .role = PARAM_CONST, .owner = -1};
+        p.data = ARENA_ARRAY(m->arena, float, (size_t)shape_count(&type->shape));
         index = module_add_param(m, p);
     }
     return function_param(m, a->f, index);
@@ -122,21 +115,18 @@ static void grad_dense(Autodiff *a, Node *n, Value *dy) {
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
 }
 
-/* With given statistics y is linear in x, gamma and beta: dx = gamma dy / sqrt(variance + epsilon)
- * is a normalisation too, of dy with mean and beta 0. */
+/* With given statistics dx = gamma dy / sqrt(variance + epsilon) is a normalisation too: of dy,
+ * with mean and beta 0. Only frozen layers are like that, whose gamma and beta are not trained. */
 static void grad_batch_norm(Autodiff *a, Node *n, Value *dy) {
-    Value *zero = constant(a, n, "zero", &n->in[3]->type, 0.0f);
+    if (needs(a, n->in[1]) || needs(a, n->in[2])) {
+        diag_add(a->c->diag, DIAG_ERROR, n->loc,
+                 "'%s': gamma and beta are not trainable with given statistics", n->name);
+        a->failed = true;
+        return;
+    }
+    Value *zero = zeros(a, n, &n->in[3]->type);
     Attrs attr = {.epsilon = n->attr.epsilon, .inference = 1};
     derive(a, n, 0, OP_BATCH_NORM, (Value *[]){dy, n->in[1], zero, zero, n->in[4]}, 5, &attr);
-    derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
-    if (!needs(a, n->in[1])) return;
-    Value *one = constant(a, n, "one", &n->in[3]->type, 1.0f);
-    Value *in[5] = {n->in[0], one, zero, n->in[3], n->in[4]};
-    Node *normal = append(a, n, OP_BATCH_NORM, n->in[0], in, 5, &attr);
-    if (!normal) return;
-    Attrs mul = {.binary = BINARY_MUL};
-    Node *product = append(a, n, OP_BINARY, n->in[0], (Value *[]){normal->out[0], dy}, 2, &mul);
-    if (product) derive(a, n, 1, OP_BIAS_GRAD, product->out, 1, NULL);
 }
 
 static void grad_batch_norm_train(Autodiff *a, Node *n, Value *dy) {

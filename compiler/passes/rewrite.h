@@ -54,6 +54,7 @@ bool snapshot_equal(const Snapshot *before, const Snapshot *after, const char **
 /* The passes, by the names in pipeline.c. */
 bool pass_make_predict(PassContext *c);
 bool pass_remove_dropout(PassContext *c);
+bool pass_recognize_lrn(PassContext *c);
 bool pass_fold_constants(PassContext *c);
 bool pass_fold_batch_norm(PassContext *c);
 bool pass_batch_norm_to_scale_shift(PassContext *c);

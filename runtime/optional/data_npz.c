@@ -88,19 +88,6 @@ static bool load_part(zip_t *z, const char *path, const char *x_name, const char
     return ok;
 }
 
-/* The optional array sample_weight, one number a sample. */
-static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_error *e) {
-    lathe_array w = {0};
-    if (zip_name_locate(z, "sample_weight.npy", 0) < 0 || !s->count) return true;
-    if (!read_array(z, path, "sample_weight", &w, e)) return false;
-    bool ok = w.count == s->count && (s->weight = lathe_array_floats(&w)) != NULL;
-    if (!ok)
-        lathe_fail(e, "%s: sample_weight has %lld numbers, but there are %lld training samples",
-                   path, (long long)w.count, (long long)s->count);
-    lathe_array_free(&w);
-    return ok;
-}
-
 /* ---- several inputs or losses ------------------------------------------------------------------
  */
 
@@ -164,6 +151,19 @@ static bool load_all_named(zip_t *z, const lathe_data_request *r, lathe_dataset 
         return load_parts(z, r, "", r->parts & LATHE_TRAIN ? &d->train : &d->test, e);
     return (!(r->parts & LATHE_TRAIN) || load_parts(z, r, "_train", &d->train, e)) &&
            (!(r->parts & LATHE_TEST) || load_parts(z, r, "_test", &d->test, e));
+}
+
+/* The optional array sample_weight, one number a sample. */
+static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_error *e) {
+    lathe_array w = {0};
+    if (zip_name_locate(z, "sample_weight.npy", 0) < 0 || !s->count) return true;
+    if (!read_array(z, path, "sample_weight", &w, e)) return false;
+    bool ok = w.count == s->count && (s->weight = lathe_array_floats(&w)) != NULL;
+    if (!ok)
+        lathe_fail(e, "%s: sample_weight has %lld numbers, but there are %lld training samples",
+                   path, (long long)w.count, (long long)s->count);
+    lathe_array_free(&w);
+    return ok;
 }
 
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {

@@ -81,6 +81,16 @@ const Net nets[] = {
          "Conv2D(15, 3, groups=3, padding='same', activation='sigmoid'), Conv2D(12, 2, groups=3), "
          "Conv2D(33, (2, 1), groups=3, strides=(1, 2))",
          5),
+    /* transposed: the input gradient used forward */
+    CONV("transposed", "(4, 5, 3)",
+         "Conv2DTranspose(9, 3, strides=2, activation='relu'), Conv2DTranspose(5, 2, "
+         "padding='same', "
+         "strides=(1, 2)), Conv2DTranspose(17, 4, strides=3, padding='same', use_bias=False)",
+         3),
+    CONV("transposed_gap", "(3, 4, 8)",
+         "Conv2DTranspose(33, 1, strides=2, activation='tanh'), Conv2DTranspose(8, 3, "
+         "dilation_rate=2, padding='same')",
+         4),
     /* pooling, behind a convolution or alone */
     CONV("max_fused", "(10, 10, 3)", "Conv2D(8, 3, activation='relu'), MaxPooling2D(2)", 5),
     CONV("max_fused_wide", "(9, 14, 3)", "Conv2D(33, 2, activation='tanh'), MaxPooling2D((2, 3))",

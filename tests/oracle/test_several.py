@@ -41,16 +41,16 @@ model = keras.Model({"right": right, "left": left},
                     {"up": layers.Dense(2, name="d1")(h), "down": layers.Dense(3, name="d2")(shared(right))})
 model.compile("adam", loss={"up": "mse", "down": "mse"}, loss_weights={"up": 0.25, "down": 3.0})
 """,
-    # Frozen: a plain layer, a normalisation, one that is called for inference.
+    # Frozen: a plain layer, a normalisation; training=False has no effect when the model is fitted.
     "nested": """
 base = keras.Sequential([
     layers.Input((5,)), layers.Dense(6, activation="relu", name="b1"),
-    layers.BatchNormalization(name="bn1"), layers.Dense(6, name="b2"),
+    layers.BatchNormalization(name="bn1"), layers.Dense(6, use_bias=False, name="b2"),
     layers.BatchNormalization(name="bn2")], name="base")
 for layer in base.layers[:2]:
     layer.trainable = False
 x = layers.Input((5,), name="x")
-u = layers.BatchNormalization(name="bn0")(layers.Dense(5, name="d0")(x), training=False)
+u = layers.BatchNormalization(name="bn0")(layers.Dense(5, use_bias=False, name="d0")(x), training=False)
 two_in = layers.Input((6,), name="two_in")
 two = keras.Model(two_in, [layers.Dense(2, name="t1")(two_in), layers.Dense(3, name="t2")(two_in)], name="two")
 p, q = two(base(u))
