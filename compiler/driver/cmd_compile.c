@@ -23,6 +23,7 @@ static const OptionUse options[] = {
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
     {OPTION_COUNT_ALL, NULL},

@@ -17,6 +17,7 @@ static const OptionUse options[] = {
     {OPTION_MODEL, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_METRIC, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };
 

@@ -5,6 +5,7 @@
 
 #include "../../runtime/dataset.h"
 #include "../codegen/codegen.h"
+#include "../frontend/onnx/onnx.h"
 #include "../ir/module.h"
 #include "options.h"
 
@@ -27,6 +28,20 @@ __attribute__((format(printf, 1, 2))) int user_error(const char *fmt, ...);
 /* Reads the model description o->args[0] (its variable by --model) and applies --loss and its like.
  * Prints every diagnostic; NULL after an error. */
 Module *open_model(Arena *a, const Options *o);
+
+/* Too many parameters are an error. */
+void check_size(const Module *m, Diag *d);
+
+/* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
+
+bool is_onnx(const char *path);
+/* open_model for an ONNX file: sizes by --input-shape, sizes and values by --input. */
+Module *open_onnx(Arena *a, const Options *o);
+/* The arrays of --input, and the sizes of --input-shape. False after an error was printed. */
+bool read_given(Arena *a, const Options *o, OnnxImport *out);
+
+/* Whether the description brought data for every weight; if not, an error was printed. */
+bool has_weights(const Module *m);
 
 /* Sets from a safetensors file the data of every weight and statistic of m (the file must have each
  * with its shape), and input scale and class names where the file has them. False after an error

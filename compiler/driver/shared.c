@@ -22,7 +22,7 @@ int user_error(const char *fmt, ...) {
 }
 
 /* Parameters are counted before anything allocates them. */
-static void check_size(const Module *m, Diag *d) {
+void check_size(const Module *m, Diag *d) {
     const int64_t most = INT64_C(1) << 31;
     int64_t elements = 0;
     for (int i = 0; i < m->nparams; i++) elements += shape_count(&m->params[i].type.shape);
@@ -47,6 +47,7 @@ static void apply_training(Module *m, const Options *o, Diag *d) {
 
 Module *open_model(Arena *a, const Options *o) {
     Diag d;
+    if (is_onnx(o->args[0])) return open_onnx(a, o);
     diag_init(&d, a, o->args[0], NULL);
     const char *variable = option_given(o, OPTION_MODEL) ? o->text[OPTION_MODEL] : NULL;
     Module *m = load_model(a, o->args[0], variable, &d);
@@ -102,6 +103,16 @@ bool open_weights(Module *m, const char *path) {
     lathe_safetensors_free(&s);
     if (!ok) user_error("%s", e.text);
     return ok;
+}
+
+bool has_weights(const Module *m) {
+    bool all = true;
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) all = all && p->data;
+    }
+    if (!all) user_error("--weights FILE is needed: the model has none of its own");
+    return all;
 }
 
 bool preprocess(Module *m, const Options *o) {

@@ -1,5 +1,6 @@
 /* Finds the model description that the user named: a file, or a built-in network. */
 #include "frontend.h"
+#include "onnx/onnx.h"
 #include "zoo.h"
 
 #include <errno.h>
@@ -9,15 +10,17 @@
 
 enum { MAX_BYTES = 4 << 20 };
 
+static bool has_ending(const char *path, const char *ending) {
+    size_t n = strlen(path), k = strlen(ending);
+    return n > k && strcmp(path + n - k, ending) == 0;
+}
+
 /* Formats that people will try; scripts may have any other name. */
 static const char *other_format(const char *path) {
-    static const char *const endings[] = {".keras",       ".h5",      ".hdf5", ".onnx", ".json",
-                                          ".safetensors", ".weights", ".npz",  ".pt",   ".pth"};
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t k = strlen(endings[i]);
-        if (n > k && strcmp(path + n - k, endings[i]) == 0) return endings[i];
-    }
+    static const char *const endings[] = {".keras",   ".h5",  ".hdf5", ".json", ".safetensors",
+                                          ".weights", ".npz", ".pt",   ".pth"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (has_ending(path, endings[i])) return endings[i];
     return NULL;
 }
 
@@ -74,8 +77,9 @@ Module *load_model(Arena *a, const char *path, const char *variable, Diag *d) {
             return NULL;
         }
     }
+    if (has_ending(path, ".onnx")) return onnx_load_file(a, path, NULL, d);
     if (other) {
-        diag_error(d, "%s files cannot be read\naccepted: a Keras script (.py)", other);
+        diag_error(d, "%s files cannot be read\naccepted: a Keras script (.py), .onnx", other);
         return NULL;
     }
     char *text = read_file(a, path, &length, d);

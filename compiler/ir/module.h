@@ -319,7 +319,16 @@ typedef struct {
     const char *name;       /* identifier for the generated code's prefix: "model1" */
     const char *model_name; /* Keras's name of the model: "sequential" */
     bool sequential;        /* summary prints "Sequential" or "Functional" */
-    float input_scale;      /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    /* Shapes of forward's inputs and outputs as the description has them; NULL: those of the IR.
+     * With whole_batch an array is one sample of the IR: its dimension 0 is not the batch. */
+    const Shape *own_inputs, *own_outputs;
+    const char *const *own_output_names;
+    int own_noutputs;
+    const int *output_at; /* which output of forward is the description's; -1: it has no elements */
+    const int
+        *own_index; /* which of the caller's inputs each one of forward is; -1: it is unused */
+    bool whole_batch;
+    float input_scale; /* `_u8` entry points divide raw bytes by this; 255 unless told */
     Param *params;
     int nparams, params_cap;
     Function **functions;
