@@ -31,6 +31,8 @@ Module *open_model(Arena *a, const Options *o);
 
 /* Too many parameters are an error. */
 void check_size(const Module *m, Diag *d);
+/* --loss, --optimizer, --learning-rate and --metric of o; errors go to d. */
+void apply_training(Module *m, const Options *o, Diag *d);
 
 /* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
 

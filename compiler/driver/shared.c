@@ -31,8 +31,7 @@ void check_size(const Module *m, Diag *d) {
                    (long long)elements, (long long)most);
 }
 
-/* --loss, --optimizer, --learning-rate and --metric. */
-static void apply_training(Module *m, const Options *o, Diag *d) {
+void apply_training(Module *m, const Options *o, Diag *d) {
     TrainOptions t = {.loss = o->text[OPTION_LOSS],
                       .optimizer = o->text[OPTION_OPTIMIZER],
                       .metric = o->text[OPTION_METRIC]};

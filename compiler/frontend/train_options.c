@@ -65,6 +65,11 @@ static bool set_output(Module *m, const TrainOptions *o, bool compiled, Diag *d)
         t->outputs = ARENA_ARRAY(m->arena, OutputTraining, 1);
         t->noutputs = 1;
     }
+    if (m->noutput_names == 0) {
+        m->output_names = ARENA_ARRAY(m->arena, const char *, 1);
+        m->output_names[0] = forward->outputs[0]->name;
+        m->noutput_names = 1;
+    }
     OutputTraining *out = &t->outputs[0];
     bool accuracy = !compiled || out->metric != METRIC_NONE;
     if (o->loss && !set_loss(m, out, o->loss, forward->outputs[0], d)) return false;
