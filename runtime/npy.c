@@ -130,6 +130,13 @@ double lathe_array_value(const lathe_array *a, int64_t i) {
     return 0.0;
 }
 
+int64_t lathe_array_integer(const lathe_array *a, int64_t i) {
+    int64_t v;
+    if (a->type != LATHE_NPY_I64) return (int64_t)lathe_array_value(a, i);
+    memcpy(&v, a->data + (size_t)i * sizeof v, sizeof v);
+    return v;
+}
+
 float *lathe_array_floats(const lathe_array *a) {
     float *out = malloc((size_t)a->count * sizeof *out + 1);
     for (int64_t i = 0; out && i < a->count; i++) out[i] = (float)lathe_array_value(a, i);

@@ -32,6 +32,8 @@ bool lathe_npy_read(const char *path, lathe_array *a, lathe_error *e);
 void lathe_array_free(lathe_array *a);
 /* Element i, converted. */
 double lathe_array_value(const lathe_array *a, int64_t i);
+/* The same of an array of integers or truth values, exactly. */
+int64_t lathe_array_integer(const lathe_array *a, int64_t i);
 /* All elements as float, to be freed; NULL if memory is out. */
 float *lathe_array_floats(const lathe_array *a);
 

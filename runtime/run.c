@@ -40,6 +40,11 @@ const volatile sig_atomic_t *lathe_stop_on_signal(void) {
     return &stop_flag;
 }
 
+static void set_initial(const lathe_run *r, void *state) {
+    for (int i = 0; r->initial && i < r->model->tensors; i++)
+        if (r->initial[i]) r->model->import_tensor(state, i, r->initial[i]);
+}
+
 static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     *s = (Session){.run = r, .progress = lathe_progress_to(r->out)};
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
@@ -52,8 +57,10 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
         return lathe_fail(e, "%s: out of memory", r->folder);
     if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
     s->trainer.pool = r->pool;
+    set_initial(r, s->trainer.state);
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
+    if (!r->resume && r->begin) r->begin(r->context, &s->trainer);
     return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
            lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
 }
@@ -178,6 +185,8 @@ lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe
     *last = (lathe_epoch){0};
     while (result == LATHE_RUN_DONE && !is_finished(&s)) result = run_epoch(&s, last, e);
     if (result == LATHE_RUN_DONE && !(restore_best(&s, e) && save_weights(&s, s.weights_path, e)))
+        result = LATHE_RUN_FAILED;
+    if (result == LATHE_RUN_DONE && r->end && !r->end(r->context, &s.trainer, e))
         result = LATHE_RUN_FAILED;
     close_session(&s);
     return result;

@@ -13,6 +13,7 @@ static const OptionUse options[] = {
     {OPTION_VERBOSE, NULL},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };
 

@@ -16,7 +16,10 @@ static const OptionUse options[] = {
     {OPTION_INPUT, "an array of inputs, batch first: numbers as the model takes them, or raw "
                    "bytes; once for each\n"
                    "input, in order, or as NAME=FILE.npy"},
+    {OPTION_INPUT_SHAPE, NULL},
+    {OPTION_EXACT, NULL},
     {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
+    {OPTION_INPUT_SCALE, NULL},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE, NULL},
     {OPTION_SHORTER, NULL},
@@ -35,7 +38,8 @@ static const OptionUse options[] = {
 
 static const CommandSpec spec = {
     "predict",
-    "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
+    "MODEL [--weights FILE] (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data "
+    "PATH)",
     "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
     "load_img\n"
     "does it; their likeliest classes are printed with probabilities.",
@@ -124,8 +128,6 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
 static bool check_options(const Options *o) {
     bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
     bool grid = option_given(o, OPTION_GRID);
-    if (!option_given(o, OPTION_WEIGHTS))
-        return user_error("lathe predict needs --weights FILE"), false;
     if (images + array + grid != 1)
         return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"),
                false;
@@ -139,9 +141,11 @@ static bool check_options(const Options *o) {
 static bool prepare(PredictJob *j) {
     const Options *o = j->options;
     CodegenOptions c;
-    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !preprocess(j->module, o) ||
-        !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
-        !codegen_options(o, false, DEFAULT_BATCH, &c) ||
+    const char *weights = o->text[OPTION_WEIGHTS];
+    int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
+    if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
+    if (!preprocess(j->module, o) || !open_classes(j->module, o) ||
+        !run_passes(j->module, false, o) || !codegen_options(o, false, batch, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
     const lathe_model *m = j->native.model;
@@ -152,7 +156,8 @@ static bool prepare(PredictJob *j) {
 
 static int predict(PredictJob *j) {
     const Options *o = j->options;
-    if (option_given(o, OPTION_INPUT)) return predict_arrays(j);
+    if (option_given(o, OPTION_INPUT))
+        return j->module->own_outputs ? predict_own_arrays(j) : predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
     return predict_images(j, o->args + 1, o->nargs - 1);

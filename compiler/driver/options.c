@@ -114,7 +114,7 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
     const OptionUse *u = find_option(spec, word, n);
     if (!u) return unknown_option(spec, word, n), false;
     const OptionRow *r = &rows[u->id];
-    bool many = r->kind == LIST && takes_input(spec);
+    bool many = r->kind == LIST && (u->id != OPTION_OUTPUT || takes_input(spec));
     if (o->text[u->id] && !many) return user_error("--%s is given twice", r->name), false;
     if (r->kind == FLAG) {
         if (value) return user_error("--%s takes no value", r->name), false;

@@ -25,6 +25,8 @@ float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels);
 float **predict_run(const PredictJob *j, int64_t n, const void *const *input, bool bytes);
 /* --input and --output: arrays in, arrays out. The exit status. */
 int predict_arrays(const PredictJob *j);
+/* The same for a model whose arrays have shapes of their own (predict_own.c). */
+int predict_own_arrays(const PredictJob *j);
 
 /* ---- classes (classes.c) ---- */
 

@@ -124,6 +124,7 @@ typedef struct {
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
     int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
     int32_t groups;
+    int32_t addend;   /* 1: the last input is added to the sums, before act */
     int32_t act;      /* Activation fused behind the operation; what `unary` applies */
     float args[3];    /* arguments of act, see unary.def; of lrn: alpha, beta, k */
     int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
@@ -141,18 +142,18 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
-    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
-    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
-    float limit;     /* of a gradient's elements or norm */
-    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
-    int32_t augment; /* Augmentation */
-    int32_t flip;    /* 1: columns, 2: rows, 3: both */
-    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
-    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
-    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
-    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;  /* BinaryFn */
-    int32_t reduce;  /* Reduction */
+    float l1, l2;      /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;     /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;       /* of a gradient's elements or norm */
+    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
+    int32_t augment;   /* Augmentation */
+    int32_t flip;      /* 1: columns, 2: rows, 3: both */
+    float shift[4];    /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;      /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;    /* 1: linear interpolation, 0: the nearest pixel */
+    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;    /* BinaryFn */
+    int32_t reduce;    /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */
@@ -252,6 +253,7 @@ typedef struct {
     const char *name;       /* "conv2d" */
     const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
     const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    bool operation;         /* of keras.ops, which Keras does not count among the layers */
     Shape *outputs;
     int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
@@ -319,7 +321,16 @@ typedef struct {
     const char *name;       /* identifier for the generated code's prefix: "model1" */
     const char *model_name; /* Keras's name of the model: "sequential" */
     bool sequential;        /* summary prints "Sequential" or "Functional" */
-    float input_scale;      /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    /* Shapes of forward's inputs and outputs as the description has them; NULL: those of the IR.
+     * With whole_batch an array is one sample of the IR: its dimension 0 is not the batch. */
+    const Shape *own_inputs, *own_outputs;
+    const char *const *own_output_names;
+    int own_noutputs;
+    const int *output_at; /* which output of forward is the description's; -1: it has no elements */
+    const int
+        *own_index; /* which of the caller's inputs each one of forward is; -1: it is unused */
+    bool whole_batch;
+    float input_scale; /* `_u8` entry points divide raw bytes by this; 255 unless told */
     Param *params;
     int nparams, params_cap;
     Function **functions;
@@ -332,6 +343,8 @@ typedef struct {
     FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
+    /* The model as Keras writes it (config.json of a .keras file), or NULL and why not. */
+    const char *keras_config, *keras_refusal;
 } Module;
 
 /* ---- construction (module.c) ---------------------------------------------------------------- */

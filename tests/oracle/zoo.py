@@ -148,7 +148,8 @@ def tensors(model):
             found.update(tensors(layer))
         else:
             for w in layer.weights:
-                found["%s/%s" % (layer.name, w.name)] = np.array(w.numpy(), np.float32)
+                kind = "gamma" if type(layer).__name__ == "LayerScale" else w.name
+                found["%s/%s" % (layer.name, kind)] = np.array(w.numpy(), np.float32)
     return found
 
 
@@ -251,7 +252,8 @@ def check(name, count, folder):
     return {"name": name, "parameters": model.count_params(), "multiply_adds": multiply_adds(name),
             "workspace_bytes": plain.table.workspace_bytes, "layers": len(compared),
             "compared": len(errors.difference), "error": error, "worst_layer": layer,
-            "same_bits": bool(same), "deviation": float(outputs.std(0).max() / outputs.max()), "seconds": round(time.time() - start, 1)}
+            "same_bits": bool(same), "deviation": float(outputs.std(0).max() / outputs.max()),
+            "seconds": round(time.time() - start, 1)}
 
 
 # ---- the table -------------------------------------------------------------------------------------
