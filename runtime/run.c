@@ -60,6 +60,7 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     set_initial(r, s->trainer.state);
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
+    if (!r->resume && r->begin) r->begin(r->context, &s->trainer);
     return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
            lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
 }
@@ -184,6 +185,8 @@ lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe
     *last = (lathe_epoch){0};
     while (result == LATHE_RUN_DONE && !is_finished(&s)) result = run_epoch(&s, last, e);
     if (result == LATHE_RUN_DONE && !(restore_best(&s, e) && save_weights(&s, s.weights_path, e)))
+        result = LATHE_RUN_FAILED;
+    if (result == LATHE_RUN_DONE && r->end && !r->end(r->context, &s.trainer, e))
         result = LATHE_RUN_FAILED;
     close_session(&s);
     return result;

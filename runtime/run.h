@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+struct lathe_trainer;
+
 typedef struct lathe_run {
     const lathe_model *model;
     const char *folder;              /* must exist */
@@ -29,6 +31,11 @@ typedef struct lathe_run {
     lathe_pool *pool;            /* threads; NULL: OpenMP, or none */
     FILE *out;                   /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
+    /* Called on the trainer before the first step of a run that is not resumed, to give it weights
+     * and optimizer state, and when all is trained; or NULL. */
+    void (*begin)(void *context, struct lathe_trainer *t);
+    bool (*end)(void *context, const struct lathe_trainer *t, lathe_error *e);
+    void *context;
 } lathe_run;
 
 typedef enum { LATHE_RUN_DONE, LATHE_RUN_STOPPED, LATHE_RUN_FAILED } lathe_run_result;

@@ -45,10 +45,14 @@ static void emit_opening(const File *f, StrBuf *w) {
                    "#if defined(__clang__)\n"
                    "#pragma STDC FP_CONTRACT OFF\n"
                    "#elif defined(__GNUC__)\n"
-                   "#pragma GCC push_options\n");
-    /* gcc 12 -O1 drops scalar kernels whose stores it addresses by way of the loads. */
-    strbuf_printf(w, "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno%s\")\n#endif\n\n",
-                  f->section[0].machine.lanes == 1 ? ",no-ivopts" : "");
+                   "#pragma GCC push_options\n"
+                   /* gcc takes stores through restrict pointers of inlined tiles for local ones
+                    * and drops the kernel: it must not look for functions without effects. */
+                   "#if __GNUC__ > 10\n"
+                   "#pragma GCC optimize(\"no-ipa-modref\")\n"
+                   "#endif\n"
+                   "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
+                   "#endif\n\n");
     template_random(w);
     template_scalar(w);
 }
@@ -175,7 +179,10 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
     case PLACE_WEIGHTS: print_offset(f, "r->weights", p->at, w); break;
     case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
     case PLACE_GRADS: print_offset(f, "r->work", p->at, w); break;
-    case PLACE_BUFFER: strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id); break;
+    case PLACE_BUFFER:
+        strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id);
+        if (p->offset) strbuf_printf(w, " + %lld", (long long)p->offset);
+        break;
     }
 }
 

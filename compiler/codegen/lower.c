@@ -28,7 +28,7 @@ static bool has_batch(const Value *v) {
     return v->type.shape.rank > 0 && v->type.shape.dim[0] == DIM_BATCH;
 }
 
-int64_t sample_floats(const Layout *y) { return y->pitch * y->rows; }
+int64_t sample_floats(const Layout *y) { return y->line ? y->sample : y->pitch * y->rows; }
 
 static Layout layout_with_pitch(const Value *v, int64_t pitch) {
     const Shape *s = &v->type.shape;
@@ -41,8 +41,10 @@ static Layout layout_with_pitch(const Value *v, int64_t pitch) {
 static Layout param_layout(const Lower *l, int index) {
     const ParamLayout *p = &l->params->param[index];
     CHECK(p->at >= 0);
-    return (Layout){
-        .place = {PLACE_WEIGHTS, p->at}, .pitch = p->floats, .rows = 1, .channels = p->columns};
+    return (Layout){.place = {.kind = PLACE_WEIGHTS, .at = p->at},
+                    .pitch = p->floats,
+                    .rows = 1,
+                    .channels = p->columns};
 }
 
 Layout layout_of(const Lower *l, const Value *v) {
@@ -62,7 +64,7 @@ Place new_buffer(Lower *l, const char *name, int64_t floats) {
     Buffer b = {.name = name, .floats = floats, .first = p->nsteps, .last = p->nsteps};
     CHECK(floats > 0);
     ARENA_PUSH(l->m->arena, p->buffers, p->nbuffers, p->buffers_cap, b);
-    return (Place){PLACE_BUFFER, p->nbuffers - 1};
+    return (Place){.kind = PLACE_BUFFER, .at = p->nbuffers - 1};
 }
 
 /* Values without samples are parameters' gradients and statistics: packed as parameters are. */
@@ -79,6 +81,7 @@ static Layout define_packed(Lower *l, const Value *v) {
 Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch) {
     if (l->defined[v->id]) return l->layout[v->id];
     if (!has_batch(v)) return define_packed(l, v);
+    if (define_at_home(l, v)) return l->layout[v->id];
     Layout y = layout_with_pitch(v, pitch);
     y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
     define_as(l, v, y);
@@ -213,7 +216,8 @@ static void place_inputs(Lower *l) {
     for (int i = 0; i < l->f->ninputs; i++) {
         Layout x = layout_with_pitch(l->f->inputs[i], 0);
         x.pitch = x.channels;
-        x.place = i < data ? (Place){PLACE_INPUT, i} : (Place){PLACE_LABELS, i - data};
+        x.place = i < data ? (Place){.kind = PLACE_INPUT, .at = i}
+                           : (Place){.kind = PLACE_LABELS, .at = i - data};
         define_as(l, l->f->inputs[i], x);
     }
 }
@@ -227,7 +231,7 @@ static void place_results(Lower *l) {
         const Value *g = n->in[1];
         const ParamLayout *p = &l->params->param[n->in[0]->param];
         CHECK(p->grad_at >= 0 && g->param < 0);
-        Layout y = {.place = {PLACE_GRADS, p->grad_at},
+        Layout y = {.place = {.kind = PLACE_GRADS, .at = p->grad_at},
                     .pitch = p->floats,
                     .rows = 1,
                     .channels = p->columns};
@@ -259,7 +263,7 @@ static void place_prediction(Lower *l, int i) {
     Layout x = layout_of(l, v), y = x;
     if (x.place.kind == PLACE_OUTPUT) return;
     y.pitch = x.channels;
-    y.place = (Place){PLACE_OUTPUT, i};
+    y.place = (Place){.kind = PLACE_OUTPUT, .at = i};
     Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
     copy_window(l, "output", x, &rows, y, &rows, 0, 0);
 }
@@ -285,6 +289,7 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     l.plan->function = f;
     l.layout = ARENA_ARRAY(m->arena, Layout, (size_t)f->next_id + 1);
     l.defined = ARENA_ARRAY(m->arena, bool, (size_t)f->next_id + 1);
+    plan_homes(&l);
     place_inputs(&l);
     place_results(&l);
     for (int i = 0; i < f->nnodes; i++) {

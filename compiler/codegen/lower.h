@@ -26,6 +26,14 @@ typedef struct {
     Place place;
 } Derived;
 
+/* Where a value lies that has no buffer of its own, or one with zeros around it: see homes.c. */
+typedef struct {
+    const Value *over;  /* it takes the place of this one */
+    const Value *whole; /* the concatenation in whose rows it lies, */
+    int64_t channel;    /* from this channel on */
+    int32_t halo[4];    /* top, bottom, left, right */
+} Home;
+
 typedef struct {
     Module *m;
     const Function *f;
@@ -36,6 +44,7 @@ typedef struct {
     Plan *plan;
     Layout *layout; /* by value id */
     bool *defined;
+    Home *home; /* by value id */
     Derived *derived;
     int nderived, derived_cap;
     const Node *node; /* being lowered */
@@ -63,6 +72,15 @@ int output_for(const Lower *l, const Value *v);
 Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad);
 void keep_derived(Lower *l, DerivedKind kind, const Value *v, const int32_t *pad, Place place);
 
+/* ---- homes (homes.c) ------------------------------------------------------------------------ */
+
+void plan_homes(Lower *l);
+/* Gives v the layout that was planned for it; false if none was. */
+bool define_at_home(Lower *l, const Value *v);
+bool lies_in(const Lower *l, const Value *part, const Value *whole);
+/* x: v with zeros around it, where its buffer has them. */
+bool window_into_halo(const Lower *l, const Value *v, const int32_t pad[4], Layout *x);
+
 /* ---- steps (lower.c) ------------------------------------------------------------------------ */
 
 typedef struct {
@@ -74,7 +92,7 @@ typedef struct {
 static inline Arg in(Place p) { return (Arg){p, false, NULL}; }
 static inline Arg out(Place p) { return (Arg){p, true, NULL}; }
 static inline Arg in_as(Place p, const char *type) { return (Arg){p, false, type}; }
-static inline Place no_place(void) { return (Place){PLACE_NONE, 0}; }
+static inline Place no_place(void) { return (Place){.kind = PLACE_NONE}; }
 
 /* Appends a step that runs the kernel with these arguments. */
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
@@ -129,9 +147,10 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
 
 /* A convolution's geometry over its padded input. */
 typedef struct {
-    int64_t H, W, C, XP; /* padded input: rows, columns, channels a group, floats a pixel */
-    int64_t P, Q, K, YP; /* output */
-    int64_t groups, Kg;  /* of channels, and outputs of one */
+    int64_t XL, XS, YL, YS; /* floats a row of pixels and a sample, of both */
+    int64_t H, W, C, XP;    /* padded input: rows, columns, channels a group, floats a pixel */
+    int64_t P, Q, K, YP;    /* output */
+    int64_t groups, Kg;     /* of channels, and outputs of one */
     int64_t R, S;
     int64_t sh, sw, dh, dw;
 } Geometry;
@@ -145,6 +164,8 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, 
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 
+/* Whether the kernel of this convolution needs no zeros around its image. */
+bool skips_padding(const Node *n);
 /* lower_grouped.c: with groups too small for those kernels. */
 void lower_grouped(Lower *l, const Node *n);
 void lower_grouped_grad_input(Lower *l, const Node *n);

@@ -21,6 +21,15 @@ static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t 
     return g;
 }
 
+static void set_strides(Geometry *g, const Layout *x, const Layout *y) {
+    g->XP = x->pitch;
+    g->XL = x->line ? x->line : g->W * x->pitch;
+    g->XS = sample_floats(x);
+    g->YP = y->pitch;
+    g->YL = y->line ? y->line : g->Q * y->pitch;
+    g->YS = sample_floats(y);
+}
+
 static int64_t macs_of(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
 
 static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
@@ -34,7 +43,7 @@ static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
 static void set_taps(SweepShape *s, const Geometry *g) {
     bool merged = g->XP == g->C && g->dw == 1;
     s->T1 = g->R;
-    s->t1 = g->dh * g->W * g->XP;
+    s->t1 = g->dh * g->XL;
     s->T2 = merged ? 1 : g->S;
     s->t2 = merged ? 0 : g->dw * g->XP;
     s->CI = merged ? g->S * g->C : g->C;
@@ -47,8 +56,29 @@ static bool blocks_fit(int64_t groups, int64_t Kg) {
     return groups <= 1 || Kg % 16 == 0 || ((Kg == 4 || Kg == 8) && K == pitch_of(K));
 }
 
+bool skips_padding(const Node *n) {
+    return !blocks_fit(n->attr.groups, n->out[0]->type.shape.dim[3] / n->attr.groups);
+}
+
+/* The addend of n lies where the result will: copied unless the result takes its place. */
+static void place_addend(Lower *l, const Node *n, Layout y) {
+    const Value *v = n->in[n->nin - 1];
+    Layout a = layout_of(l, v);
+    if (a.place.kind == y.place.kind && a.place.at == y.place.at) return;
+    Shape to = v->type.shape;
+    if (y.line) {
+        const int32_t *halo = l->home[n->out[0]->id].halo;
+        to.dim[1] += halo[0] + halo[1];
+        to.dim[2] += halo[2] + halo[3];
+        y.place.offset = 0;
+        copy_window(l, v->name, a, &v->type.shape, y, &to, halo[0], halo[2]);
+    } else {
+        copy_window(l, v->name, a, &v->type.shape, y, &to, 0, 0);
+    }
+}
+
 void lower_conv2d(Lower *l, const Node *n) {
-    if (!blocks_fit(n->attr.groups, n->out[0]->type.shape.dim[3] / n->attr.groups)) {
+    if (skips_padding(n)) {
         lower_grouped(l, n);
         return;
     }
@@ -59,29 +89,30 @@ void lower_conv2d(Lower *l, const Node *n) {
     int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
     Layout yl = define(l, y);
     Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
-    g.XP = x.pitch;
-    g.YP = yl.pitch;
+    set_strides(&g, &x, &yl);
     if (!pools && winograd_fits(l, &g)) {
         winograd_forward(l, n, &g, x, yl);
         return;
     }
-    bool bias = n->nin > 2;
-    Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : g.YP, panel_of(g.K));
+    bool bias = n->nin - n->attr.addend > 2;
+    if (n->attr.addend) place_addend(l, n, yl);
+    Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
     SweepShape s = {.P = g.P * ph,
                     .Q = g.Q * pw,
-                    .xp = g.sh * g.W * g.XP,
+                    .xp = g.sh * g.XL,
                     .xq = g.sw * g.XP,
-                    .yp = g.Q * g.YP,
+                    .yp = g.YL,
                     .yq = g.YP,
                     .panel = g.R * g.S * g.C * gr.panel,
                     .bias = bias,
+                    .load = n->attr.addend,
                     .act = n->attr.act,
                     .function = function_of(l, &n->attr),
                     .ph = ph,
                     .pw = pw};
     set_taps(&s, &g);
-    Conv2dParams p = {.xs = g.H * g.W * g.XP,
-                      .ys = g.P * g.Q * g.YP,
+    Conv2dParams p = {.xs = g.XS,
+                      .ys = g.YS,
                       .G = g.groups * gr.groups,
                       .GW = gr.width,
                       .gstep = gr.width * g.R * g.S * g.C,
@@ -92,7 +123,8 @@ void lower_conv2d(Lower *l, const Node *n) {
                       .PW = gr.panel,
                       .bias = bias,
                       .m = macs_of(&g) * ph * pw};
-    p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.C * g.K);
+    p.moved = 4 * (g.H * g.W * g.groups * g.C + g.P * g.Q * g.K * (1 + n->attr.addend) +
+                   g.R * g.S * g.C * g.K);
     p.sweep = use_sweep(l, &s, &gr, false);
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     STEP(l, n->name, &kernel_conv2d, &p,
@@ -369,6 +401,7 @@ static Geometry dense_geometry(Lower *l, const Value *x, int64_t C, int64_t K) {
                       .dh = 1,
                       .dw = 1,
                       .XP = xl.pitch,
+                      .XL = xl.pitch,
                       .YP = pitch_of(K)};
 }
 

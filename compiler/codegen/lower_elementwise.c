@@ -72,8 +72,10 @@ enum { AFFINE, AFFINE_BIAS, AFFINE_NORM };
 /* y = act(...) of x and the parameters n->in[1 ..]. */
 static void add_affine(Lower *l, const Node *n, int kind, const char *stem, const char *comment) {
     Layout y = define(l, n->out[0]);
-    Layout x = with_pitch(l, n->in[0], y.pitch);
-    int lanes = machine_lanes(l->machine, y.pitch);
+    int64_t width = pitch_of(y.channels) < y.pitch ? pitch_of(y.channels) : y.pitch;
+    Layout x = layout_of(l, n->in[0]);
+    if (x.pitch < width) x = with_pitch(l, n->in[0], width);
+    int lanes = machine_lanes(l->machine, width);
     ChannelAffineParams p = {.V = vector_name(l->machine, lanes),
                              .L = lanes,
                              .kind = kind,
@@ -82,7 +84,9 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
                              .act_name = function_of(l, &n->attr).name,
                              .act_args = function_of(l, &n->attr).args,
                              .pixels = y.rows,
-                             .CP = y.pitch};
+                             .CP = width,
+                             .XP = x.pitch,
+                             .YP = y.pitch};
     Arg args[MAX_ARGS] = {in(x.place)};
     for (int i = 1; i < n->nin; i++) args[i] = in(layout_of(l, n->in[i]).place);
     args[n->nin] = out(y.place);

@@ -88,6 +88,6 @@ void lower_accumulate(Lower *l, const Node *n) {
                           .per = SWEEP_FLOATS,
                           .every = n->attr.every};
     STEP(l, "accumulate", &kernel_accumulate, &p, stem_of(l, "accumulate", 0, lanes),
-         "gradients, added up over several steps", out((Place){PLACE_GRADS, 0}),
-         out((Place){PLACE_STATE, at}));
+         "gradients, added up over several steps", out((Place){.kind = PLACE_GRADS}),
+         out((Place){.kind = PLACE_STATE, .at = at}));
 }

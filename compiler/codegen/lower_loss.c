@@ -15,7 +15,7 @@ void lower_softmax(Lower *l, const Node *n) {
     int output = output_for(l, n->out[0]);
     if (output >= 0) {
         y.pitch = x.channels;
-        y.place = (Place){PLACE_OUTPUT, output};
+        y.place = (Place){.kind = PLACE_OUTPUT, .at = output};
         define_as(l, n->out[0], y);
     } else {
         y = define_with_pitch(l, n->out[0], x.pitch);
@@ -112,12 +112,12 @@ static bool is_first_optimizer(const Lower *l, const Node *n) {
  * state. */
 static int flat_arguments(const Lower *l, const Node *n, Arg *args) {
     int64_t run = l->params->trained;
-    args[0] = out((Place){PLACE_STATE, 0});
-    args[1] = in((Place){PLACE_GRADS, 0});
+    args[0] = out((Place){.kind = PLACE_STATE, .at = 0});
+    args[1] = in((Place){.kind = PLACE_GRADS, .at = 0});
     for (int i = 2; i < n->nin; i++) {
         CHECK(l->params->param[n->in[i]->param].at ==
               (i - 1) * run + l->params->param[n->in[0]->param].at);
-        args[i] = out((Place){PLACE_STATE, (i - 1) * run});
+        args[i] = out((Place){.kind = PLACE_STATE, .at = (i - 1) * run});
     }
     return n->nin;
 }

@@ -87,16 +87,23 @@ void lower_pad_any(Lower *l, const Node *n) {
 void lower_concat(Lower *l, const Node *n) {
     const Value *y = n->out[0];
     int axis = n->attr.axis - 1;
-    Layout to = define_rows(l, y, n->in[0]);
+    bool inside = false; /* no zeros behind rows in which others lie */
+    for (int i = 0; i < n->nin; i++) inside = inside || lies_in(l, n->in[i], y);
+    inside = inside || l->home[y->id].whole;
+    Layout to = inside ? define(l, y) : define_rows(l, y, n->in[0]);
     for (int i = 0, at = 0; i < n->nin; i++) {
         const Value *x = n->in[i];
+        if (lies_in(l, x, y)) {
+            at += (int)x->type.shape.dim[n->attr.axis];
+            continue;
+        }
         Layout from = layout_of(l, x);
         Space s = space_over(&x->type.shape);
         s.operand[0] = operand_of(x, from);
         s.operand[RESULT] = operand_of(y, to);
         s.operand[RESULT].at = at * s.operand[RESULT].stride[axis];
         bool last_axis = axis == s.rank - 1;
-        if (!last_axis || ends_row(from, to, at)) s.fill = to.pitch - to.channels;
+        if (!inside && (!last_axis || ends_row(from, to, at))) s.fill = to.pitch - to.channels;
         add_copy(l, n->name, s, "one behind the other");
         at += (int)x->type.shape.dim[n->attr.axis];
     }

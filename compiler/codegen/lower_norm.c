@@ -92,7 +92,9 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
                              .act_name = function_of(l, &n->attr).name,
                              .act_args = function_of(l, &n->attr).args,
                              .pixels = y.rows,
-                             .CP = y.pitch};
+                             .CP = y.pitch,
+                             .XP = y.pitch,
+                             .YP = y.pitch};
     STEP(l, n->name, &kernel_channel_affine, &p, stem_of(l, "batch_norm_train", n->attr.act, lanes),
          "batch normalisation by the batch's statistics", in(x.place),
          in(layout_of(l, n->in[1]).place), in(layout_of(l, n->in[2]).place), in(mean), in(inv),

@@ -4,14 +4,20 @@
 static void add_pool(Lower *l, const Node *n, bool max) {
     const Shape *xs = &n->in[0]->type.shape, *ys = &n->out[0]->type.shape;
     const Attrs *a = &n->attr;
-    Layout x = layout_of(l, n->in[0]), y = define_with_pitch(l, n->out[0], x.pitch);
-    int lanes = machine_lanes(l->machine, x.pitch);
+    /* Channels that lie among others have pads of nobody. */
+    Layout x = layout_of(l, n->in[0]);
+    int64_t width = x.pitch > pitch_of(x.channels) ? pitch_of(x.channels) : x.pitch;
+    Layout y = define_with_pitch(l, n->out[0], width);
+    int lanes = machine_lanes(l->machine, width);
+    if (y.pitch < width) PANIC("%s: rows of %lld floats", n->name, (long long)y.pitch);
     PoolParams p = {.V = vector_name(l->machine, lanes),
                     .L = lanes,
                     .max = max,
                     .H = xs->dim[1],
                     .W = xs->dim[2],
-                    .CP = x.pitch,
+                    .CP = width,
+                    .XP = x.pitch,
+                    .YP = y.pitch,
                     .P = ys->dim[1],
                     .Q = ys->dim[2],
                     .kh = a->kernel[0],

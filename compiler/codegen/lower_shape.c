@@ -19,9 +19,11 @@ void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y
 }
 
 Layout padded(Lower *l, const Value *x, const int32_t pad[4]) {
-    Layout a = layout_of(l, x);
+    Layout a;
+    if (window_into_halo(l, x, pad, &a)) return a;
     if (!(pad[0] | pad[1] | pad[2] | pad[3])) return a;
     Layout b = a;
+    if (a.pitch > pitch_of(a.channels)) b.pitch = pitch_of(a.channels);
     const Shape *s = &x->type.shape;
     Shape wide = *s;
     wide.dim[1] += pad[0] + pad[1];

@@ -32,12 +32,15 @@ typedef enum {
 typedef struct {
     PlaceKind kind;
     int64_t at;
+    int64_t offset; /* floats from there, in a buffer */
 } Place;
 
 typedef struct {
     Place place;
     int64_t pitch, rows; /* floats a row, rows a sample */
     int64_t channels;    /* floats of a row that mean something */
+    /* An image with a halo: floats from a row of pixels to the next, and a sample; else 0. */
+    int64_t line, sample;
 } Layout;
 
 typedef struct {

@@ -1,5 +1,4 @@
 /* lathe evaluate: loss and accuracy of trained weights on a test set, by generated code. */
-#include "../../runtime/checkpoint.h"
 #include "../../runtime/train.h"
 #include "driver.h"
 #include "native.h"
@@ -14,6 +13,7 @@ static const OptionUse options[] = {
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
+    {OPTION_INPUT_SCALE, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_METRIC, NULL},
@@ -22,7 +22,7 @@ static const OptionUse options[] = {
 };
 
 static const CommandSpec spec = {"evaluate",
-                                 "MODEL --weights FILE --data PATH [options]",
+                                 "MODEL --data PATH [--weights FILE] [options]",
                                  "Prints loss and accuracy of trained weights on the test set.",
                                  1,
                                  1,
@@ -46,7 +46,7 @@ static void print_result(const lathe_model *m, const lathe_metrics *sums) {
     printf(" - loss: %.4f\n", sums->loss / n);
 }
 
-static int evaluate(const Native *native, const char *weights, const char *data,
+static int evaluate(const Native *native, const Module *module, const char *data,
                     lathe_samples *test) {
     const lathe_model *m = native->model;
     lathe_trainer t;
@@ -56,13 +56,11 @@ static int evaluate(const Native *native, const char *weights, const char *data,
     if (!lathe_samples_fit(test, m, data, &e) || !lathe_trainer_open(&t, m, NULL, 0, &e))
         return user_error("%s", e.text);
     t.pool = native->pool;
-    bool ok = lathe_weights_load(weights, m, t.state, &e);
-    if (ok) {
-        lathe_trainer_evaluate(&t, test, NULL, sums);
-        print_result(m, sums);
-    }
+    import_params(module, m, t.state);
+    lathe_trainer_evaluate(&t, test, NULL, sums);
+    print_result(m, sums);
     lathe_trainer_close(&t);
-    return ok ? 0 : user_error("%s", e.text);
+    return 0;
 }
 
 int cmd_evaluate(int argc, char **argv) {
@@ -70,15 +68,14 @@ int cmd_evaluate(int argc, char **argv) {
     int status;
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     const char *weights = o.text[OPTION_WEIGHTS], *data = o.text[OPTION_DATA];
-    if (!weights) return user_error("lathe evaluate needs --weights FILE");
     if (!data) return user_error("lathe evaluate needs --data PATH");
     Arena *a = arena_new();
     Native n = {0};
     lathe_dataset d = {0};
     Module *m = open_model(a, &o);
-    bool ready =
-        m && open_weights(m, weights) && open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
-    status = ready ? evaluate(&n, weights, data, &d.test) : 1;
+    bool ready = m && (!weights || open_weights(m, weights)) && check_weights(m) &&
+                 open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
+    status = ready ? evaluate(&n, m, data, &d.test) : 1;
     native_free(&n);
     lathe_dataset_free(&d);
     arena_free(a);

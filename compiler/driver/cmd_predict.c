@@ -19,6 +19,7 @@ static const OptionUse options[] = {
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
+    {OPTION_INPUT_SCALE, NULL},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE, NULL},
     {OPTION_SHORTER, NULL},
@@ -37,7 +38,8 @@ static const OptionUse options[] = {
 
 static const CommandSpec spec = {
     "predict",
-    "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
+    "MODEL [--weights FILE] (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data "
+    "PATH)",
     "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
     "load_img\n"
     "does it; their likeliest classes are printed with probabilities.",
@@ -139,10 +141,10 @@ static bool check_options(const Options *o) {
 static bool prepare(PredictJob *j) {
     const Options *o = j->options;
     CodegenOptions c;
+    const char *weights = o->text[OPTION_WEIGHTS];
     int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
-    bool given = option_given(o, OPTION_WEIGHTS);
-    if (!(given ? open_weights(j->module, o->text[OPTION_WEIGHTS]) : has_weights(j->module)) ||
-        !preprocess(j->module, o) || !open_classes(j->module, o) ||
+    if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
+    if (!preprocess(j->module, o) || !open_classes(j->module, o) ||
         !run_passes(j->module, false, o) || !codegen_options(o, false, batch, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;

@@ -1,6 +1,8 @@
 /* lathe train: compiles the training functions of a model, runs them, saves what came out. */
 #include "../../runtime/files.h"
 #include "../../runtime/run.h"
+#include "../../runtime/train.h"
+#include "../frontend/frontend.h"
 #include "driver.h"
 #include "native.h"
 
@@ -17,7 +19,12 @@ static const OptionUse options[] = {
     {OPTION_VALIDATE,
      "what to validate on after each epoch: test (the test set), a fraction of the "
      "training set such as 0.1, or none (default)"},
-    {OPTION_OUTPUT, "folder for weights, checkpoint and history"},
+    {OPTION_OUTPUT, "folder for weights, checkpoint and history; or NAME.keras: the trained model, "
+                    "and these in the folder NAME"},
+    {OPTION_WEIGHTS, "weights to start from (default: the model's own, or drawn from --seed)"},
+    {OPTION_INPUT_SCALE,
+     "what pixels are divided by (default: the largest one of the training set, "
+     "or what a trained model says)"},
     {OPTION_RESUME, NULL},
     {OPTION_EARLY_STOPPING, NULL},
     {OPTION_SAVE_BEST, NULL},
@@ -58,6 +65,8 @@ typedef struct {
     const volatile sig_atomic_t *stop;
     lathe_callbacks callbacks;
     uint64_t seed;
+    uint64_t steps;    /* of the optimizer that the model came with */
+    const char *keras; /* where the trained model is written, or NULL */
     int seeds;
     bool on_test;    /* validate on the test set */
     double fraction; /* or on this part of the training set; 0: neither */
@@ -117,7 +126,8 @@ static bool load_samples(Job *j) {
         return user_error("%s: it has no test set; use --validate 0.1 or none", path), false;
     if (j->data.train.u8 && max == 0)
         return user_error("%s: all pixels of the training set are zero", path), false;
-    if (max) j->module->input_scale = (float)max;
+    bool known = has_weights(j->module) || option_given(j->options, OPTION_INPUT_SCALE);
+    if (max && !known) j->module->input_scale = (float)max;
     use_class_names(j->module, &j->data);
     return true;
 }
@@ -202,6 +212,7 @@ static bool prepare_folder(const Job *j) {
     size_t size;
     lathe_error e;
     if (!lathe_make_folder(j->folder, &e)) return user_error("%s", e.text), false;
+    if (is_keras_file(model)) return true;
     const char *copy =
         arena_printf(j->module->arena, "%s/%s", j->folder, slash ? slash + 1 : model);
     bool ok = lathe_read_file(model, MAX_SCRIPT, &text, &size, &e) &&
@@ -256,6 +267,23 @@ static int report(lathe_run_result result, const lathe_error *e) {
     return result == LATHE_RUN_FAILED ? user_error("%s", e->text) : 0;
 }
 
+static void begin_training(void *context, lathe_trainer *t) {
+    const Job *j = context;
+    import_params(j->module, t->model, t->state);
+    t->at.step = j->steps;
+}
+
+/* Writes the trained model for Keras. */
+static bool end_training(void *context, const lathe_trainer *t, lathe_error *e) {
+    const Job *j = context;
+    Diag d;
+    if (!j->keras) return true;
+    export_params(j->module, t->model, t->state);
+    bool ok = save_keras(j->module, j->keras, t->at.step, &d);
+    diag_print(&d, stderr);
+    return ok || lathe_fail(e, "%s was not written", j->keras);
+}
+
 static uint64_t default_epochs(const Job *j) {
     return j->module->fit.epochs ? (uint64_t)j->module->fit.epochs : DEFAULT_EPOCHS;
 }
@@ -289,9 +317,13 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
                    .seed = seed,
                    .resume = option_given(j->options, OPTION_RESUME),
                    .out = stdout,
-                   .stop = j->stop};
+                   .stop = j->stop,
+                   .begin = begin_training,
+                   .end = end_training,
+                   .context = (void *)j};
     int status = report(lathe_run_training(&r, last, &e), &e);
     if (status == 0) printf("saved %s/weights.safetensors\n", folder);
+    if (status == 0 && j->keras) printf("saved %s\n", j->keras);
     return status;
 }
 
@@ -345,6 +377,16 @@ static int run_job(Job *j) {
     return train_one(j, j->folder, j->seed, &last);
 }
 
+/* The optimizer's state of a model that was trained before; other weights start anew. */
+static bool load_optimizer(Job *j) {
+    const char *model = j->options->args[0];
+    Diag d;
+    if (!is_keras_file(model) || option_given(j->options, OPTION_WEIGHTS)) return true;
+    bool ok = load_keras_optimizer(j->module, model, &j->steps, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
 static bool build(Job *j) {
     CodegenOptions c;
     int batch = j->module->fit.batch;
@@ -352,9 +394,18 @@ static bool build(Job *j) {
     int *accumulate = &j->module->train.optimizer.accumulate;
     *accumulate = (int)option_number(j->options, OPTION_ACCUMULATE, (uint64_t)*accumulate);
     if (*accumulate == 1) *accumulate = 0;
-    return run_passes(j->module, true, j->options) &&
+    return run_passes(j->module, true, j->options) && load_optimizer(j) &&
            codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &c) &&
            native_build(j->module, &c, threads, false, &j->native);
+}
+
+/* -o NAME.keras asks for that file and the folder NAME. */
+static void choose_output(Job *j, Arena *a) {
+    const char *out = j->options->text[OPTION_OUTPUT], *ending = strrchr(out, '.');
+    j->folder = out;
+    if (!ending || ending == out || strcmp(ending, ".keras") != 0) return;
+    j->keras = out;
+    j->folder = arena_strndup(a, out, (size_t)(ending - out));
 }
 
 int cmd_train(int argc, char **argv) {
@@ -363,13 +414,15 @@ int cmd_train(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!check_options(&o)) return 1;
     Job j = {.options = &o,
-             .folder = o.text[OPTION_OUTPUT],
              .seed = option_number(&o, OPTION_SEED, 0),
              .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
     Arena *a = arena_new();
+    choose_output(&j, a);
     j.module = open_model(a, &o);
-    bool ready = j.module && read_validate(&j) && read_callbacks(&j) && load_samples(&j) &&
-                 build(&j) && fit_samples(&j) && prepare_folder(&j);
+    const char *weights = o.text[OPTION_WEIGHTS];
+    bool ready = j.module && (!weights || open_weights(j.module, weights)) && read_validate(&j) &&
+                 read_callbacks(&j) && load_samples(&j) && build(&j) && fit_samples(&j) &&
+                 prepare_folder(&j);
     status = ready ? run_job(&j) : 1;
     native_free(&j.native);
     lathe_dataset_free(&j.data);

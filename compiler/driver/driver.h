@@ -4,6 +4,7 @@
 #define LATHE_DRIVER_DRIVER_H
 
 #include "../../runtime/dataset.h"
+#include "../../runtime/lathe_abi.h"
 #include "../codegen/codegen.h"
 #include "../frontend/onnx/onnx.h"
 #include "../ir/module.h"
@@ -19,6 +20,7 @@ int cmd_fetch(int argc, char **argv);
 int cmd_summary(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 
 /* ---- shared by subcommands (shared.c) ------------------------------------------------------- */
 
@@ -42,13 +44,14 @@ Module *open_onnx(Arena *a, const Options *o);
 /* The arrays of --input, and the sizes of --input-shape. False after an error was printed. */
 bool read_given(Arena *a, const Options *o, OnnxImport *out);
 
-/* Whether the description brought data for every weight; if not, an error was printed. */
-bool has_weights(const Module *m);
-
-/* Sets from a safetensors file the data of every weight and statistic of m (the file must have each
- * with its shape), and input scale and class names where the file has them. False after an error
- * was printed. */
+/* Sets from a safetensors or Keras file the data of every weight and statistic of m (the file must
+ * have each with its shape), and input scale and class names where the file has them. False after
+ * an error was printed. */
 bool open_weights(Module *m, const char *path);
+/* Whether the model came with its weights, or open_weights set them. */
+bool has_weights(const Module *m);
+/* The same; prints an error where it has not. */
+bool check_weights(const Module *m);
 
 /* Class names, a line each. */
 void set_classes(Module *m, const char *text);
@@ -64,6 +67,13 @@ bool run_passes(Module *m, bool train, const Options *o);
 /* --target (default: host), --batch (default: `batch`), --reproducible. False after an error was
  * printed. */
 bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *out);
+
+/* ---- between modules and the state of compiled models (state.c) ----------------------------- */
+
+/* Hands the data of m's parameters, where they have any, to the state of the compiled model. */
+void import_params(const Module *m, const lathe_model *model, void *state);
+/* Gives m's parameters the values that they have in the state. */
+void export_params(Module *m, const lathe_model *model, const void *state);
 
 /* ---- data sets (data.c) --------------------------------------------------------------------- */
 

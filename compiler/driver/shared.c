@@ -44,6 +44,19 @@ void apply_training(Module *m, const Options *o, Diag *d) {
         train_options_apply(m, &t, d);
 }
 
+/* --input-scale. */
+static bool read_input_scale(Module *m, const Options *o) {
+    char *end;
+    if (!option_given(o, OPTION_INPUT_SCALE)) return true;
+    float v = strtof(o->text[OPTION_INPUT_SCALE], &end);
+    if (!*end && v > 0.0f && v < 1e30f) {
+        m->input_scale = v;
+        return true;
+    }
+    user_error("--input-scale takes a positive number, not '%s'", o->text[OPTION_INPUT_SCALE]);
+    return false;
+}
+
 Module *open_model(Arena *a, const Options *o) {
     Diag d;
     if (is_onnx(o->args[0])) return open_onnx(a, o);
@@ -53,7 +66,7 @@ Module *open_model(Arena *a, const Options *o) {
     if (m && !d.errors) check_size(m, &d);
     if (m && !d.errors) apply_training(m, o, &d);
     diag_print(&d, stderr);
-    return d.errors ? NULL : m;
+    return d.errors || !read_input_scale(m, o) ? NULL : m;
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */
@@ -90,7 +103,7 @@ static bool set_metadata(Module *m, const lathe_safetensors *s, lathe_error *e) 
     return true;
 }
 
-bool open_weights(Module *m, const char *path) {
+static bool open_safetensors(Module *m, const char *path) {
     lathe_error e;
     lathe_safetensors s;
     bool ok = lathe_safetensors_read(path, &s, &e);
@@ -104,14 +117,26 @@ bool open_weights(Module *m, const char *path) {
     return ok;
 }
 
+bool open_weights(Module *m, const char *path) {
+    Diag d;
+    if (!is_keras_file(path)) return open_safetensors(m, path);
+    bool ok = load_keras_weights(m, path, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
 bool has_weights(const Module *m) {
-    bool all = true;
     for (int i = 0; i < m->nparams; i++) {
         const Param *p = &m->params[i];
-        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) all = all && p->data;
+        if ((p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) && !p->data) return false;
     }
-    if (!all) user_error("--weights FILE is needed: the model has none of its own");
-    return all;
+    return true;
+}
+
+bool check_weights(const Module *m) {
+    if (has_weights(m)) return true;
+    user_error("the model has no weights: give them by --weights FILE");
+    return false;
 }
 
 bool preprocess(Module *m, const Options *o) {

@@ -2,6 +2,7 @@
  * node for every primitive operation. The layers of a model inside become part of the one graph: it
  * is emitted anew for each of its calls. */
 #include "model.h"
+#include "tensor_ops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static const char *new_key(Builder *b, const ScriptLayer *l, const char *model) 
 static int add_row(Builder *b, const ScriptLayer *l, const char *model) {
     Module *m = b->module;
     Layer row = {.name = l->key, .class_name = l->class->name, .model = model};
+    row.operation = is_tensor_op(l->class);
     const Tensor *t = l->first;
     for (int i = 0; i < t->nresults; i++)
         ARENA_PUSH(b->script->arena, row.outputs, row.noutputs, row.outputs_cap,
@@ -185,5 +187,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     b.function = module_add_function(b.module, "forward");
     if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
     add_connections(&b, m);
-    return emit_forward(&b, m) ? b.module : NULL;
+    if (!emit_forward(&b, m)) return NULL;
+    describe_model(s, m, b.module);
+    return b.module;
 }

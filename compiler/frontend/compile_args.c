@@ -176,11 +176,12 @@ Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args) {
                                       {"steps_per_execution", ""},
                                       {"jit_compile", ""},
                                       {"auto_scale_loss", ""}};
-    Bound b;
-    bool ok = bind_args(s, &b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
+    Bound *b = ARENA_NEW(s->arena, Bound);
+    bool ok = bind_args(s, b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
     m->train = (TrainConfig){.compiled = true};
-    ok = read_optimizer(s, &b, &m->train.optimizer) && ok;
-    if (m->sequential || m->noutputs > 0) ok = compile_outputs(s, m, &b) && ok;
+    ok = read_optimizer(s, b, &m->train.optimizer) && ok;
+    if (m->sequential || m->noutputs > 0) ok = compile_outputs(s, m, b) && ok;
     if (!ok) m->broken = true;
+    m->compiled = b;
     return script_none(s);
 }

@@ -25,12 +25,12 @@ enum {
 static const ParamSpec no_specs[] = {{"dtype", ""}};
 static const ParamSpec seed_specs[] = {
     {"seed", ""}, {"input_axes", "None"}, {"output_axes", "None"}};
+static const ParamSpec scaling_specs[] = {{"scale", NULL},        {"mode", NULL},
+                                          {"distribution", NULL}, {"seed", ""},
+                                          {"input_axes", "None"}, {"output_axes", "None"}};
 static const ParamSpec constant_specs[] = {{"value", NULL}};
 static const ParamSpec uniform_specs[] = {{"minval", NULL}, {"maxval", NULL}, {"seed", ""}};
 static const ParamSpec normal_specs[] = {{"mean", NULL}, {"stddev", NULL}, {"seed", ""}};
-
-static const ParamSpec scaling_specs[] = {
-    {"scale", NULL}, {"mode", NULL}, {"distribution", NULL}, {"seed", ""}};
 
 #define SPECS(table, positional) table, (int)(sizeof(table) / sizeof *(table)), positional
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* "dir/lenet-5.py" names the module "lenet_5": a prefix for C identifiers. */
-static const char *module_name(Arena *a, const char *file) {
+const char *module_name(Arena *a, const char *file) {
     const char *slash = strrchr(file, '/');
     const char *stem = slash ? slash + 1 : file;
     const char *dot = strrchr(stem, '.');

@@ -25,6 +25,7 @@ struct ScriptModel {
     const char **output_names; /* unique; the keys if keyed; NULL for sequential models */
     bool keyed;                /* the outputs are a dictionary */
     TrainConfig train;         /* metrics may be METRIC_AUTO */
+    const Bound *compiled;     /* the arguments of compile(...), or NULL */
     FitConfig fit;
     SrcLoc loss_loc, metric_loc;
     ModelGraph graph; /* once something asked for it */
@@ -79,6 +80,14 @@ bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t);
 const char *fit_argument(const char *name, int position);
 /* The read arguments, each with its name. */
 void model_fit(Script *s, ScriptModel *m, const CallArgs *args);
+
+/* ---- keras_describe.c ---- */
+/* Sets out's keras_config; m is built. */
+void describe_model(Script *s, const ScriptModel *m, Module *out);
+
+/* ---- keras_script.c ---- */
+/* "dir/lenet-5.py" names the module "lenet_5": a prefix for C identifiers. */
+const char *module_name(Arena *a, const char *file);
 
 /* ---- build.c ---- */
 /* The IR of a finished model; NULL after errors. `name` is the module's name. */

@@ -101,5 +101,7 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc);
 Obj *keras_call(Script *s, const KerasName *name, const CallArgs *args);
 /* Keras's automatic name of a class: "conv2d", then "conv2d_1". */
 const char *keras_auto_name(Script *s, const char *class_name);
+/* "MaxPooling2D" is "max_pooling2d". */
+const char *keras_snake_case(Arena *a, const char *name);
 
 #endif

@@ -154,8 +154,13 @@ static void finish_lines(const void *job, int64_t begin, int64_t end) {
     const Finish *f = job;
     const Node *node = f->call->node;
     int64_t K = f->conv->K, Q = f->conv->w.Q;
-    const real *bias = node->nin > 2 ? f->call->in[2] : NULL;
+    const real *bias = node->nin - node->attr.addend > 2 ? f->call->in[2] : NULL;
     real *y = f->y + begin * Q * K;
+    if (node->attr.addend) {
+        const real *out = f->call->out[0], *addend = f->call->in[node->nin - 1];
+        addend += y - out;
+        for (int64_t i = 0; i < (end - begin) * Q * K; i++) y[i] += addend[i];
+    }
     add_bias(y, bias, &node->attr, y, (end - begin) * Q, K);
 }
 

@@ -161,7 +161,14 @@ static bool shape_conv2d(Infer *c) {
     int64_t size[2];
     if (!check_convolution(c, 1, x->dim[3]) || !slide(c, x, k->dim, a->dilation, size))
         return false;
-    if (c->n->nin > 2 && !want_vector(c, 2, k->dim[3])) return false;
+    if (c->n->nin - a->addend > 2 && !want_vector(c, 2, k->dim[3])) return false;
+    if (a->addend) {
+        Shape sum = {.rank = 4, .dim = {x->dim[0], size[0], size[1], k->dim[3]}};
+        if (a->addend != 1 || a->pool[0] || c->n->nin < 3)
+            return FAIL(c, "addend %d: the last of %d inputs is added, without pooling", a->addend,
+                        c->n->nin);
+        if (!want_shape(c, c->n->nin - 1, &sum)) return false;
+    }
     if (a->pool[0] || a->pool[1]) {
         if (!want_positive(c, "pool", a->pool)) return false;
         if (size[0] < a->pool[0] || size[1] < a->pool[1])

@@ -124,6 +124,7 @@ typedef struct {
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
     int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
     int32_t groups;
+    int32_t addend;   /* 1: the last input is added to the sums, before act */
     int32_t act;      /* Activation fused behind the operation; what `unary` applies */
     float args[3];    /* arguments of act, see unary.def; of lrn: alpha, beta, k */
     int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
@@ -252,6 +253,7 @@ typedef struct {
     const char *name;       /* "conv2d" */
     const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
     const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    bool operation;         /* of keras.ops, which Keras does not count among the layers */
     Shape *outputs;
     int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
@@ -341,6 +343,8 @@ typedef struct {
     FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
+    /* The model as Keras writes it (config.json of a .keras file), or NULL and why not. */
+    const char *keras_config, *keras_refusal;
 } Module;
 
 /* ---- construction (module.c) ---------------------------------------------------------------- */

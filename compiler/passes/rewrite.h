@@ -60,6 +60,7 @@ bool pass_fold_batch_norm(PassContext *c);
 bool pass_batch_norm_to_scale_shift(PassContext *c);
 bool pass_merge_padding(PassContext *c);
 bool pass_fuse_activations(PassContext *c);
+bool pass_fuse_residual(PassContext *c);
 bool pass_fuse_pooling(PassContext *c);
 bool pass_dead_code(PassContext *c);
 bool pass_make_eval(PassContext *c);

@@ -3,11 +3,17 @@
 #include "nets.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SOFTMAX(n) "Dense(" #n ", activation='softmax'), "
 #define HEAD(n)    "Flatten(), " SOFTMAX(n)
 #define CONV(name, shape, layer, batch)                                                            \
     { name, shape, layer ", Flatten(), Dense(3, activation='softmax'), ", NULL, batch, 0.0 }
+#define GRAPH(name, shape, body, batch, tolerance)                                                 \
+    {                                                                                              \
+        name, shape, body "x = Dense(3, activation='softmax')(Flatten()(x))\n", NULL, batch,       \
+            tolerance                                                                              \
+    }
 
 const Net nets[] = {
     /* channels of a convolution, in and out, with each activation */
@@ -147,6 +153,21 @@ const Net nets[] = {
     {"activations", "(4, 5, 3)",
      "ReLU(), Conv2D(5, 2), Activation('sigmoid'), ReLU(), Activation('tanh'), " HEAD(3), NULL, 4,
      0.0},
+    /* operations of any rank and their gradients */
+    {"any_activations", "(4, 5, 3)",
+     "Conv2D(9, 2, activation='gelu'), Dense(8, activation='silu'), Activation('mish'), Conv2D(5, "
+     "2, "
+     "activation='elu'), Activation('softplus'), Activation('softsign'), " HEAD(3),
+     NULL, 4, 0.0},
+    {"any_norm", "(4, 6, 5)",
+     "keras.layers.LayerNormalization(), Conv2D(18, 2, activation='hard_sigmoid'), "
+     "keras.layers.GroupNormalization(groups=3), Activation('selu'), " HEAD(3),
+     NULL, 5, 2e-4},
+    {"any_moves", "(4, 6, 3)",
+     "keras.layers.UpSampling2D(2, interpolation='bilinear'), keras.layers.Cropping2D(1), "
+     "keras.layers.Permute((3, 1, 2)), keras.layers.UpSampling2D(2), Conv2D(5, 2), "
+     "keras.layers.GlobalMaxPooling2D(), " SOFTMAX(4),
+     NULL, 3, 0.0},
     /* losses */
     {"logits", "(9,)", "Dense(17, activation='tanh'), Dense(5), ",
      "optimizer='sgd', loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), "
@@ -174,18 +195,79 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
+    /* homes: images with zeros around them, sums in the addend's place, parts of concatenations */
+    GRAPH("halo", "(9, 10, 3)",
+          "x = Conv2D(17, 3, padding='same', activation='relu')(x)\n"
+          "y = Conv2D(9, 5, padding='same')(x)\n"
+          "x = Conv2D(9, (1, 3), strides=2, padding='same')(x)\n"
+          "y = DepthwiseConv2D(3, strides=2, padding='same')(y)\n"
+          "x = Conv2D(33, 2, padding='same')(Add()([x, y]))\n",
+          4, 0.0),
+    GRAPH("residual", "(8, 7, 3)",
+          "x = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
+          "y = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
+          "y = Conv2D(16, 3, padding='same')(y)\n"
+          "x = Activation('relu')(Add()([x, y]))\n"
+          "z = Conv2D(33, 1, strides=2)(x)\n"
+          "y = Conv2D(33, 3, strides=2, padding='same', use_bias=False)(x)\n"
+          "x = Activation('tanh')(Add()([y, z]))\n"
+          "x = Add()([Conv2D(33, 3, padding='same')(x), x])\n"
+          "y = Conv2D(33, 1)(x)\n"
+          "x = Conv2D(9, 2)(Add()([x, Activation('relu')(Add()([x, y]))]))\n",
+          3, 0.0),
+    GRAPH("residual_input", "(6, 5, 8)",
+          "y = Conv2D(8, 3, padding='same')(x)\n"
+          "x = Add()([x, y])\n"
+          "x = Add()([Conv2D(8, 3, padding='same')(x), Conv2D(8, 1)(x)])\n",
+          3, 0.0),
+    GRAPH("dense_block", "(7, 6, 3)",
+          "x = Conv2D(16, 3, padding='same')(x)\n"
+          "for i in range(3):\n"
+          "    y = ReLU()(BatchNormalization()(x))\n"
+          "    y = Conv2D(32, 1, use_bias=False)(y)\n"
+          "    y = ReLU()(BatchNormalization()(y))\n"
+          "    y = Conv2D(16, 3, padding='same', use_bias=False)(y)\n"
+          "    x = Concatenate()([x, y])\n"
+          "x = AveragePooling2D(2)(Conv2D(24, 1)(ReLU()(BatchNormalization()(x))))\n",
+          4, 1e-4),
+    GRAPH("inception", "(8, 9, 4)",
+          "x = Conv2D(16, 3, padding='same', activation='relu')(x)\n"
+          "for i in range(2):\n"
+          "    a = Conv2D(16, 1, activation='relu')(x)\n"
+          "    b = Conv2D(32, 3, padding='same', activation='relu')(Conv2D(9, 1)(x))\n"
+          "    c = Conv2D(16, (1, 5), padding='same')(a)\n"
+          "    d = MaxPooling2D(3, strides=1, padding='same')(x)\n"
+          "    x = Concatenate()([a, b, Conv2D(16, 1)(d), d, c])\n"
+          "x = Concatenate()([MaxPooling2D(2)(x), AveragePooling2D(2)(x), Conv2D(16, 2, "
+          "strides=2)(x)])\n"
+          "x = Concatenate()([Conv2D(9, 1)(x), Conv2D(7, 2, padding='same')(x)])\n",
+          2, 0.0),
     {0}};
 
-const char *net_script(const Net *n) {
+/* The lines that make `model`. */
+static const char *model_text(const Net *n) {
     static char text[2048];
+    if (strchr(n->layers, '\n'))
+        snprintf(text, sizeof text,
+                 "x = inputs = Input(shape=%s)\n%smodel = keras.Model(inputs, x)\n", n->shape,
+                 n->layers);
+    else
+        snprintf(text, sizeof text, "model = Sequential([Input(shape=%s), %s])\n", n->shape,
+                 n->layers);
+    return text;
+}
+
+const char *net_script(const Net *n) {
+    static char text[3072];
     snprintf(
         text, sizeof text,
         "import keras\nfrom keras import Sequential\n"
-        "from keras.layers import Activation, AveragePooling2D, BatchNormalization, Conv2D, "
+        "from keras.layers import Activation, Add, AveragePooling2D, Concatenate, "
+        "BatchNormalization, Conv2D, "
         "Conv2DTranspose, Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, Input, "
         "MaxPooling2D, ReLU, SeparableConv2D, ZeroPadding2D\n"
-        "model = Sequential([Input(shape=%s), %s])\nmodel.compile(%s)\n",
-        n->shape, n->layers,
+        "%smodel.compile(%s)\n",
+        model_text(n),
         n->compile ? n->compile
                    : "optimizer=keras.optimizers.SGD(learning_rate=0.1, momentum=0.9), "
                      "loss='sparse_categorical_crossentropy', metrics=['accuracy']");

@@ -94,7 +94,7 @@ grep -q "cannot write full/checkpoint.safetensors: File too large" err || compla
 "$lathe" train good.py --data data --epochs 1 -o trained >out 2>err || complain "training: $(cat err)"
 weights=trained/weights.safetensors
 refuses "No such file" "$lathe" evaluate good.py --weights none --data data
-refuses "needs --weights" "$lathe" evaluate good.py --data data
+refuses "give them by --weights" "$lathe" evaluate good.py --data data
 refuses "needs --data" "$lathe" evaluate good.py --weights $weights
 head -c 5000 $weights >cut.safetensors
 refuses "cut.safetensors: truncated" "$lathe" evaluate good.py --weights cut.safetensors --data data

@@ -162,7 +162,7 @@ static void activations_are_nodes_of_their_own(void **state) {
     assert_int_equal(find_node(m, "a")->nin, 3);
     assert_int_equal(find_node(m, "c")->op, OP_SIGMOID);
     assert_int_equal(find_node(m, "e")->op, OP_RELU);
-    assert_int_equal(find_node(m, "f/sum1")->op, OP_ADD);
+    assert_int_equal(find_node(m, "f/part1")->op, OP_ADD);
     assert_int_equal(find_node(m, "f")->op, OP_ADD);
     assert_int_equal(module_function(m, "forward")->nnodes, 7);
     assert_string_equal(module_function(m, "forward")->inputs[0]->name, "data");

@@ -251,7 +251,7 @@ static void test_softmax_loss(void **state) {
     Attrs a = {.loss = LOSS_CROSSENTROPY, .loss_weight = 1.0f};
     Value *p = NODE(c, OP_SOFTMAX, (Attrs){0}, x)->out[0];
     Value *loss = NODE(c, OP_LOSS, a, p, labels)->out[0];
-    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){0}, p, labels)->out[0];
+    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){.loss_weight = 1.0f}, p, labels)->out[0];
     Value *dp = NODE(c, OP_LOSS_GRAD, a, p, labels)->out[0];
     Value *dx = NODE(c, OP_SOFTMAX_GRAD, (Attrs){0}, dp, p)->out[0];
     case_expect_gradient(c, loss, NULL, x, fused);
@@ -268,7 +268,7 @@ static void test_clipped_probabilities(void **state) {
     Attrs a = {.loss = LOSS_CROSSENTROPY, .loss_weight = 1.0f};
     Value *p = NODE(c, OP_SOFTMAX, (Attrs){0}, x)->out[0];
     Value *loss = NODE(c, OP_LOSS, a, p, labels)->out[0];
-    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){0}, p, labels)->out[0];
+    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){.loss_weight = 1.0f}, p, labels)->out[0];
     Value *dp = NODE(c, OP_LOSS_GRAD, a, p, labels)->out[0];
     const double none[3] = {0}, most = -log(1e-7);
     case_expect(c, loss, &most, 1e-6);

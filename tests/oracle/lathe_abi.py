@@ -201,7 +201,7 @@ class Trainer:
         return out
 
     def set(self, name, value):
-        value = np.ascontiguousarray(value, dtype=np.float32)
+        value = np.array(value, dtype=np.float32, order="C")
         if value.shape != self.shape[name]:
             raise ValueError("%s is %s, not %s" % (name, self.shape[name], value.shape))
         self.table.import_tensor(self.state.ctypes.data, self.index[name], value.ctypes.data)
