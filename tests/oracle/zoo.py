@@ -226,7 +226,7 @@ def check(name, count, folder):
     seed = zlib.crc32(name.encode())
     model = keras_zoo.drawn(name)
     x = images(model, count, seed)
-    run(model, x[:1], Drawing(seed))
+    run(model, x, Drawing(seed))
     weights = os.path.join(folder, name + ".safetensors")
     safetensors.numpy.save_file(tensors(model), weights)
     options = ("--exact", "--weights", weights)
