@@ -142,18 +142,18 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
-    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
-    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
-    float limit;     /* of a gradient's elements or norm */
-    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
-    int32_t augment; /* Augmentation */
-    int32_t flip;    /* 1: columns, 2: rows, 3: both */
-    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
-    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
-    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
-    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;  /* BinaryFn */
-    int32_t reduce;  /* Reduction */
+    float l1, l2;      /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;     /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;       /* of a gradient's elements or norm */
+    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
+    int32_t augment;   /* Augmentation */
+    int32_t flip;      /* 1: columns, 2: rows, 3: both */
+    float shift[4];    /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;      /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;    /* 1: linear interpolation, 0: the nearest pixel */
+    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;    /* BinaryFn */
+    int32_t reduce;    /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */
@@ -316,6 +316,8 @@ typedef struct {
 
 /* ---- module --------------------------------------------------------------------------------- */
 
+#define DEFAULT_INPUT_SCALE 255.0f
+
 typedef struct {
     Arena *arena;
     const char *name;       /* identifier for the generated code's prefix: "model1" */
@@ -330,7 +332,9 @@ typedef struct {
     const int
         *own_index; /* which of the caller's inputs each one of forward is; -1: it is unused */
     bool whole_batch;
-    float input_scale; /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    /* `_u8` entry points divide raw bytes by this: 255 unless told, 1 where the model itself begins
+     * by scaling its input */
+    float input_scale;
     Param *params;
     int nparams, params_cap;
     Function **functions;
