@@ -20,6 +20,9 @@ typedef struct {
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
     bool guarded;      /* a buffer of its own for each value, with a guard around it */
+    bool scale;        /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;        /* how it scales: of templates/resize.h.in */
+    int shorter;       /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     Target targets[2]; /* best first */
     int ntargets;
 } CodegenOptions;

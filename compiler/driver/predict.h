@@ -32,9 +32,6 @@ int predict_own_arrays(const PredictJob *j);
 
 /* ---- classes (classes.c) ---- */
 
-/* --classes: gives m these names; without the option m keeps those that it has. False after an
- * error was printed. */
-bool open_classes(Module *m, const Options *o);
 const char *class_name(const PredictJob *j, int64_t index);
 /* The index of the largest of n numbers. */
 int64_t largest(const float *p, int64_t n);

@@ -14,19 +14,12 @@ static double seconds(void) {
 
 bool scaling_options(const PredictJob *j, lathe_scaling *s) {
     const lathe_model *m = j->native.model;
-    const char *filter = j->options->text[OPTION_RESIZE];
+    int filter, shorter;
     if (m->input[0].rank != 3 || m->input[0].dim[0] > LATHE_MAX_SIDE ||
         m->input[0].dim[1] > LATHE_MAX_SIDE)
         return user_error("the model's input is no image; use --input X.npy"), false;
-    *s = (lathe_scaling){.height = (int)m->input[0].dim[0],
-                         .width = (int)m->input[0].dim[1],
-                         .filter = filter ? lathe_filter_find(filter) : LATHE_NEAREST,
-                         .shorter = (int)option_number(j->options, OPTION_SHORTER, 0)};
-    if (s->filter < 0)
-        return user_error("--resize %s: accepted are nearest, box, bilinear, hamming, bicubic, "
-                          "lanczos",
-                          filter),
-               false;
+    if (!resize_options(j->options, &filter, &shorter)) return false;
+    *s = (lathe_scaling){(int)m->input[0].dim[0], (int)m->input[0].dim[1], filter, shorter};
     return true;
 }
 

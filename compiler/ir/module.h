@@ -335,6 +335,8 @@ typedef struct {
     /* `_u8` entry points divide raw bytes by this: 255 unless told, 1 where the model itself begins
      * by scaling its input */
     float input_scale;
+    const char *imagenet_mode; /* of a built-in network: how it takes the pixels of photographs, as
+                                  --preprocess spells it; else NULL */
     Param *params;
     int nparams, params_cap;
     Function **functions;
