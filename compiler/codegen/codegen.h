@@ -19,6 +19,7 @@ typedef struct {
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
+    bool assembled;    /* the image becomes part of the program by an assembler file */
     bool guarded;      /* tests: one guarded, poisoned buffer a value */
     Target targets[2]; /* best first */
     int ntargets;
@@ -26,6 +27,7 @@ typedef struct {
 
 typedef struct {
     StrBuf source, header; /* NAME.c, NAME.h */
+    StrBuf assembly;       /* NAME_weights.S, empty if none */
     unsigned char *image;  /* NAME.weights (malloc), NULL if none */
     size_t image_bytes;
 } Generated;
