@@ -68,7 +68,7 @@ def lathe_worker(script, steps):
                                                 "--target", "host"))
     threads = thread_pool(folder)
     table = trainer.table
-    x, y = random_data(table.input_dim[:table.input_rank], table.output_count, steps)
+    x, y = random_data(table.input[0].dim[:table.input[0].rank], table.output[0].count, steps)
     random = np.random.default_rng(1)
 
     def block(count):

@@ -107,18 +107,19 @@ bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lat
 /* ---- checkpoints ------------------------------------------------------------------------------
  */
 
-enum { FIELDS = 10, FIELD_BYTES = 48 };
+enum { FIELDS = 32 + 2 * LATHE_MAX_LOSSES, FIELD_BYTES = 48, KEY_BYTES = 32 };
 
 /* The position and what must not change between runs, as texts; sums as hexadecimal floats, which
  * lose nothing. */
 typedef struct {
     lathe_meta meta[FIELDS];
-    char text[FIELDS][FIELD_BYTES];
+    char text[FIELDS][FIELD_BYTES], name[FIELDS][KEY_BYTES];
     int count;
 } Fields;
 
 static char *add_field(Fields *f, const char *key) {
-    f->meta[f->count] = (lathe_meta){(char *)key, f->text[f->count]};
+    snprintf(f->name[f->count], KEY_BYTES, "%s", key);
+    f->meta[f->count] = (lathe_meta){f->name[f->count], f->text[f->count]};
     return f->text[f->count++];
 }
 
@@ -128,6 +129,36 @@ static void add_whole(Fields *f, const char *key, uint64_t v) {
 
 static void add_real(Fields *f, const char *key, double v) {
     snprintf(add_field(f, key), FIELD_BYTES, "%a", v);
+}
+
+/* The sums of loss i, of several. */
+static void each_keys(int i, char key[2][KEY_BYTES]) {
+    snprintf(key[0], KEY_BYTES, "loss.%d", i + 1);
+    snprintf(key[1], KEY_BYTES, "correct.%d", i + 1);
+}
+
+/* The fields of a watch are called "stopping.best" and so on. */
+static const char *field_name(char *out, const char *watch, const char *field) {
+    snprintf(out, KEY_BYTES, "%s.%s", watch, field);
+    return out;
+}
+
+static void add_watch(Fields *f, const char *name, const lathe_watch *w) {
+    char key[KEY_BYTES];
+    if (!w->seen && !w->wait && !w->cooldown) return;
+    add_whole(f, field_name(key, name, "seen"), w->seen);
+    add_real(f, field_name(key, name, "best"), w->best);
+    add_whole(f, field_name(key, name, "epoch"), w->epoch);
+    add_whole(f, field_name(key, name, "wait"), w->wait);
+    add_whole(f, field_name(key, name, "cooldown"), w->cooldown);
+}
+
+static void add_callbacks(Fields *f, const lathe_callback_state *s) {
+    add_watch(f, "stopping", &s->stopping);
+    add_watch(f, "saving", &s->saving);
+    add_watch(f, "plateau", &s->plateau);
+    add_whole(f, "stopped", s->stopped);
+    add_real(f, "learning_rate", s->learning_rate);
 }
 
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
@@ -142,6 +173,13 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     add_real(&f, "loss", t->at.loss);
     add_real(&f, "correct", t->at.correct);
     add_real(&f, "seconds", t->at.seconds);
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][KEY_BYTES];
+        each_keys(i, key);
+        add_real(&f, key[0], t->at.each_loss[i]);
+        add_real(&f, key[1], t->at.each_correct[i]);
+    }
+    add_callbacks(&f, &t->at.callbacks);
     return save(path, t->model, t->state, true, f.meta, f.count, e);
 }
 
@@ -173,13 +211,49 @@ static bool check_same(const lathe_safetensors *s, const char *key, const char *
         s->path, what, found, expected);
 }
 
+static bool get_watch(const lathe_safetensors *s, const char *name, lathe_watch *w,
+                      lathe_error *e) {
+    char key[KEY_BYTES];
+    uint64_t seen, epoch, wait, cooldown;
+    *w = (lathe_watch){0};
+    if (!lathe_safetensors_meta(s, field_name(key, name, "seen"))) return true;
+    if (!get_whole(s, field_name(key, name, "seen"), &seen, e) ||
+        !get_real(s, field_name(key, name, "best"), &w->best, e) ||
+        !get_whole(s, field_name(key, name, "epoch"), &epoch, e) ||
+        !get_whole(s, field_name(key, name, "wait"), &wait, e) ||
+        !get_whole(s, field_name(key, name, "cooldown"), &cooldown, e))
+        return false;
+    w->seen = seen != 0;
+    w->epoch = (uint32_t)epoch;
+    w->wait = (uint32_t)wait;
+    w->cooldown = (uint32_t)cooldown;
+    return true;
+}
+
+static bool get_callbacks(const lathe_safetensors *s, lathe_callback_state *c, lathe_error *e) {
+    uint64_t stopped;
+    if (!get_watch(s, "stopping", &c->stopping, e) || !get_watch(s, "saving", &c->saving, e) ||
+        !get_watch(s, "plateau", &c->plateau, e) || !get_whole(s, "stopped", &stopped, e))
+        return false;
+    c->stopped = stopped != 0;
+    return get_real(s, "learning_rate", &c->learning_rate, e);
+}
+
 static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lathe_position *at,
                          lathe_error *e) {
     uint64_t epoch, done;
     if (!get_whole(s, "step", &at->step, e) || !get_whole(s, "epoch", &epoch, e) ||
         !get_whole(s, "done", &done, e) || !get_real(s, "loss", &at->loss, e) ||
-        !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e))
+        !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e) ||
+        !get_callbacks(s, &at->callbacks, e))
         return false;
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        char key[2][KEY_BYTES];
+        each_keys(i, key);
+        if (!get_real(s, key[0], &at->each_loss[i], e) ||
+            !get_real(s, key[1], &at->each_correct[i], e))
+            return false;
+    }
     uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->model->batch;
     if (epoch > UINT32_MAX || done > samples || (done % batch != 0 && done != samples))
         return lathe_fail(e, "%s: damaged: epoch %" PRIu64 ", sample %" PRIu64 " of %" PRIu64,

@@ -35,10 +35,13 @@ bool lathe_samples_alloc(lathe_samples *s, int64_t count, int rank, const int64_
 }
 
 void lathe_samples_free(lathe_samples *s) {
+    for (int i = 0; i < s->parts; i++) lathe_samples_free(&s->part[i]);
+    free(s->part);
     free(s->u8);
     free(s->f32);
     free(s->index);
     free(s->target);
+    free(s->weight);
     *s = (lathe_samples){0};
 }
 
@@ -75,6 +78,10 @@ bool lathe_dataset_load(const lathe_data_request *r, const lathe_format *const *
 
 int lathe_samples_max(const lathe_samples *s) {
     int max = 0;
+    for (int i = 0; i < s->parts; i++) {
+        int of_part = lathe_samples_max(&s->part[i]);
+        if (of_part > max) max = of_part;
+    }
     for (int64_t i = 0; s->u8 && max < 255 && i < s->count * s->size; i++)
         if (s->u8[i] > max) max = s->u8[i];
     return max;
@@ -83,10 +90,12 @@ int lathe_samples_max(const lathe_samples *s) {
 lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t count) {
     lathe_samples v = *s;
     v.count = count;
+    v.first += first;
     if (v.u8) v.u8 += first * v.size;
     if (v.f32) v.f32 += first * v.size;
     if (v.index) v.index += first;
     if (v.target) v.target += first * v.target_size;
+    if (v.weight) v.weight += first;
     return v;
 }
 
@@ -113,13 +122,12 @@ bool lathe_samples_fit_shape(const lathe_samples *s, int rank, const int64_t *di
 }
 
 /* Class indices from one-hot rows. */
-static bool index_from_target(lathe_samples *s, const lathe_model *m, const char *what,
-                              lathe_error *e) {
-    if (s->target_size != m->output_count)
+static bool index_from_target(lathe_samples *s, int64_t outputs, const char *what, lathe_error *e) {
+    if (s->target_size != outputs)
         return lathe_fail(e,
                           "%s: its labels have %lld values a sample, but the model has %lld "
                           "outputs",
-                          what, (long long)s->target_size, (long long)m->output_count);
+                          what, (long long)s->target_size, (long long)outputs);
     s->index = malloc((size_t)s->count * sizeof *s->index);
     if (!s->index) return lathe_fail(e, "%s: out of memory for labels", what);
     for (int64_t i = 0; i < s->count; i++) {
@@ -140,9 +148,8 @@ static bool index_from_target(lathe_samples *s, const lathe_model *m, const char
 }
 
 /* Values from class indices: the index itself as 0 or 1 for one output, else one-hot. */
-static bool target_from_index(lathe_samples *s, const lathe_model *m, const char *what,
-                              lathe_error *e) {
-    int64_t k = m->output_count, total;
+static bool target_from_index(lathe_samples *s, int64_t outputs, const char *what, lathe_error *e) {
+    int64_t k = outputs, total;
     if (!lathe_multiply(s->count, k, MAX_BYTES / 4, &total) ||
         !(s->target = calloc((size_t)total, sizeof(float))))
         return lathe_fail(e, "%s: out of memory for labels", what);
@@ -169,16 +176,58 @@ static bool check_range(const lathe_samples *s, int64_t classes, const char *wha
     return true;
 }
 
-bool lathe_samples_fit(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e) {
-    if (!lathe_samples_fit_shape(s, m->input_rank, m->input_dim, what, e)) return false;
-    if (!m->float_labels && s->target && !index_from_target(s, m, what, e)) return false;
-    int64_t classes = m->float_labels && m->output_count == 1 ? 2 : m->output_count;
+/* Labels as the loss takes them. */
+static bool fit_labels(lathe_samples *s, const lathe_loss *l, int64_t outputs, const char *what,
+                       lathe_error *e) {
+    if (!l->float_labels && s->target && !index_from_target(s, outputs, what, e)) return false;
+    int64_t classes = l->float_labels && outputs == 1 ? 2 : outputs;
     if (s->index && !check_range(s, classes, what, e)) return false;
-    if (m->float_labels && s->index && !target_from_index(s, m, what, e)) return false;
-    if (s->target && s->target_size != m->output_count)
+    if (l->float_labels && s->index && !target_from_index(s, outputs, what, e)) return false;
+    if (s->target && s->target_size != outputs)
         return lathe_fail(e,
                           "%s: its labels have %lld values a sample, but the model has %lld "
                           "outputs",
-                          what, (long long)s->target_size, (long long)m->output_count);
+                          what, (long long)s->target_size, (long long)outputs);
     return true;
 }
+
+static bool fit_parts(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e) {
+    char label[600];
+    for (int i = 0; i < s->parts; i++) {
+        const lathe_loss *l = i < m->inputs ? NULL : &m->loss[i - m->inputs];
+        const lathe_value *v = l ? &m->output[l->output] : &m->input[i];
+        snprintf(label, sizeof label, "%.400s: %.150s", what, v->name);
+        if (l ? !fit_labels(&s->part[i], l, v->count, label, e)
+              : !lathe_samples_fit_shape(&s->part[i], v->rank, v->dim, label, e))
+            return false;
+    }
+    return true;
+}
+
+bool lathe_samples_fit(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e) {
+    if (s->parts) return fit_parts(s, m, what, e);
+    const lathe_value *in = &m->input[0];
+    return lathe_samples_fit_shape(s, in->rank, in->dim, what, e) &&
+           fit_labels(s, &m->loss[0], m->output[m->loss[0].output].count, what, e);
+}
+
+/* ---- where the arrays lie ---------------------------------------------------------------------
+ */
+
+static lathe_source skip(lathe_source s, int64_t samples) {
+    return (lathe_source){s.data + (size_t)samples * s.bytes, s.bytes};
+}
+
+lathe_source lathe_samples_input(const lathe_samples *s, int k) {
+    if (s->parts) return skip(lathe_samples_input(&s->part[k], 0), s->first);
+    if (s->u8) return (lathe_source){(const char *)s->u8, (size_t)s->size};
+    return (lathe_source){(const char *)s->f32, (size_t)s->size * sizeof(float)};
+}
+
+lathe_source lathe_samples_labels(const lathe_samples *s, const lathe_model *m, int k) {
+    if (s->parts) return skip(lathe_samples_labels(&s->part[m->inputs + k], m, 0), s->first);
+    if (s->index) return (lathe_source){(const char *)s->index, sizeof(int32_t)};
+    return (lathe_source){(const char *)s->target, (size_t)s->target_size * sizeof(float)};
+}
+
+bool lathe_samples_bytes(const lathe_samples *s) { return s->parts ? s->part[0].u8 : s->u8; }

@@ -6,10 +6,18 @@
 #include "error.h"
 #include "lathe_abi.h"
 
-/* Samples with their labels. Exactly one of u8 and f32 is set; exactly one of index and target. */
+/* What can be trained. */
+enum { LATHE_MAX_LOSSES = 16, LATHE_MAX_INPUTS = 64 };
+
+/* Samples with their labels. Exactly one of u8 and f32 is set; exactly one of index and target. For
+ * a model with several inputs or losses the samples have parts instead: one with an input for each
+ * input of the model, then one with labels for each loss. */
 typedef struct lathe_samples {
     int64_t count;
-    int rank; /* of one sample: [H, W, C] for images */
+    struct lathe_samples *part;
+    int parts;
+    int64_t first; /* of a view: the parts' sample where it begins */
+    int rank;      /* of one sample: [H, W, C] for images */
     int64_t dim[8];
     int64_t size;        /* elements of one sample */
     uint8_t *u8;         /* [count * size] */
@@ -17,6 +25,7 @@ typedef struct lathe_samples {
     int32_t *index;      /* class indices [count] */
     float *target;       /* values [count * target_size] */
     int64_t target_size; /* values a sample */
+    float *weight;       /* factor of each sample's loss [count], or NULL: all 1 */
 } lathe_samples;
 
 typedef struct lathe_dataset {
@@ -33,6 +42,8 @@ typedef struct lathe_data_request {
     const char *path;
     int parts;                       /* LATHE_TRAIN | LATHE_TEST */
     int64_t height, width, channels; /* what folders of images are scaled to; 0: as they are */
+    const char *const *name;         /* of a model with several inputs or losses: their names */
+    int inputs, labels;              /* how many inputs come first, how many losses then */
 } lathe_data_request;
 
 /* A format: `recognise` looks at names only; `load` fills *d, or frees what it had and fails. */
@@ -61,6 +72,17 @@ lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t
 /* Checks that the samples are what the model takes, and turns labels into the kind it takes: class
  * indices from one-hot rows, or values from class indices. `what` is for messages. */
 bool lathe_samples_fit(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e);
+
+/* Where the samples of the model's input k lie, or the labels of its loss k, and the bytes of each
+ * sample. */
+typedef struct lathe_source {
+    const char *data;
+    size_t bytes;
+} lathe_source;
+lathe_source lathe_samples_input(const lathe_samples *s, int k);
+lathe_source lathe_samples_labels(const lathe_samples *s, const lathe_model *m, int k);
+/* Whether the inputs are raw bytes. */
+bool lathe_samples_bytes(const lathe_samples *s);
 
 /* What lathe_samples_fit needs of a model that is not compiled yet. */
 bool lathe_samples_fit_shape(const lathe_samples *s, int rank, const int64_t *dim, const char *what,

@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const int64_t MAX_BYTES = (int64_t)1 << 40;
-static const size_t type_size[] = {1, 4, 8, 4, 8};
-static const char *const type_text[] = {"|u1", "<i4", "<i8", "<f4", "<f8"};
+static const size_t type_size[] = {1, 4, 8, 4, 8, 1};
+static const char *const type_text[] = {"|u1", "<i4", "<i8", "<f4", "<f8", "|b1"};
 
 static void skip_spaces(lathe_reader *r) {
     while (lathe_peek(r) == ' ') lathe_read_byte(r);
@@ -39,7 +39,7 @@ static void read_descr(lathe_reader *r, lathe_array *a) {
         lathe_reader_fail(r);
         return;
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         if (!memcmp(quoted + 1, type_text[i], 3)) {
             a->type = (lathe_npy_type)i;
             return;
@@ -73,10 +73,11 @@ bool lathe_npy_parse(const char *name, const unsigned char *bytes, size_t size, 
         return lathe_fail(e, "%s: truncated .npy array, or of an unknown version", name);
     lathe_reader h = {.bytes = text, .size = header};
     if (!read_dictionary(&h, a))
-        return lathe_fail(e,
-                          "%s: the array's type or order is not accepted; u1, i4, i8, f4 and f8 in "
-                          "C order are",
-                          name);
+        return lathe_fail(
+            e,
+            "%s: the array's type or order is not accepted; u1, i4, i8, f4, f8 and b1 "
+            "in C order are",
+            name);
     a->count = 1;
     for (int i = 0; i < a->rank; i++) {
         if (!lathe_multiply(a->count, a->dim[i], MAX_BYTES, &a->count))
@@ -124,8 +125,16 @@ double lathe_array_value(const lathe_array *a, int64_t i) {
     case LATHE_NPY_I64: return (double)v.i64;
     case LATHE_NPY_F32: return (double)v.f32;
     case LATHE_NPY_F64: return v.f64;
+    case LATHE_NPY_BOOL: return *p != 0;
     }
     return 0.0;
+}
+
+int64_t lathe_array_integer(const lathe_array *a, int64_t i) {
+    int64_t v;
+    if (a->type != LATHE_NPY_I64) return (int64_t)lathe_array_value(a, i);
+    memcpy(&v, a->data + (size_t)i * sizeof v, sizeof v);
+    return v;
 }
 
 float *lathe_array_floats(const lathe_array *a) {
@@ -134,8 +143,35 @@ float *lathe_array_floats(const lathe_array *a) {
     return out;
 }
 
-bool lathe_npy_write(const char *path, int rank, const int64_t *dim, const float *data,
-                     lathe_error *e) {
+bool lathe_array_fits_float(const lathe_array *a, const char *name, lathe_error *e) {
+    const double most = 16777216.0;
+    if (a->type != LATHE_NPY_I32 && a->type != LATHE_NPY_I64) return true;
+    for (int64_t i = 0; i < a->count; i++) {
+        double v = lathe_array_value(a, i);
+        if (v < -most || v > most)
+            return lathe_fail(e, "%s: element %lld is %.0f; whole numbers up to 2^24 are accepted",
+                              name, (long long)i, v);
+    }
+    return true;
+}
+
+static void write_values(lathe_output *o, lathe_npy_type type, size_t count, const float *data) {
+    if (type == LATHE_NPY_F32) {
+        lathe_output_write(o, data, count * sizeof *data);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int64_t whole = (int64_t)data[i];
+        unsigned char truth = data[i] != 0.0f;
+        if (type == LATHE_NPY_BOOL)
+            lathe_output_write(o, &truth, 1);
+        else
+            lathe_output_write(o, &whole, sizeof whole);
+    }
+}
+
+bool lathe_npy_write(const char *path, lathe_npy_type type, int rank, const int64_t *dim,
+                     const float *data, lathe_error *e) {
     char shape[256], dictionary[320];
     size_t n = 0, count = 1;
     shape[0] = '\0';
@@ -146,7 +182,7 @@ bool lathe_npy_write(const char *path, int rank, const int64_t *dim, const float
     }
     if (rank > 1) shape[n - 1] = '\0'; /* (3, 4) but (3,) */
     snprintf(dictionary, sizeof dictionary,
-             "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
+             "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type_text[type], shape);
     /* magic, version 1.0, length; the data begins at a multiple of 64 bytes */
     int length = (int)(strlen(dictionary) + 10 + 1 + 63) / 64 * 64 - 10;
     lathe_output o;
@@ -155,6 +191,6 @@ bool lathe_npy_write(const char *path, int rank, const int64_t *dim, const float
     fputc(length & 255, o.file);
     fputc(length >> 8, o.file);
     fprintf(o.file, "%-*s\n", length - 1, dictionary);
-    lathe_output_write(&o, data, count * sizeof *data);
+    write_values(&o, type, count, data);
     return lathe_output_commit(&o, e);
 }

@@ -1,4 +1,4 @@
-/* NumPy's .npy arrays: u1, i4, i8, f4 and f8 in C order, little-endian. */
+/* NumPy's .npy arrays: u1, i4, i8, f4, f8 and b1 in C order, little-endian. */
 #ifndef LATHE_RUNTIME_NPY_H
 #define LATHE_RUNTIME_NPY_H
 
@@ -12,7 +12,8 @@ typedef enum {
     LATHE_NPY_I32,
     LATHE_NPY_I64,
     LATHE_NPY_F32,
-    LATHE_NPY_F64
+    LATHE_NPY_F64,
+    LATHE_NPY_BOOL
 } lathe_npy_type;
 
 typedef struct lathe_array {
@@ -31,10 +32,16 @@ bool lathe_npy_read(const char *path, lathe_array *a, lathe_error *e);
 void lathe_array_free(lathe_array *a);
 /* Element i, converted. */
 double lathe_array_value(const lathe_array *a, int64_t i);
+/* The same of an array of integers or truth values, exactly. */
+int64_t lathe_array_integer(const lathe_array *a, int64_t i);
 /* All elements as float, to be freed; NULL if memory is out. */
 float *lathe_array_floats(const lathe_array *a);
 
-bool lathe_npy_write(const char *path, int rank, const int64_t *dim, const float *data,
-                     lathe_error *e);
+/* Whether a float holds every element: whole numbers of more than 2^24 are refused. */
+bool lathe_array_fits_float(const lathe_array *a, const char *name, lathe_error *e);
+
+/* Writes floats as an array of `type`: F32, I64 or BOOL. */
+bool lathe_npy_write(const char *path, lathe_npy_type type, int rank, const int64_t *dim,
+                     const float *data, lathe_error *e);
 
 #endif

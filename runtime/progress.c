@@ -5,6 +5,7 @@
 #include "progress.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,10 +54,55 @@ static void put_metric(FILE *out, const char *name, double v) {
     fprintf(out, fabs(v) >= 1e-3 || v == 0.0 ? " - %s: %.4f" : " - %s: %.4e", name, v);
 }
 
+typedef struct {
+    char name[300];
+    double value;
+} Metric;
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const Metric *)a)->name, ((const Metric *)b)->name);
+}
+
+/* The total and each loss's own values, sorted by the names that Keras gives them. */
+static void put_all(FILE *out, const char *prefix, const lathe_model *m, double total,
+                    const double *loss, const double *correct, double n) {
+    Metric list[1 + 2 * LATHE_MAX_LOSSES];
+    int count = 1;
+    snprintf(list[0].name, sizeof list[0].name, "%sloss", prefix);
+    list[0].value = total;
+    for (int i = 0; i < m->losses; i++) {
+        const char *output = m->output[m->loss[i].output].name;
+        Metric *own = &list[count++];
+        snprintf(own->name, sizeof own->name, "%s%.250s_loss", prefix, output);
+        own->value = loss[i] / n;
+        if (!m->loss[i].has_accuracy) continue;
+        own = &list[count++];
+        snprintf(own->name, sizeof own->name, "%s%.250s_accuracy", prefix, output);
+        own->value = correct[i] / n;
+    }
+    qsort(list, (size_t)count, sizeof *list, compare_names);
+    for (int i = 0; i < count; i++) put_metric(out, list[i].name, list[i].value);
+}
+
 static void put_means(FILE *out, const lathe_trainer *t) {
+    const lathe_model *m = t->model;
     double n = (double)t->at.done;
-    if (t->model->has_accuracy) put_metric(out, "accuracy", t->at.correct / n);
+    if (m->losses > 1) {
+        put_all(out, "", m, t->at.loss / n, t->at.each_loss, t->at.each_correct, n);
+        return;
+    }
+    if (m->loss[0].has_accuracy) put_metric(out, "accuracy", t->at.correct / n);
     put_metric(out, "loss", t->at.loss / n);
+}
+
+static void put_validation(FILE *out, const lathe_model *m, const lathe_epoch *row) {
+    if (!row->has_validation) return;
+    if (m->losses > 1) {
+        put_all(out, "val_", m, row->val_loss, row->val_each_loss, row->val_each_accuracy, 1.0);
+        return;
+    }
+    if (row->has_accuracy) put_metric(out, "val_accuracy", row->val_accuracy);
+    put_metric(out, "val_loss", row->val_loss);
 }
 
 void lathe_progress_step(lathe_progress *p, const lathe_trainer *t) {
@@ -85,9 +131,7 @@ void lathe_progress_done(lathe_progress *p, const lathe_trainer *t, const lathe_
     fputc(' ', p->out);
     put_step_time(p->out, row->ms_per_step * 1e-3);
     put_means(p->out, t);
-    if (row->has_validation && row->has_accuracy)
-        put_metric(p->out, "val_accuracy", row->val_accuracy);
-    if (row->has_validation) put_metric(p->out, "val_loss", row->val_loss);
+    put_validation(p->out, t->model, row);
     fputc('\n', p->out);
     fflush(p->out);
 }

@@ -18,7 +18,7 @@ typedef struct {
     lathe_trainer trainer;
     lathe_history history;
     lathe_progress progress;
-    char *checkpoint_path, *history_path, *weights_path;
+    char *checkpoint_path, *history_path, *weights_path, *best_path, *kept_path;
 } Session;
 
 static volatile sig_atomic_t stop_flag;
@@ -45,12 +45,18 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
     s->history_path = lathe_join_path(r->folder, "history.csv");
     s->weights_path = lathe_join_path(r->folder, "weights.safetensors");
-    if (!s->checkpoint_path || !s->history_path || !s->weights_path)
+    s->best_path = lathe_join_path(r->folder, "best.safetensors");
+    s->kept_path = lathe_join_path(r->folder, "stopping.safetensors");
+    if (!s->checkpoint_path || !s->history_path || !s->weights_path || !s->best_path ||
+        !s->kept_path)
         return lathe_fail(e, "%s: out of memory", r->folder);
     if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
     s->trainer.pool = r->pool;
+    s->trainer.in_order = r->in_order;
+    s->trainer.schedule = r->schedule;
+    if (!r->resume && r->begin) r->begin(r->context, &s->trainer);
     return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
-           lathe_history_open(&s->history, s->history_path, (int)s->trainer.at.epoch, e);
+           lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
 }
 
 static void close_session(Session *s) {
@@ -59,6 +65,8 @@ static void close_session(Session *s) {
     free(s->checkpoint_path);
     free(s->history_path);
     free(s->weights_path);
+    free(s->best_path);
+    free(s->kept_path);
 }
 
 static void on_step(void *context, const lathe_trainer *t) {
@@ -95,17 +103,58 @@ static bool summarise(Session *s, double validation_start, lathe_epoch *row) {
     *row = (lathe_epoch){.number = (int)t->at.epoch + 1,
                          .loss = t->at.loss / n,
                          .accuracy = t->at.correct / n,
-                         .has_accuracy = r->model->has_accuracy,
+                         .has_accuracy = r->model->losses == 1 && r->model->loss[0].has_accuracy,
                          .has_validation = r->validation != NULL};
+    for (int i = 0; r->model->losses > 1 && i < r->model->losses; i++) {
+        row->each_loss[i] = t->at.each_loss[i] / n;
+        row->each_accuracy[i] = t->at.each_correct[i] / n;
+    }
     if (r->validation) {
-        lathe_metrics sums;
-        if (!lathe_trainer_evaluate(t, r->validation, r->stop, &sums)) return false;
-        row->val_loss = sums.loss / (double)sums.count;
-        row->val_accuracy = sums.correct / (double)sums.count;
+        lathe_metrics sums[1 + LATHE_MAX_LOSSES];
+        if (!lathe_trainer_evaluate(t, r->validation, r->stop, sums)) return false;
+        row->val_loss = sums[0].loss / (double)sums[0].count;
+        row->val_accuracy = sums[0].correct / (double)sums[0].count;
+        for (int i = 0; r->model->losses > 1 && i < r->model->losses; i++) {
+            row->val_each_loss[i] = sums[1 + i].loss / (double)sums[1 + i].count;
+            row->val_each_accuracy[i] = sums[1 + i].correct / (double)sums[1 + i].count;
+        }
     }
     row->ms_per_step = 1e3 * t->at.seconds / (double)lathe_trainer_steps(t);
     row->seconds = t->at.seconds + lathe_seconds() - validation_start;
     return true;
+}
+
+static bool save_weights(Session *s, const char *path, lathe_error *e) {
+    return lathe_weights_save(path, s->run->model, s->trainer.state, s->run->names, e);
+}
+
+/* Files and lines that the epoch's end asks for. */
+static bool run_callbacks(Session *s, const lathe_epoch *row, lathe_error *e) {
+    lathe_callback_state *state = &s->trainer.at.callbacks;
+    if (!s->run->callbacks) return true;
+    lathe_epoch_end end = lathe_callbacks_run(s->run->callbacks, state, row);
+    if (end.reduced && s->run->out)
+        fprintf(s->run->out, "Epoch %d: ReduceLROnPlateau reducing learning rate to %g.\n",
+                row->number, state->learning_rate);
+    if (end.stop && s->run->out) fprintf(s->run->out, "Epoch %d: early stopping\n", row->number);
+    return (!end.keep || save_weights(s, s->kept_path, e)) &&
+           (!end.save || save_weights(s, s->best_path, e));
+}
+
+/* As EarlyStopping(restore_best_weights=True) does when training ends. */
+static bool restore_best(Session *s, lathe_error *e) {
+    const lathe_callbacks *c = s->run->callbacks;
+    const lathe_watch *w = &s->trainer.at.callbacks.stopping;
+    if (!c || !c->stopping.on || !c->restore_best || !w->seen) return true;
+    if (s->run->out)
+        fprintf(s->run->out, "Restoring model weights from the end of the best epoch: %u.\n",
+                (unsigned)w->epoch);
+    return lathe_weights_load(s->kept_path, s->run->model, s->trainer.state, e);
+}
+
+static bool is_finished(const Session *s) {
+    const lathe_position *at = &s->trainer.at;
+    return at->epoch >= (uint32_t)s->run->epochs || (s->run->callbacks && at->callbacks.stopped);
 }
 
 static lathe_run_result run_epoch(Session *s, lathe_epoch *row, lathe_error *e) {
@@ -118,7 +167,7 @@ static lathe_run_result run_epoch(Session *s, lathe_epoch *row, lathe_error *e) 
     if (!summarise(s, lathe_seconds(), row)) return stop(s, e);
     lathe_progress_done(&s->progress, t, row);
     lathe_trainer_next(t);
-    if (!lathe_history_add(&s->history, s->history_path, row, e) ||
+    if (!run_callbacks(s, row, e) || !lathe_history_add(&s->history, s->history_path, row, e) ||
         !lathe_checkpoint_save(s->checkpoint_path, t, e))
         return LATHE_RUN_FAILED;
     return LATHE_RUN_DONE;
@@ -128,10 +177,10 @@ lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe
     Session s;
     lathe_run_result result = open_session(&s, r, e) ? LATHE_RUN_DONE : LATHE_RUN_FAILED;
     *last = (lathe_epoch){0};
-    while (result == LATHE_RUN_DONE && s.trainer.at.epoch < (uint32_t)r->epochs)
-        result = run_epoch(&s, last, e);
-    if (result == LATHE_RUN_DONE &&
-        !lathe_weights_save(s.weights_path, r->model, s.trainer.state, r->names, e))
+    while (result == LATHE_RUN_DONE && !is_finished(&s)) result = run_epoch(&s, last, e);
+    if (result == LATHE_RUN_DONE && !(restore_best(&s, e) && save_weights(&s, s.weights_path, e)))
+        result = LATHE_RUN_FAILED;
+    if (result == LATHE_RUN_DONE && r->end && !r->end(r->context, &s.trainer, e))
         result = LATHE_RUN_FAILED;
     close_session(&s);
     return result;

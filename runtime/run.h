@@ -1,14 +1,19 @@
 /* A whole training run into a folder: epochs with validation, history.csv, a checkpoint after each
- * epoch and when it is stopped, the final weights. */
+ * epoch and when it is stopped, the final weights; best.safetensors and stopping.safetensors where
+ * the callbacks ask for the best epoch's. */
 #ifndef LATHE_RUNTIME_RUN_H
 #define LATHE_RUNTIME_RUN_H
 
+#include "callbacks.h"
 #include "dataset.h"
 #include "history.h"
 #include "pool.h"
+#include "schedule.h"
 
 #include <signal.h>
 #include <stdio.h>
+
+struct lathe_trainer;
 
 typedef struct lathe_run {
     const lathe_model *model;
@@ -18,10 +23,18 @@ typedef struct lathe_run {
     const lathe_dataset *names;      /* whose class names the weights file gets */
     int epochs;
     uint64_t seed;
+    bool in_order;                     /* epochs are not shuffled */
+    const lathe_schedule *schedule;    /* of the learning rate, or NULL */
+    const lathe_callbacks *callbacks;  /* or NULL */
     bool resume;                       /* from the folder's checkpoint */
     lathe_pool *pool;                  /* threads; NULL: OpenMP, or none */
     FILE *out;                         /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
+    /* Called on the trainer before the first step of a run that is not resumed, to give it weights
+     * and optimizer state, and when all is trained; or NULL. */
+    void (*begin)(void *context, struct lathe_trainer *t);
+    bool (*end)(void *context, const struct lathe_trainer *t, lathe_error *e);
+    void *context;
 } lathe_run;
 
 typedef enum { LATHE_RUN_DONE, LATHE_RUN_STOPPED, LATHE_RUN_FAILED } lathe_run_result;

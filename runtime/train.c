@@ -21,8 +21,19 @@ double lathe_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static size_t label_bytes(const lathe_model *m) {
-    return m->float_labels ? (size_t)m->output_count * sizeof(float) : sizeof(int32_t);
+static bool allocate_batch(lathe_trainer *t) {
+    const lathe_model *m = t->model;
+    size_t batch = (size_t)m->batch;
+    bool ok = true;
+    for (int i = 0; i < m->inputs; i++) {
+        t->input[i] = lathe_aligned_alloc(64, batch * lathe_samples_input(&t->data, i).bytes);
+        ok = ok && t->input[i];
+    }
+    for (int i = 0; i < m->losses; i++) {
+        t->labels[i] = lathe_aligned_alloc(64, batch * lathe_samples_labels(&t->data, m, i).bytes);
+        ok = ok && t->labels[i];
+    }
+    return ok;
 }
 
 static bool allocate(lathe_trainer *t) {
@@ -31,17 +42,19 @@ static bool allocate(lathe_trainer *t) {
     t->workspace = lathe_aligned_alloc(m->alignment, m->workspace_bytes);
     if (!t->state || !t->workspace) return false;
     if (!t->data.count) return true;
-    size_t batch = (size_t)m->batch, sample = t->data.u8 ? 1 : sizeof(float);
     t->order = malloc((size_t)t->data.count * sizeof *t->order);
-    t->input = lathe_aligned_alloc(64, batch * (size_t)m->input_count * sample);
-    t->labels = lathe_aligned_alloc(64, batch * label_bytes(m));
-    return t->order && t->input && t->labels;
+    if (t->data.weight) t->weight = malloc((size_t)m->batch * sizeof *t->weight);
+    return t->order && (t->weight || !t->data.weight) && allocate_batch(t);
 }
 
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
                         uint64_t seed, lathe_error *e) {
     *t = (lathe_trainer){.model = m, .at.seed = seed};
+    t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
+    if (m->inputs > LATHE_MAX_INPUTS || m->losses > LATHE_MAX_LOSSES)
+        return lathe_fail(e, "%s: %d inputs and %d losses; at most %d and %d can be trained",
+                          m->name, m->inputs, m->losses, LATHE_MAX_INPUTS, LATHE_MAX_LOSSES);
     if (!allocate(t)) {
         lathe_trainer_close(t);
         return lathe_fail(e, "out of memory: %s needs %zu bytes of state and %zu of workspace",
@@ -55,22 +68,31 @@ void lathe_trainer_close(lathe_trainer *t) {
     free(t->state);
     free(t->workspace);
     free(t->order);
-    free(t->input);
-    free(t->labels);
+    for (int i = 0; i < LATHE_MAX_INPUTS; i++) free(t->input[i]);
+    for (int i = 0; i < LATHE_MAX_LOSSES; i++) free(t->labels[i]);
+    free(t->weight);
     *t = (lathe_trainer){0};
+}
+
+static void gather_from(const lathe_trainer *t, lathe_source from, void *to, int64_t first, int n) {
+    for (int i = 0; i < n; i++)
+        memcpy((char *)to + (size_t)i * from.bytes, from.data + t->order[first + i] * from.bytes,
+               from.bytes);
 }
 
 /* Copies samples order[first ..] and their labels into the batch's buffers. */
 static void gather(lathe_trainer *t, int64_t first, int n) {
-    const lathe_samples *d = &t->data;
-    size_t pixels = (size_t)d->size * (d->u8 ? 1 : sizeof(float)), label = label_bytes(t->model);
-    const char *input = d->u8 ? (const char *)d->u8 : (const char *)d->f32;
-    const char *labels = d->index ? (const char *)d->index : (const char *)d->target;
-    for (int i = 0; i < n; i++) {
-        size_t from = t->order[first + i], to = (size_t)i;
-        memcpy((char *)t->input + to * pixels, input + from * pixels, pixels);
-        memcpy((char *)t->labels + to * label, labels + from * label, label);
-    }
+    const lathe_model *m = t->model;
+    for (int i = 0; i < m->inputs; i++)
+        gather_from(t, lathe_samples_input(&t->data, i), t->input[i], first, n);
+    for (int i = 0; i < m->losses; i++)
+        gather_from(t, lathe_samples_labels(&t->data, m, i), t->labels[i], first, n);
+    for (int i = 0; t->weight && i < n; i++) t->weight[i] = t->data.weight[t->order[first + i]];
+}
+
+float lathe_trainer_rate(const lathe_trainer *t) {
+    return (float)(t->schedule ? lathe_schedule_rate(t->schedule, t->at.step)
+                               : t->at.callbacks.learning_rate);
 }
 
 static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
@@ -79,7 +101,7 @@ static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
                         .step = t->at.step,
                         .first_sample = (uint64_t)first,
                         .seed = t->at.seed,
-                        .learning_rate = t->model->learning_rate,
+                        .learning_rate = lathe_trainer_rate(t),
                         .parallel_for = t->pool ? lathe_pool_run : NULL,
                         .parallel_context = t->pool};
 }
@@ -88,28 +110,43 @@ static int batch_size(const lathe_model *m, int64_t left) {
     return left < m->batch ? (int)left : m->batch;
 }
 
+/* Adds what a batch gave, in total and for each of several losses. */
+static void add_sums(lathe_trainer *t, const lathe_metrics *sums) {
+    t->at.loss += sums[0].loss;
+    t->at.correct += sums[0].correct;
+    for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
+        t->at.each_loss[i] += sums[1 + i].loss;
+        t->at.each_correct[i] += sums[1 + i].correct;
+    }
+}
+
 /* One optimizer step; false where its loss is not finite. */
 static bool train_batch(lathe_trainer *t) {
     const lathe_model *m = t->model;
     int n = batch_size(m, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
-    lathe_metrics sums = {0};
+    s.sample_weight = t->weight;
+    lathe_metrics sums[1 + LATHE_MAX_LOSSES] = {{0}};
     double start = lathe_seconds();
     gather(t, t->at.done, n);
-    if (t->data.u8)
-        m->train_step_u8(t->state, t->workspace, &s, t->input, t->labels, &sums);
+    if (lathe_samples_bytes(&t->data))
+        m->train_step_u8(t->state, t->workspace, &s, (const uint8_t *const *)t->input,
+                         (const void *const *)t->labels, sums);
     else
-        m->train_step(t->state, t->workspace, &s, t->input, t->labels, &sums);
+        m->train_step(t->state, t->workspace, &s, (const float *const *)t->input,
+                      (const void *const *)t->labels, sums);
     t->at.seconds += lathe_seconds() - start;
     t->at.step++;
     t->at.done += n;
-    t->at.loss += sums.loss;
-    t->at.correct += sums.correct;
-    return isfinite(sums.loss);
+    add_sums(t, sums);
+    return isfinite(sums[0].loss);
 }
 
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
-    lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
+    if (t->in_order)
+        for (int64_t i = 0; i < t->data.count; i++) t->order[i] = (uint32_t)i;
+    else
+        lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
     while (t->at.done < t->data.count) {
         if (!train_batch(t)) return LATHE_EPOCH_DIVERGED;
         if (w->step) w->step(w->context, t);
@@ -122,6 +159,8 @@ void lathe_trainer_next(lathe_trainer *t) {
     t->at.epoch++;
     t->at.done = 0;
     t->at.loss = t->at.correct = t->at.seconds = 0.0;
+    memset(t->at.each_loss, 0, sizeof t->at.each_loss);
+    memset(t->at.each_correct, 0, sizeof t->at.each_correct);
 }
 
 static int64_t steps_of(const lathe_trainer *t, int64_t samples) {
@@ -132,23 +171,36 @@ int64_t lathe_trainer_steps(const lathe_trainer *t) { return steps_of(t, t->data
 
 int64_t lathe_trainer_steps_done(const lathe_trainer *t) { return steps_of(t, t->at.done); }
 
+/* One call on the samples from the start of `part` on. */
+static void evaluate_batch(lathe_trainer *t, const lathe_samples *part, const lathe_step *s,
+                           lathe_metrics *batch) {
+    const lathe_model *m = t->model;
+    const void *input[LATHE_MAX_INPUTS], *labels[LATHE_MAX_LOSSES];
+    for (int i = 0; i < m->inputs; i++) input[i] = lathe_samples_input(part, i).data;
+    for (int i = 0; i < m->losses; i++) labels[i] = lathe_samples_labels(part, m, i).data;
+    if (lathe_samples_bytes(part))
+        m->evaluate_u8(t->state, t->workspace, s, (const uint8_t *const *)input, labels, batch);
+    else
+        m->evaluate(t->state, t->workspace, s, (const float *const *)input, labels, batch);
+}
+
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums) {
     const lathe_model *m = t->model;
-    *sums = (lathe_metrics){0};
+    int parts = m->losses > 1 ? 1 + m->losses : 1;
+    for (int i = 0; i < parts; i++) sums[i] = (lathe_metrics){0};
     for (int64_t first = 0; first < data->count; first += m->batch) {
         int n = batch_size(m, data->count - first);
         lathe_step s = make_step(t, n, first);
         lathe_samples part = lathe_samples_slice(data, first, n);
-        const void *labels = part.index ? (const void *)part.index : (const void *)part.target;
-        lathe_metrics batch = {0};
-        if (part.u8)
-            m->evaluate_u8(t->state, t->workspace, &s, part.u8, labels, &batch);
-        else
-            m->evaluate(t->state, t->workspace, &s, part.f32, labels, &batch);
-        sums->loss += batch.loss;
-        sums->correct += batch.correct;
-        sums->count += (uint64_t)n;
+        lathe_metrics batch[1 + LATHE_MAX_LOSSES] = {{0}};
+        s.sample_weight = part.weight;
+        evaluate_batch(t, &part, &s, batch);
+        for (int i = 0; i < parts; i++) {
+            sums[i].loss += batch[i].loss;
+            sums[i].correct += batch[i].correct;
+            sums[i].count += (uint64_t)n;
+        }
         if (stop && *stop) return false;
     }
     return true;

@@ -4,8 +4,10 @@
 #ifndef LATHE_RUNTIME_TRAIN_H
 #define LATHE_RUNTIME_TRAIN_H
 
+#include "callbacks.h"
 #include "dataset.h"
 #include "pool.h"
+#include "schedule.h"
 
 #include <signal.h>
 
@@ -16,18 +18,24 @@ typedef struct lathe_position {
     uint32_t epoch;       /* epochs finished */
     int64_t done;         /* samples of the running epoch already trained on */
     double loss, correct; /* sums over those */
-    double seconds;       /* spent on those */
+    double each_loss[LATHE_MAX_LOSSES], each_correct[LATHE_MAX_LOSSES]; /* of several losses */
+    double seconds;                                                     /* spent on those */
+    lathe_callback_state callbacks;
 } lathe_position;
 
 typedef struct lathe_trainer {
     const lathe_model *model;
     void *state, *workspace;
-    uint32_t *order; /* of the running epoch */
-    void *input;     /* one gathered batch */
-    void *labels;    /* one gathered batch */
+    uint32_t *order;                /* of the running epoch */
+    void *input[LATHE_MAX_INPUTS];  /* one gathered batch */
+    void *labels[LATHE_MAX_LOSSES]; /* one gathered batch */
+    float *weight;                  /* of one gathered batch, where the data has weights */
     lathe_samples data;
     lathe_position at;
-    lathe_pool *pool; /* the caller's threads; NULL after open: OpenMP, or none */
+    /* the caller's, after open: */
+    bool in_order;                  /* epochs are not shuffled */
+    const lathe_schedule *schedule; /* of the learning rate, or NULL */
+    lathe_pool *pool;               /* threads; NULL: OpenMP, or none */
 } lathe_trainer;
 
 typedef enum {
@@ -53,11 +61,14 @@ void lathe_trainer_close(lathe_trainer *t);
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w);
 /* Moves on to the next epoch. */
 void lathe_trainer_next(lathe_trainer *t);
+/* The next step's learning rate. */
+float lathe_trainer_rate(const lathe_trainer *t);
 /* Steps in an epoch, and steps of the running one that are done. */
 int64_t lathe_trainer_steps(const lathe_trainer *t);
 int64_t lathe_trainer_steps_done(const lathe_trainer *t);
 
-/* Loss and accuracy over all of `data`; false if stopped. */
+/* Loss and accuracy over all of `data`; false if stopped. `sums` has room for 1 + LATHE_MAX_LOSSES:
+ * the total, then each of several losses. */
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums);
 

@@ -20,7 +20,8 @@ typedef struct {
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
     bool assembled;    /* the image becomes part of the program by an assembler file */
-    bool guarded;      /* tests: one guarded, poisoned buffer a value */
+    bool apart;        /* every value dense in a buffer that nobody else writes: no homes */
+    bool guarded;      /* a buffer of its own for each value, with a guard around it */
     Target targets[2]; /* best first */
     int ntargets;
 } CodegenOptions;
@@ -38,5 +39,9 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
+/* Where predict leaves the results of its nodes, a line each: float offset in the workspace (-1:
+ * the caller's output), floats a row, rows, channels, name. All of them are there together after a
+ * call only where the options are those of guarded code. */
+bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 
 #endif

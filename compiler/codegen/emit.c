@@ -169,11 +169,12 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
     const Place *p = &s->arg[i];
     switch (p->kind) {
     case PLACE_NONE: strbuf_puts(w, "0"); break;
-    case PLACE_INPUT: strbuf_puts(w, "r->input"); break;
-    case PLACE_BYTES: strbuf_puts(w, "r->bytes"); break;
-    case PLACE_OUTPUT: strbuf_puts(w, "r->output"); break;
+    case PLACE_INPUT: strbuf_printf(w, "r->input[%lld]", (long long)p->at); break;
+    case PLACE_BYTES: strbuf_printf(w, "r->bytes[%lld]", (long long)p->at); break;
+    case PLACE_OUTPUT: strbuf_printf(w, "r->output[%lld]", (long long)p->at); break;
     case PLACE_LABELS:
-        strbuf_printf(w, "(%s)r->labels", s->arg_type[i] ? s->arg_type[i] : "const float *");
+        strbuf_printf(w, "(%s)r->labels[%lld]", s->arg_type[i] ? s->arg_type[i] : "const float *",
+                      (long long)p->at);
         break;
     case PLACE_WEIGHTS: print_offset(f, "r->weights", p->at, w); break;
     case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
@@ -249,6 +250,8 @@ static void emit_call(const File *f, const Section *s, const Plan *plan, int ind
 static void emit_sequence(const File *f, const Section *s, const Plan *plan, bool apply,
                           const char *name, StrBuf *w) {
     strbuf_printf(w, "static void %s%s(const %s_run *r) {\n", s->kernels.prefix, name, f->id);
+    int every = f->m->train.optimizer.accumulate;
+    if (apply && every > 1) strbuf_printf(w, "    if ((r->step->step + 1) %% %d) return;\n", every);
     for (int i = 0; i < plan->nsteps; i++)
         if (plan->steps[i].apply == apply) emit_call(f, s, plan, i, w);
     strbuf_puts(w, "}\n\n");
@@ -292,11 +295,12 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
     emit_plan_steps(f, s, s->predict, w);
     emit_plan_steps(f, s, s->eval, w);
     emit_plan_steps(f, s, s->train, w);
-    strbuf_printf(
-        w,
-        "/* raw bytes to floats */\nstatic void %sinput_bytes_step(const %s_run *r, int part) "
-        "{\n    %s(r->bytes, r->work + %lld, part);\n}\n\n",
-        s->kernels.prefix, f->id, s->input_bytes, (long long)f->work.input);
+    for (int i = 0; f->takes_bytes && i < f->ninputs; i++)
+        strbuf_printf(w,
+                      "/* raw bytes to floats: %s */\nstatic void %sbytes_%d_step(const %s_run *r, "
+                      "int part) {\n    %s(r->bytes[%d], r->work + %lld, part);\n}\n\n",
+                      c_comment(f->m->arena, f->input[i].value->name), s->kernels.prefix, i + 1,
+                      f->id, s->input_bytes[i], i, (long long)f->input[i].at);
     close_target(&s->machine, w);
     emit_sequences(f, s, w);
 }

@@ -9,13 +9,24 @@ typedef struct {
     Machine machine;
     KernelSet kernels;
     Plan *predict, *eval, *train; /* NULL where the file does not have them */
-    const char *input_bytes;      /* kernel that converts raw bytes */
+    const char **input_bytes;     /* for each input the kernel that converts raw bytes */
 } Section;
 
 /* Where things lie in a workspace, in floats. */
 typedef struct {
-    int64_t grads, input, output, buffers, floats;
+    int64_t grads, buffers, floats;
 } WorkspaceLayout;
+
+/* An input, output or loss of the interface. */
+typedef struct {
+    const Value *value;
+    const char *name;
+    const char *id;    /* its parameter in C: "in_image", "out_dense", "labels_dense" */
+    const char *macro; /* part of a macro's name: "IN_IMAGE" */
+    int64_t count;     /* elements a sample */
+    int64_t at;        /* in the workspace: converted bytes, and what the self-test passes */
+    int output;        /* of a loss: the output that it belongs to */
+} Port;
 
 typedef struct {
     Module *m;
@@ -26,9 +37,12 @@ typedef struct {
     Section section[2];
     int nsections;
     WorkspaceLayout work;
-    const Value *input, *output;
+    Port *input, *output, *loss; /* no losses for inference */
+    int ninputs, noutputs, nlosses;
+    bool takes_bytes; /* there are _u8 entry points */
     uint64_t model_hash, layout_hash;
-    const float *expected; /* the self-test's outputs, or its loss */
+    float *expected;      /* the self-test's first outputs, or its loss */
+    int64_t *expected_at; /* where the outputs lie behind the first output's start */
     int nexpected;
     unsigned char *image;
     size_t image_bytes;
@@ -53,6 +67,17 @@ void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, ex
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
 void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */
 void emit_header(const File *f, StrBuf *w);   /* emit_header.c */
+
+/* ports.c */
+void make_ports(File *f);
+/* Gives the ports their places behind `at`; returns the end. */
+int64_t place_ports(File *f, int64_t at);
+/* "const float *in_a, const float *in_b", or with uint8_t. */
+const char *input_params(const File *f, bool bytes);
+const char *output_params(const File *f);
+const char *label_params(const File *f);
+bool has_class_labels(const File *f, const Port *loss);
+void emit_value_tables(const File *f, StrBuf *w);
 
 /* image.c */
 enum { IMAGE_HEADER_BYTES = 64 };

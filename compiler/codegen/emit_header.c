@@ -3,13 +3,48 @@
 
 #include "abi_text.h"
 
+/* INPUT_COUNT and OUTPUT_COUNT where there is one; a macro for each where there are several. */
+static void emit_counts(const File *f, const char *what, const Port *ports, int n, StrBuf *w) {
+    for (int i = 0; i < n; i++)
+        strbuf_printf(w, "#define %s_%s_COUNT %lld /* floats%s a sample of %s */\n", f->ID,
+                      n == 1 ? arena_printf(f->m->arena, "%sPUT", what) : ports[i].macro,
+                      (long long)ports[i].count,
+                      *what == 'I' && f->takes_bytes ? " (or bytes)" : "", ports[i].id);
+}
+
+static void emit_port(const File *f, const Port *p, StrBuf *w) {
+    const Shape *s = &p->value->type.shape;
+    strbuf_printf(w, " *   %-20s [n", p->id);
+    for (int i = 1; i < s->rank; i++) strbuf_printf(w, ", %lld", (long long)s->dim[i]);
+    DType t = p->value->type.dtype;
+    strbuf_printf(w, "]%s: \"%s\"\n",
+                  t == DT_F32    ? ""
+                  : t == DT_BOOL ? ", 0 or 1"
+                                 : ", whole numbers up to 2^24",
+                  c_comment(f->m->arena, p->name));
+}
+
+static void emit_labels(const File *f, const Port *p, StrBuf *w) {
+    if (has_class_labels(f, p))
+        strbuf_printf(w, " *   %-20s int32_t [n], class indices\n", p->id);
+    else
+        strbuf_printf(w, " *   %-20s float, as %s\n", p->id, f->output[p->output].id);
+}
+
+/* What the functions' pointers point to. */
+static void emit_ports(const File *f, StrBuf *w) {
+    strbuf_puts(w, "/* Inputs and outputs: floats, batch first, dense.\n");
+    for (int i = 0; i < f->ninputs; i++) emit_port(f, &f->input[i], w);
+    for (int i = 0; i < f->noutputs; i++) emit_port(f, &f->output[i], w);
+    for (int i = 0; i < f->nlosses; i++) emit_labels(f, &f->loss[i], w);
+    strbuf_puts(w, " */\n\n");
+}
+
 static void emit_macros(const File *f, StrBuf *w) {
     const char *ID = f->ID;
     strbuf_printf(w, "#define %s_BATCH %d /* most samples a call */\n", ID, f->o->batch);
-    strbuf_printf(w, "#define %s_INPUT_COUNT %lld /* floats (or bytes) a sample of input */\n", ID,
-                  (long long)shape_count(&f->input->type.shape));
-    strbuf_printf(w, "#define %s_OUTPUT_COUNT %lld /* floats a sample of output */\n", ID,
-                  (long long)shape_count(&f->output->type.shape));
+    emit_counts(f, "IN", f->input, f->ninputs, w);
+    emit_counts(f, "OUT", f->output, f->noutputs, w);
     strbuf_printf(w, "#define %s_INPUT_SCALE %s /* raw bytes are divided by this */\n", ID,
                   c_float(f->m->arena, f->m->input_scale));
     strbuf_printf(w, "#define %s_ALIGNMENT 64 /* bytes, of workspace, state and weights image */\n",
@@ -36,11 +71,24 @@ void emit_header(const File *f, StrBuf *w) {
     strbuf_puts(w, "\n");
     emit_macros(f, w);
     strbuf_puts(w, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+    emit_ports(f, w);
     if (f->o->train) {
-        InterfaceTrainingParams p = {.id = f->id, .indices = f->m->train.loss == LOSS_CROSSENTROPY};
+        const char *several = arena_printf(
+            f->m->arena, "%d of them (the sum of the losses, then each)", 1 + f->nlosses);
+        InterfaceTrainingParams p = {.id = f->id,
+                                     .u8 = f->takes_bytes,
+                                     .inputs = input_params(f, false),
+                                     .inputs_u8 = input_params(f, true),
+                                     .labels = label_params(f),
+                                     .metrics = f->nlosses == 1 ? "one" : several};
         template_interface_training(w, &p, "");
     } else {
-        InterfaceInferenceParams p = {.id = f->id, .bytes = f->work.floats * 4};
+        InterfaceInferenceParams p = {.id = f->id,
+                                      .bytes = f->work.floats * 4,
+                                      .u8 = f->takes_bytes,
+                                      .inputs = input_params(f, false),
+                                      .inputs_u8 = input_params(f, true),
+                                      .outputs = output_params(f)};
         template_interface_inference(w, &p, "");
     }
     strbuf_printf(w,

@@ -5,6 +5,14 @@
 #include <string.h>
 
 static bool is_listed(const Param *p) { return p->role != PARAM_CONST; }
+static bool has_table(const Param *p) { return p->role == PARAM_CONST && p->data; }
+
+/* Tensors that lie in a state. */
+static int count_places(const File *f) {
+    int count = 0;
+    for (int i = 0; i < f->m->nparams; i++) count += f->params->param[i].at >= 0;
+    return count;
+}
 
 static void emit_dims(const Shape *s, int from, StrBuf *w) {
     strbuf_puts(w, "{");
@@ -15,10 +23,12 @@ static void emit_dims(const Shape *s, int from, StrBuf *w) {
 
 static void emit_tensor_list(const File *f, StrBuf *w) {
     const Module *m = f->m;
+    int count = 0;
     strbuf_printf(w, "static const lathe_tensor %s_tensors[] = {\n", f->id);
     for (int i = 0; i < m->nparams; i++) {
         const Param *p = &m->params[i];
         if (!is_listed(p)) continue;
+        count++;
         const char *role = p->role == PARAM_WEIGHT      ? "LATHE_WEIGHT"
                            : p->role == PARAM_STATISTIC ? "LATHE_STATISTIC"
                                                         : "LATHE_SLOT";
@@ -27,7 +37,8 @@ static void emit_tensor_list(const File *f, StrBuf *w) {
         emit_dims(param_shape(p), 0, w);
         strbuf_printf(w, ", %lld},\n", (long long)shape_count(&p->type.shape));
     }
-    strbuf_puts(w, "};\n\n");
+    /* an array has at least one element */
+    strbuf_puts(w, count ? "};\n\n" : "    {\"\", LATHE_WEIGHT, 0, 0, {0}, 0}};\n\n");
 }
 
 static void emit_some_places(const File *f, bool listed, StrBuf *w) {
@@ -35,12 +46,31 @@ static void emit_some_places(const File *f, bool listed, StrBuf *w) {
     for (int i = 0; i < m->nparams; i++) {
         const Param *p = &m->params[i];
         const ParamLayout *l = &f->params->param[i];
-        if (is_listed(p) != listed) continue;
-        CHECK(listed || p->init.kind == INIT_CONSTANT);
-        strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du},\n", (long long)l->at,
-                      (long long)l->grad_at, (long long)l->rows, (long long)l->columns, l->panel,
-                      (int)p->init.kind, c_float(m->arena, p->init.a), c_float(m->arena, p->init.b),
-                      i);
+        if (is_listed(p) != listed || l->at < 0) continue;
+        CHECK(listed || p->data || p->init.kind == INIT_CONSTANT);
+        const char *data = has_table(p) ? arena_printf(m->arena, "%s_data_%d", f->id, i) : "0";
+        strbuf_printf(w, "    {%lld, %lld, %lld, %lld, %d, %d, %s, %s, %du, %s},\n",
+                      (long long)l->at, (long long)l->grad_at, (long long)l->rows,
+                      (long long)l->columns, l->panel, (int)p->init.kind,
+                      c_float(m->arena, p->init.a), c_float(m->arena, p->init.b), i, data);
+    }
+}
+
+/* The elements of the constants that have some. */
+static void emit_constants(const File *f, StrBuf *w) {
+    const Module *m = f->m;
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (!has_table(p) || f->params->param[i].at < 0) continue;
+        int64_t count = shape_count(&p->type.shape);
+        strbuf_printf(w, "static const float %s_data_%d[%lld] = {", f->id, i, (long long)count);
+        for (int64_t k = 0; k < count; k++)
+            strbuf_printf(w, "%s%s",
+                          k % 8 ? ", "
+                          : k   ? ",\n    "
+                                : "\n    ",
+                          c_float(m->arena, p->data[k]));
+        strbuf_puts(w, "};\n\n");
     }
 }
 
@@ -53,7 +83,8 @@ static void emit_places(const File *f, StrBuf *w) {
         "/* Element (row, column) of a tensor lies at at + (column / panel * rows + row) * panel + "
         "column %% "
         "panel. */\ntypedef struct {\n    ptrdiff_t at, grad_at;\n    int32_t rows, columns, "
-        "panel, init;\n    float a, b;\n    uint32_t stream;\n} %s_place;\n\n"
+        "panel, init;\n    float a, b;\n    uint32_t stream;\n    const float *data;\n} "
+        "%s_place;\n\n"
         "static const %s_place %s_places[] = {\n",
         f->id, f->id, f->id);
     emit_some_places(f, true, w);
@@ -116,10 +147,12 @@ static void emit_embedded(const File *f, StrBuf *w) {
 void emit_tables(const File *f, StrBuf *w) {
     strbuf_puts(w, "/* ---- tables ---- */\n\n");
     emit_tensor_list(f, w);
+    emit_value_tables(f, w);
     emit_names(f, w);
     emit_embedded(f, w);
     if (!f->o->train) return;
+    emit_constants(f, w);
     emit_places(f, w);
-    StateParams p = {.id = f->id, .floats = f->params->floats, .places = f->m->nparams};
+    StateParams p = {.id = f->id, .floats = f->params->floats, .places = count_places(f)};
     template_state(w, &p, "");
 }

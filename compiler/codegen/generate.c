@@ -28,8 +28,13 @@ static uint64_t hash_model(const File *f) {
     StrBuf b = {0};
     const Function *forward = module_function(f->m, "forward");
     if (forward) print_function(f->m, forward, &b);
-    strbuf_printf(&b, "%s %s %.9g", f->m->train.loss_name ? f->m->train.loss_name : "",
-                  f->m->train.optimizer.name ? f->m->train.optimizer.name : "",
+    for (int i = 0; i < f->m->train.noutputs; i++) {
+        const OutputTraining *t = &f->m->train.outputs[i];
+        strbuf_printf(&b, "%s ", t->loss_name ? t->loss_name : "");
+        if (t->weight != 1.0f) strbuf_printf(&b, "%.9g ", (double)t->weight);
+    }
+    if (!f->m->train.noutputs) strbuf_puts(&b, " ");
+    strbuf_printf(&b, "%s %.9g", f->m->train.optimizer.name ? f->m->train.optimizer.name : "",
                   (double)f->m->input_scale);
     uint64_t hash = hash_text(b.text);
     strbuf_free(&b);
@@ -49,16 +54,11 @@ static uint64_t hash_layout(const File *f) {
     return hash;
 }
 
-static int64_t round16(int64_t floats) { return (floats + 15) / 16 * 16; }
-
 static int64_t larger(int64_t a, const Plan *p) { return p && p->floats > a ? p->floats : a; }
 
 static void lay_out_workspace(File *f) {
     WorkspaceLayout *w = &f->work;
-    int64_t labels = shape_count(&f->output->type.shape);
-    w->input = w->grads + round16(f->params->trained);
-    w->output = w->input + round16((int64_t)f->o->batch * shape_count(&f->input->type.shape));
-    w->buffers = w->output + round16(labels);
+    w->buffers = place_ports(f, w->grads + (f->params->trained + 15) / 16 * 16);
     int64_t most = 0;
     for (int i = 0; i < f->nsections; i++) {
         const Section *s = &f->section[i];
@@ -101,9 +101,11 @@ static void lower_section(File *f, Target target) {
     s->kernels = (KernelSet){.arena = a,
                              .prefix = several ? arena_printf(a, "%s_%s_", f->id, s->machine.name)
                                                : arena_printf(a, "%s_", f->id)};
-    InputU8Params p = {.count = shape_count(&f->input->type.shape),
-                       .scale = (double)f->m->input_scale};
-    s->input_bytes = use_kernel(&s->kernels, &kernel_input_u8, &p, "bytes_to_floats");
+    s->input_bytes = ARENA_ARRAY(a, const char *, (size_t)f->ninputs);
+    for (int i = 0; f->takes_bytes && i < f->ninputs; i++) {
+        InputU8Params p = {.count = f->input[i].count, .scale = (double)f->m->input_scale};
+        s->input_bytes[i] = use_kernel(&s->kernels, &kernel_input_u8, &p, "bytes_to_floats");
+    }
     if (f->o->train) {
         s->eval = lower_named(f, s, "eval");
         s->train = lower_named(f, s, "train_step");
@@ -112,28 +114,69 @@ static void lower_section(File *f, Target target) {
     }
 }
 
-/* What the self-test must get for input element e = uniform(seed 1, stream 0, e). */
+/* Input element e, counted over all inputs of numbers, is uniform(seed 1, stream 0, e); whole
+ * numbers and labels are 0. */
+static void set_example(const File *f, Interp *it, const Function *fn) {
+    uint32_t e = 0;
+    for (int i = 0; i < fn->ninputs; i++) {
+        const Type *t = &fn->inputs[i]->type;
+        int64_t count = shape_count(&t->shape);
+        float *x = ARENA_ARRAY(f->m->arena, float, (size_t)count);
+        for (int64_t k = 0; i < f->ninputs && t->dtype == DT_F32 && k < count; k++)
+            x[k] = (float)lathe_uniform(1, 0, e++);
+        interp_set_input(it, i, x, 1);
+    }
+}
+
+enum { MAX_EXPECTED = 16 }; /* elements of each output that the self-test looks at */
+
+/* Takes `n` of an output's elements, up to the first that is not finite. */
+static void expect_output(File *f, const double *y, int64_t n, int64_t at) {
+    for (int64_t k = 0; k < n && k < MAX_EXPECTED && isfinite((float)y[k]); k++) {
+        f->expected_at[f->nexpected] = at + k;
+        f->expected[f->nexpected++] = (float)y[k];
+    }
+}
+
+static void expect_outputs(File *f, const Interp *it, const Function *fn) {
+    for (int i = 0; i < f->noutputs; i++) {
+        double *y = ARENA_ARRAY(f->m->arena, double, (size_t)f->output[i].count);
+        interp_get(it, fn->outputs[i], y);
+        expect_output(f, y, f->output[i].count, f->output[i].at - f->output[0].at);
+    }
+}
+
+/* The weighted sum of the losses, and the penalty of the weights if there is one. */
+static void expect_loss(File *f, const Interp *it, const Function *fn) {
+    double sum = 0.0, y = 0.0;
+    for (int i = 0, k = 0; i < f->nlosses; i++) {
+        const OutputTraining *t = &f->m->train.outputs[f->loss[i].output];
+        interp_get(it, fn->outputs[k++], &y);
+        k += t->metric != METRIC_NONE;
+        sum += (double)t->weight * y;
+    }
+    const Value *last = fn->outputs[fn->noutputs - 1];
+    y = 0.0;
+    if (last->type.shape.rank == 0) interp_get(it, last, &y);
+    sum += y;
+    expect_output(f, &sum, 1, 0);
+}
+
+/* What the self-test must get. */
 static bool compute_expected(File *f, Diag *d) {
     const Function *fn = module_function(f->m, f->o->train ? "eval" : "predict");
-    int64_t inputs = shape_count(&f->input->type.shape),
-            outputs = shape_count(&f->output->type.shape);
     Interp *it = interp_new(f->m, fn, 1, true, d);
     if (!it) return false;
-    Arena *a = f->m->arena;
-    float *x = ARENA_ARRAY(a, float, (size_t)inputs);
-    for (int64_t e = 0; e < inputs; e++) x[e] = (float)lathe_uniform(1, 0, (uint32_t)e);
-    interp_set_input(it, 0, x, 1);
-    if (fn->ninputs > 1) interp_set_input(it, 1, ARENA_ARRAY(a, float, (size_t)outputs), 1);
+    f->expected = ARENA_ARRAY(f->m->arena, float, (size_t)f->noutputs *MAX_EXPECTED);
+    f->expected_at = ARENA_ARRAY(f->m->arena, int64_t, (size_t)f->noutputs * MAX_EXPECTED);
+    set_example(f, it, fn);
     RunScalars s = {.n = 1};
     interp_run(it, &s);
-    double *y = ARENA_ARRAY(a, double, (size_t)outputs);
-    interp_get(it, fn->outputs[0], y);
+    if (f->o->train)
+        expect_loss(f, it, fn);
+    else
+        expect_outputs(f, it, fn);
     interp_free(it);
-    int most = f->o->train ? 1 : outputs > 16 ? 16 : (int)outputs;
-    float *expected = ARENA_ARRAY(a, float, (size_t)most);
-    for (; f->nexpected < most && isfinite((float)y[f->nexpected]); f->nexpected++)
-        expected[f->nexpected] = (float)y[f->nexpected];
-    f->expected = expected;
     return true;
 }
 
@@ -171,11 +214,7 @@ static const char *choose_id(Module *m) {
 static void lower_file(File *f, Module *m, const CodegenOptions *o) {
     *f = (File){.m = m, .o = o, .id = choose_id(m)};
     f->ID = upper(m->arena, f->id);
-    const Function *fn = module_function(m, o->train ? "eval" : "predict");
-    const Function *forward = module_function(m, "forward");
-    CHECK(fn && forward && fn->ninputs >= 1 && forward->noutputs == 1);
-    f->input = fn->inputs[0];
-    f->output = forward->outputs[0];
+    make_ports(f);
     f->params = layout_params(m, o->train);
     name_params(f);
     for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
@@ -234,6 +273,24 @@ bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
         for (int k = 0; k < p->nsteps; k++)
             strbuf_printf(out, "step %3d  %-40s %-32s %lld multiply-adds\n", k, p->steps[k].name,
                           p->steps[k].kernel->fn, (long long)p->steps[k].info.macs);
+    }
+    return true;
+}
+
+bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
+    File f;
+    lower_file(&f, m, o);
+    if (!check_size(&f, d)) return false;
+    const Plan *p = f.section[0].predict;
+    for (int i = 0; i < p->function->nnodes; i++) {
+        const Value *v = p->function->nodes[i]->out[0];
+        if (!p->defined[v->id]) continue;
+        const Layout *y = &p->layout[v->id];
+        bool buffer = y->place.kind == PLACE_BUFFER;
+        if (!buffer && y->place.kind != PLACE_OUTPUT) continue;
+        int64_t at = buffer ? f.work.buffers + p->buffers[y->place.at].offset : -1;
+        strbuf_printf(out, "%lld %lld %lld %lld %s\n", (long long)at, (long long)y->pitch,
+                      (long long)y->rows, (long long)y->channels, v->name);
     }
     return true;
 }

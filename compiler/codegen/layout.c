@@ -14,12 +14,46 @@ int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column) {
     return (column / p->panel * p->rows + row) * p->panel + column % p->panel;
 }
 
-static ParamLayout pack(const Param *p) {
+/* Operations whose operands are rows: they read a parameter wherever its columns lie side by side.
+ */
+static bool reads_rows(const Node *n, int index) {
+    switch (n->op) {
+    case OP_BINARY:
+    case OP_SELECT:
+    case OP_BROADCAST:
+    case OP_GATHER:
+    case OP_RESAMPLE:
+    case OP_SGD:
+    case OP_ADAM:
+    case OP_RMSPROP:
+    case OP_INITIALIZE: return true;
+    case OP_MATMUL:
+        return n->in[0]->param == index || n->attr.transposed[1] || n->in[1]->type.shape.rank > 2;
+    default: return false;
+    }
+}
+
+/* Whether no operation that reads a parameter, or the owner of a slot, wants panels. */
+static bool is_dense(const Module *m, int index) {
+    for (int i = 0; i < m->nfunctions; i++) {
+        const Function *f = m->functions[i];
+        for (int k = 0; k < f->nnodes; k++) {
+            const Node *n = f->nodes[k];
+            for (int j = 0; j < n->nin; j++)
+                if (n->in[j]->param == index && !reads_rows(n, index)) return false;
+        }
+    }
+    return true;
+}
+
+static ParamLayout pack(const Module *m, int index) {
+    const Param *p = &m->params[index];
+    int owner = p->role == PARAM_SLOT ? p->owner : index;
     const Shape *s = &p->type.shape;
     ParamLayout l = {.rows = 1, .columns = 1, .at = -1, .grad_at = -1};
     if (s->rank > 0) l.columns = s->dim[s->rank - 1];
     for (int i = 0; i + 1 < s->rank; i++) l.rows *= s->dim[i];
-    l.panel = panel_of(l.columns);
+    l.panel = l.rows > 1 && is_dense(m, owner) ? (int)pitch_of(l.columns) : panel_of(l.columns);
     int64_t panels = (l.columns + l.panel - 1) / l.panel;
     l.floats = (panels * l.panel * l.rows + 15) / 16 * 16;
     return l;
@@ -94,7 +128,7 @@ static void place_state(ParamTable *t, const Module *m) {
 ParamTable *layout_params(Module *m, bool train) {
     ParamTable *t = ARENA_NEW(m->arena, ParamTable);
     t->param = ARENA_ARRAY(m->arena, ParamLayout, (size_t)m->nparams);
-    for (int i = 0; i < m->nparams; i++) t->param[i] = pack(&m->params[i]);
+    for (int i = 0; i < m->nparams; i++) t->param[i] = pack(m, i);
     if (train) {
         place_state(t, m);
     } else {

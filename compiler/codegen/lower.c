@@ -145,6 +145,17 @@ static void touch(Lower *l, Place p) {
 
 static bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
 
+/* What NAME_apply does with gradients before the optimizer. */
+static bool is_clipping(const Node *n) {
+    bool norm = n->op == OP_PENALTY && n->in[0]->param < 0;
+    return norm || n->op == OP_CLIP_VALUE || n->op == OP_CLIP_NORM;
+}
+
+/* Replaces a parameter's gradient where it lies. */
+static bool is_in_place(OpKind op) {
+    return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
+}
+
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
               const char *stem, const char *comment, const Arg *args, int nargs) {
     Step s = {.name = name, .comment = comment, .nargs = nargs, .info = type->info(params)};
@@ -153,7 +164,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
     for (int i = 0; i < l->kernels->nuses; i++)
         if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
     s.layer = l->node ? l->node->name : name;
-    s.apply = l->node && is_optimizer(l->node->op);
+    s.apply = l->node && (is_optimizer(l->node->op) || is_clipping(l->node));
     for (int i = 0; i < nargs; i++) {
         touch(l, args[i].place);
         s.arg[i] = args[i].place;
@@ -198,17 +209,16 @@ const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {
 
 /* ---- the function --------------------------------------------------------------------------- */
 
+/* The inputs of forward come first, then labels. */
 static void place_inputs(Lower *l) {
-    CHECK(l->f->ninputs >= 1);
-    const Value *x = l->f->inputs[0];
-    Layout y = layout_with_pitch(x, x->type.shape.dim[x->type.shape.rank - 1]);
-    y.place = (Place){.kind = PLACE_INPUT, .at = 0};
-    define_as(l, x, y);
-    for (int i = 1; i < l->f->ninputs; i++) {
-        Layout labels = layout_with_pitch(l->f->inputs[i], 0);
-        labels.pitch = labels.channels;
-        labels.place = (Place){.kind = PLACE_LABELS, .at = 0};
-        define_as(l, l->f->inputs[i], labels);
+    int data = module_function(l->m, "forward")->ninputs;
+    CHECK(l->f->ninputs >= data);
+    for (int i = 0; i < l->f->ninputs; i++) {
+        Layout x = layout_with_pitch(l->f->inputs[i], 0);
+        x.pitch = x.channels;
+        x.place = i < data ? (Place){.kind = PLACE_INPUT, .at = i}
+                           : (Place){.kind = PLACE_LABELS, .at = i - data};
+        define_as(l, l->f->inputs[i], x);
     }
 }
 
@@ -221,12 +231,16 @@ static void place_results(Lower *l) {
         const Value *g = n->in[1];
         const ParamLayout *p = &l->params->param[n->in[0]->param];
         CHECK(p->grad_at >= 0 && g->param < 0);
+        Layout y = {.place = {.kind = PLACE_GRADS, .at = p->grad_at},
+                    .pitch = p->floats,
+                    .rows = 1,
+                    .channels = p->columns};
         if (l->defined[g->id]) PANIC("gradient %s serves two parameters", g->name);
-        define_as(l, g,
-                  (Layout){.place = {.kind = PLACE_GRADS, .at = p->grad_at},
-                           .pitch = p->floats,
-                           .rows = 1,
-                           .channels = p->columns});
+        define_as(l, g, y);
+        while (g->producer && is_in_place(g->producer->op)) {
+            g = g->producer->in[0];
+            define_as(l, g, y);
+        }
     }
     for (int i = 0; i < l->f->naliases; i++) {
         const Alias *a = &l->f->aliases[i];
@@ -235,22 +249,36 @@ static void place_results(Lower *l) {
     }
 }
 
-/* What the function returns: predictions go to the caller dense, losses stay where the entry sums
- * them. */
+int output_for(const Lower *l, const Value *v) {
+    int found = -1;
+    if (strcmp(l->f->name, "predict") != 0 || function_count_uses(l->f, v) != 1) return -1;
+    for (int i = 0; i < l->f->noutputs; i++)
+        if (l->f->outputs[i] == v) found = i;
+    return found;
+}
+
+/* A prediction goes to the caller dense: copied, unless its step has put it there. */
+static void place_prediction(Lower *l, int i) {
+    const Value *v = l->f->outputs[i];
+    Layout x = layout_of(l, v), y = x;
+    if (x.place.kind == PLACE_OUTPUT) return;
+    y.pitch = x.channels;
+    y.place = (Place){.kind = PLACE_OUTPUT, .at = i};
+    Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
+    copy_window(l, "output", x, &rows, y, &rows, 0, 0);
+}
+
+/* What the function returns: losses stay where the entry sums them. */
 static void place_outputs(Lower *l) {
+    bool predict = strcmp(l->f->name, "predict") == 0;
     for (int i = 0; i < l->f->noutputs; i++) {
-        const Value *v = l->f->outputs[i];
-        Layout x = layout_of(l, v);
-        if (v->type.shape.rank == 1) {
-            CHECK(x.place.kind == PLACE_BUFFER);
-            l->plan->buffers[x.place.at].pinned = true;
-        } else if (x.place.kind != PLACE_OUTPUT) {
-            Layout y = x;
-            y.pitch = x.channels;
-            y.place = (Place){.kind = PLACE_OUTPUT, .at = 0};
-            Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
-            copy_window(l, "output", x, &rows, y, &rows, 0, 0);
+        if (predict) {
+            place_prediction(l, i);
+            continue;
         }
+        Layout x = layout_of(l, l->f->outputs[i]);
+        CHECK(x.place.kind == PLACE_BUFFER);
+        l->plan->buffers[x.place.at].pinned = true;
     }
 }
 
@@ -270,6 +298,8 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     }
     l.node = NULL;
     place_outputs(&l);
+    l.plan->layout = l.layout;
+    l.plan->defined = l.defined;
     plan_buffers(m->arena, l.plan, o->guarded);
     return l.plan;
 }

@@ -64,6 +64,10 @@ Place new_buffer(Lower *l, const char *name, int64_t floats);
 /* v as rows of `pitch` floats; copied if it lies otherwise. */
 Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
 
+/* The output that v may be written to directly, because nothing else uses it; -1 if there is none.
+ */
+int output_for(const Lower *l, const Value *v);
+
 /* The derived buffer, or a place of kind PLACE_NONE where it is not made yet. */
 Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad);
 void keep_derived(Lower *l, DerivedKind kind, const Value *v, const int32_t *pad, Place place);

@@ -111,6 +111,7 @@ void lower_dropout(Lower *l, const Node *n) {
     DropoutParams p = {.rate = (double)n->attr.rate,
                        .scale = (double)(1.0f / (1.0f - n->attr.rate)),
                        .stream = n->attr.stream,
+                       .spatial = n->attr.spatial,
                        .pixels = y.rows,
                        .C = y.channels,
                        .CP = y.pitch};

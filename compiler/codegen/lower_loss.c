@@ -10,17 +10,12 @@ static int64_t samples_a_part(const Layout *y) {
     return elements < SOFTMAX_ELEMENTS ? SOFTMAX_ELEMENTS / elements : 1;
 }
 
-static bool returns(const Lower *l, const Value *v) {
-    for (int i = 0; i < l->f->noutputs; i++)
-        if (l->f->outputs[i] == v) return true;
-    return false;
-}
-
 void lower_softmax(Lower *l, const Node *n) {
     Layout x = layout_of(l, n->in[0]), y = x;
-    if (returns(l, n->out[0]) && function_count_uses(l->f, n->out[0]) == 1) {
+    int output = output_for(l, n->out[0]);
+    if (output >= 0) {
         y.pitch = x.channels;
-        y.place = (Place){.kind = PLACE_OUTPUT, .at = 0};
+        y.place = (Place){.kind = PLACE_OUTPUT, .at = output};
         define_as(l, n->out[0], y);
     } else {
         y = define_with_pitch(l, n->out[0], x.pitch);
@@ -76,6 +71,7 @@ static void add_loss_grad(Lower *l, const Node *n, int kind) {
     LossGradParams p = {.V = vector_name(l->machine, 1),
                         .kind = kind,
                         .from_logits = n->attr.from_logits,
+                        .weight = (double)n->attr.loss_weight,
                         .C = y.channels,
                         .yp = y.pitch,
                         .dp = d.rows == 1 ? d.pitch : y.channels};
@@ -165,7 +161,8 @@ void lower_adam(Lower *l, const Node *n) {
                     .epsilon = (double)a->epsilon,
                     .decay = (double)a->weight_decay,
                     .decays = a->weight_decay > 0.0f,
-                    .amsgrad = a->amsgrad};
+                    .amsgrad = a->amsgrad,
+                    .every = a->every};
     add_optimizer(l, n, &kernel_adam, &p, lanes);
 }
 

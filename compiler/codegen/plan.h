@@ -19,10 +19,10 @@ enum { MAX_ARGS = 10, BUFFER_ALIGN = 64 };
 
 typedef enum {
     PLACE_NONE,    /* a null pointer */
-    PLACE_INPUT,   /* the caller's input (or the converted bytes) */
-    PLACE_BYTES,   /* the caller's raw bytes */
-    PLACE_LABELS,  /* the caller's labels */
-    PLACE_OUTPUT,  /* the caller's output */
+    PLACE_INPUT,   /* the caller's input number `at` (or the converted bytes) */
+    PLACE_BYTES,   /* the caller's raw bytes of input number `at` */
+    PLACE_LABELS,  /* the caller's labels for loss number `at` */
+    PLACE_OUTPUT,  /* the caller's output number `at` */
     PLACE_WEIGHTS, /* parameters: weights image, or state; `at` floats from its start */
     PLACE_STATE,   /* the same, written */
     PLACE_GRADS,   /* gradients of parameters; `at` floats from their start */
@@ -96,9 +96,11 @@ typedef struct {
     int nsteps, steps_cap;
     Buffer *buffers;
     int nbuffers, buffers_cap;
-    int64_t floats;      /* workspace that the buffers take */
-    int64_t lower_bound; /* largest sum of buffers alive at once */
-    int64_t separate;    /* sum of all buffers */
+    int64_t floats;       /* workspace that the buffers take */
+    int64_t lower_bound;  /* largest sum of buffers alive at once */
+    int64_t separate;     /* sum of all buffers */
+    const Layout *layout; /* by value id, where `defined` */
+    const bool *defined;
 } Plan;
 
 /* ---- the services of codegen/ --------------------------------------------------------------- */

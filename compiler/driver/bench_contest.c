@@ -26,11 +26,12 @@ typedef struct {
     Native native,
         profile; /* profile: the same with calls between steps, if layers are asked for */
     Interp *it;
-    void *state, *workspace, *labels;
-    float *input, *output;
+    void *state, *workspace;
+    float **input, **output;
+    void **labels;
     RunScalars run;
-    lathe_metrics metrics; /* of the last training step */
-    Layers *layers;        /* or NULL */
+    lathe_metrics *metrics; /* of the last training step */
+    Layers *layers;         /* or NULL */
 } Contest;
 
 /* Times of all runs. */
@@ -57,20 +58,45 @@ static void *allocate(Contest *c, size_t count, size_t size) {
     return NULL;
 }
 
-static bool make_data(Contest *c) {
+static bool make_inputs(Contest *c) {
     const lathe_model *m = c->native.model;
-    size_t n = (size_t)c->n, in = (size_t)m->input_count, out = (size_t)m->output_count;
-    if (!(c->input = allocate(c, n * in, sizeof(float))) ||
-        !(c->output = allocate(c, n * out, sizeof(float))) ||
-        !(c->labels = allocate(c, n * out, sizeof(float))) ||
-        !(c->workspace = allocate(c, m->workspace_bytes, 1)))
-        return false;
-    fill(c->input, (int64_t)(n * in));
-    if (m->float_labels)
-        fill(c->labels, (int64_t)(n * out));
-    else
-        for (size_t i = 0; i < n; i++) ((int32_t *)c->labels)[i] = (int32_t)(i % out);
+    c->input = ARENA_ARRAY(c->m->arena, float *, (size_t)m->inputs);
+    for (int i = 0; i < m->inputs; i++) {
+        size_t count = (size_t)c->n * (size_t)m->input[i].count;
+        if (!(c->input[i] = allocate(c, count, sizeof(float)))) return false;
+        if (m->input[i].dtype == LATHE_F32) fill(c->input[i], (int64_t)count);
+    }
     return true;
+}
+
+static bool make_outputs(Contest *c) {
+    const lathe_model *m = c->native.model;
+    c->output = ARENA_ARRAY(c->m->arena, float *, (size_t)m->outputs);
+    for (int i = 0; i < m->outputs; i++) {
+        c->output[i] = allocate(c, (size_t)c->n * (size_t)m->output[i].count, sizeof(float));
+        if (!c->output[i]) return false;
+    }
+    return true;
+}
+
+static bool make_labels(Contest *c) {
+    const lathe_model *m = c->native.model;
+    c->labels = ARENA_ARRAY(c->m->arena, void *, (size_t)m->losses + 1);
+    c->metrics = ARENA_ARRAY(c->m->arena, lathe_metrics, (size_t)m->losses + 1);
+    for (int k = 0; k < m->losses; k++) {
+        size_t n = (size_t)c->n, out = (size_t)m->output[m->loss[k].output].count;
+        if (!(c->labels[k] = allocate(c, n * out, sizeof(float)))) return false;
+        if (m->loss[k].float_labels)
+            fill(c->labels[k], (int64_t)(n * out));
+        else
+            for (size_t i = 0; i < n; i++) ((int32_t *)c->labels[k])[i] = (int32_t)(i % out);
+    }
+    return true;
+}
+
+static bool make_data(Contest *c) {
+    return make_inputs(c) && make_outputs(c) && make_labels(c) &&
+           (c->workspace = allocate(c, c->native.model->workspace_bytes, 1)) != NULL;
 }
 
 /* The interpreter starts from the parameters that `init` gives the generated code, or from the file
@@ -94,8 +120,9 @@ static bool make_interpreter(Contest *c) {
     c->it = interp_new(c->m, c->f, c->n, false, &d);
     diag_print(&d, stderr);
     if (!c->it) return false;
-    interp_set_input(c->it, 0, c->input, c->n);
-    if (c->train) interp_set_input(c->it, 1, c->labels, c->n);
+    const lathe_model *m = c->native.model;
+    for (int i = 0; i < m->inputs; i++) interp_set_input(c->it, i, c->input[i], c->n);
+    for (int i = 0; i < m->losses; i++) interp_set_input(c->it, m->inputs + i, c->labels[i], c->n);
     return true;
 }
 
@@ -124,7 +151,7 @@ static bool open_contest(Arena *a, const Options *o, Contest *c) {
     const float *const *loaded = loaded_params(c->m);
     if (!build_both(c, o)) return false;
     c->f = module_function(c->m, c->train ? "train_step" : "predict");
-    CHECK(c->f && c->f->ninputs == (c->train ? 2 : 1));
+    CHECK(c->f && c->f->ninputs == c->native.model->inputs + c->native.model->losses);
     c->run = (RunScalars){.n = c->n,
                           .seed = option_number(o, OPTION_SEED, 0),
                           .learning_rate = c->native.model->learning_rate};
@@ -135,9 +162,9 @@ static void close_contest(Contest *c) {
     interp_free(c->it);
     free(c->state);
     free(c->workspace);
-    free(c->labels);
-    free(c->input);
-    free(c->output);
+    for (int i = 0; c->input && i < c->native.model->inputs; i++) free(c->input[i]);
+    for (int i = 0; c->output && i < c->native.model->outputs; i++) free(c->output[i]);
+    for (int i = 0; c->labels && i < c->native.model->losses; i++) free(c->labels[i]);
     native_free(&c->native);
     native_free(&c->profile);
 }
@@ -154,9 +181,10 @@ static void run_native(Contest *c, const Native *native) {
                        .parallel_for = lathe_pool_run,
                        .parallel_context = native->pool};
     if (c->train)
-        m->train_step(c->state, c->workspace, &step, c->input, c->labels, &c->metrics);
+        m->train_step(c->state, c->workspace, &step, (const float *const *)c->input,
+                      (const void *const *)c->labels, c->metrics);
     else
-        m->predict(&native->weights, c->workspace, c->n, c->input, c->output);
+        m->predict(&native->weights, c->workspace, c->n, (const float *const *)c->input, c->output);
 }
 
 static void run_generated(Contest *c) { run_native(c, &c->native); }
@@ -174,20 +202,43 @@ static double seconds_of(Contest *c, void (*run)(Contest *c)) {
     return lathe_seconds() - start;
 }
 
-/* The largest difference of the outputs, relative to the largest output; for training, of the mean
- * loss of the step that both have just done. */
-static double difference(const Contest *c) {
-    const Value *v = c->f->outputs[0];
-    int64_t count = c->n * shape_count(&v->type.shape);
-    double *y = ARENA_ARRAY(c->m->arena, double, (size_t)count), most = 0, apart = 0, loss = 0;
+static const double *interpreted(const Contest *c, const Value *v, int64_t *count) {
+    *count = c->n * shape_count(&v->type.shape);
+    double *y = ARENA_ARRAY(c->m->arena, double, (size_t)*count);
     interp_get(c->it, v, y);
-    for (int64_t i = 0; i < count; i++) loss += y[i];
-    if (c->train) return fabs(loss - c->metrics.loss) / fabs(loss);
-    for (int64_t i = 0; i < count; i++) {
-        most = fmax(most, fabs(y[i]));
-        apart = fmax(apart, fabs(y[i] - (double)c->output[i]));
+    return y;
+}
+
+/* The largest difference of an output, relative to the largest of this output. */
+static double output_difference(const Contest *c, int i) {
+    int64_t count;
+    const double *y = interpreted(c, c->f->outputs[i], &count);
+    double most = 0, apart = 0;
+    for (int64_t k = 0; k < count; k++) {
+        most = fmax(most, fabs(y[k]));
+        apart = fmax(apart, fabs(y[k] - (double)c->output[i][k]));
     }
     return apart / most;
+}
+
+/* The difference of the loss of the step that both have just done. */
+static double loss_difference(const Contest *c) {
+    const lathe_model *m = c->native.model;
+    double sum = 0;
+    for (int i = 0, k = 0; i < m->losses; i++) {
+        int64_t count;
+        const double *loss = interpreted(c, c->f->outputs[k++], &count);
+        for (int64_t s = 0; s < count; s++) sum += (double)m->loss[i].weight * loss[s];
+        k += m->loss[i].has_accuracy;
+    }
+    return fabs(sum - c->metrics[0].loss) / fabs(sum);
+}
+
+static double difference(const Contest *c) {
+    if (c->train) return loss_difference(c);
+    double worst = 0;
+    for (int i = 0; i < c->native.model->outputs; i++) worst = fmax(worst, output_difference(c, i));
+    return worst;
 }
 
 /* ---- fair conditions ------------------------------------------------------------------------ */

@@ -63,8 +63,8 @@ int64_t largest(const float *p, int64_t n) {
 }
 
 void to_probabilities(const PredictJob *j, float *row, int64_t n) {
-    const TrainConfig *train = &j->module->train;
-    if (!train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
+    const OutputTraining *train = j->module->train.outputs;
+    if (!train || !train->from_logits || train->loss != LOSS_CROSSENTROPY) return;
     float max = row[largest(row, n)], sum = 0.0f;
     for (int64_t i = 0; i < n; i++) sum += row[i] = expf(row[i] - max);
     for (int64_t i = 0; i < n; i++) row[i] /= sum;
@@ -79,7 +79,7 @@ static void print_decoded(int64_t class, float p) {
 }
 
 void print_classes(const PredictJob *j, float *row, int count) {
-    int64_t n = j->native.model->output_count;
+    int64_t n = j->native.model->output[0].count;
     bool decoded = n == IMAGENET_CLASSES && classes_are_imagenet(j->module);
     if (decoded) printf("[[");
     for (int k = 0; k < count && k < n; k++) {

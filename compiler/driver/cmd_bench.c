@@ -21,6 +21,7 @@ static const OptionUse options[] = {
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };
 

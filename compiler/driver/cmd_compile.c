@@ -17,8 +17,10 @@ static const OptionUse options[] = {
     {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
     {OPTION_EMBED_WEIGHTS, NULL},
+    {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
     {OPTION_COUNT_ALL, NULL},
@@ -73,6 +75,16 @@ static bool write_single(const char *path, const Generated *g) {
     return true;
 }
 
+/* A line a result: float offset in the workspace (-1: the caller's output), floats a row, rows,
+ * channels, name. */
+static bool write_layers(Module *m, const CodegenOptions *c, const char *folder, Diag *d) {
+    StrBuf text = {0};
+    bool ok = print_values(m, c, &text, d) &&
+              write_in(folder, m->name, ".layers", text.text, text.length);
+    strbuf_free(&text);
+    return ok;
+}
+
 static bool write_code(Module *m, const CodegenOptions *c, const char *output) {
     Diag d;
     Generated g;
@@ -80,6 +92,7 @@ static bool write_code(Module *m, const CodegenOptions *c, const char *output) {
     bool ok = generate(m, c, &g, &d);
     diag_print(&d, stderr);
     ok = ok && (c->single ? write_single(output, &g) : write_folder(output, m->name, &g));
+    if (ok && c->guarded) ok = write_layers(m, c, output, &d);
     generated_free(&g);
     return ok;
 }
@@ -96,7 +109,9 @@ int cmd_compile(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     const char *output = o.text[OPTION_OUTPUT];
     if (!output) return user_error("lathe compile needs -o DIR or -o FILE.c");
-    bool train = option_given(&o, OPTION_TRAIN);
+    bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
+    if (layers && (train || is_c_file(output)))
+        return user_error("--layers goes with inference and a folder");
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
@@ -105,6 +120,8 @@ int cmd_compile(int argc, char **argv) {
     if (ok) {
         c.single = is_c_file(output);
         c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
+        c.guarded = layers;
+        c.apart = layers;
         ok = write_code(m, &c, output);
     }
     arena_free(a);

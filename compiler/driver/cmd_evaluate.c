@@ -1,5 +1,4 @@
 /* lathe evaluate: loss and accuracy of trained weights on a test set, by generated code. */
-#include "../../runtime/checkpoint.h"
 #include "../../runtime/train.h"
 #include "driver.h"
 #include "native.h"
@@ -7,13 +6,21 @@
 enum { DEFAULT_BATCH = 32 };
 
 static const OptionUse options[] = {
-    {OPTION_WEIGHTS, NULL}, {OPTION_DATA, NULL},   {OPTION_BATCH, "samples a call (default: 32)"},
-    {OPTION_THREADS, NULL}, {OPTION_TARGET, NULL}, {OPTION_REPRODUCIBLE, NULL},
-    {OPTION_EXACT, NULL},   {OPTION_MODEL, NULL},  {OPTION_COUNT_ALL, NULL},
+    {OPTION_WEIGHTS, NULL},
+    {OPTION_DATA, NULL},
+    {OPTION_BATCH, "samples a call (default: 32)"},
+    {OPTION_THREADS, NULL},
+    {OPTION_TARGET, NULL},
+    {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
+    {OPTION_INPUT_SCALE, NULL},
+    {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
+    {OPTION_COUNT_ALL, NULL},
 };
 
 static const CommandSpec spec = {"evaluate",
-                                 "MODEL --weights FILE --data PATH [options]",
+                                 "MODEL --data PATH [--weights FILE] [options]",
                                  "Prints loss and accuracy of trained weights on the test set.",
                                  1,
                                  1,
@@ -28,27 +35,30 @@ static bool build(Module *m, const Options *o, Native *n) {
 static void print_result(const lathe_model *m, const lathe_metrics *sums) {
     double n = (double)sums->count;
     printf("%llu samples", (unsigned long long)sums->count);
-    if (m->has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
+    for (int i = 0; m->losses > 1 && i < m->losses; i++) {
+        const char *name = m->output[m->loss[i].output].name;
+        if (m->loss[i].has_accuracy) printf(" - %s_accuracy: %.4f", name, sums[1 + i].correct / n);
+        printf(" - %s_loss: %.4f", name, sums[1 + i].loss / n);
+    }
+    if (m->losses == 1 && m->loss[0].has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
     printf(" - loss: %.4f\n", sums->loss / n);
 }
 
-static int evaluate(const Native *native, const char *weights, const char *data,
+static int evaluate(const Native *native, const Module *module, const char *data,
                     lathe_samples *test) {
     const lathe_model *m = native->model;
     lathe_trainer t;
-    lathe_metrics sums;
+    lathe_metrics sums[1 + LATHE_MAX_LOSSES];
     lathe_error e;
     if (!test->count) return user_error("%s: it has no test set", data);
     if (!lathe_samples_fit(test, m, data, &e) || !lathe_trainer_open(&t, m, NULL, 0, &e))
         return user_error("%s", e.text);
     t.pool = native->pool;
-    bool ok = lathe_weights_load(weights, m, t.state, &e);
-    if (ok) {
-        lathe_trainer_evaluate(&t, test, NULL, &sums);
-        print_result(m, &sums);
-    }
+    import_params(module, m, t.state);
+    lathe_trainer_evaluate(&t, test, NULL, sums);
+    print_result(m, sums);
     lathe_trainer_close(&t);
-    return ok ? 0 : user_error("%s", e.text);
+    return 0;
 }
 
 int cmd_evaluate(int argc, char **argv) {
@@ -56,15 +66,14 @@ int cmd_evaluate(int argc, char **argv) {
     int status;
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     const char *weights = o.text[OPTION_WEIGHTS], *data = o.text[OPTION_DATA];
-    if (!weights) return user_error("lathe evaluate needs --weights FILE");
     if (!data) return user_error("lathe evaluate needs --data PATH");
     Arena *a = arena_new();
     Native n = {0};
     lathe_dataset d = {0};
     Module *m = open_model(a, &o);
-    bool ready =
-        m && open_weights(m, weights) && open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
-    status = ready ? evaluate(&n, weights, data, &d.test) : 1;
+    bool ready = m && (!weights || open_weights(m, weights)) && check_weights(m) &&
+                 open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
+    status = ready ? evaluate(&n, m, data, &d.test) : 1;
     native_free(&n);
     lathe_dataset_free(&d);
     arena_free(a);

@@ -7,11 +7,13 @@ static const OptionUse options[] = {
     {OPTION_PLAN, "show the steps with their kernels, and the buffer plan"},
     {OPTION_WEIGHTS, NULL},
     {OPTION_BATCH, "most samples a call, for --plan (default: 1)"},
+    {OPTION_EXACT, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };
 

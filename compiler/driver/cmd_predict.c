@@ -1,6 +1,5 @@
 /* lathe predict: runs generated inference code on images, on an array, or on the first images of a
  * test set, drawn as a grid. */
-#include "../../runtime/npy.h"
 #include "../../runtime/optional/grid.h"
 #include "../../runtime/optional/image.h"
 #include "../../runtime/train.h"
@@ -14,8 +13,13 @@ enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25 };
 
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
-    {OPTION_INPUT, "an array of inputs, batch first: floats as the model takes them, or raw bytes"},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy)"},
+    {OPTION_INPUT, "an array of inputs, batch first: numbers as the model takes them, or raw "
+                   "bytes; once for each\n"
+                   "input, in order, or as NAME=FILE.npy"},
+    {OPTION_INPUT_SHAPE, NULL},
+    {OPTION_EXACT, NULL},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
+    {OPTION_INPUT_SCALE, NULL},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE, NULL},
     {OPTION_SHORTER, NULL},
@@ -34,7 +38,8 @@ static const OptionUse options[] = {
 
 static const CommandSpec spec = {
     "predict",
-    "MODEL --weights FILE (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data PATH)",
+    "MODEL [--weights FILE] (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data "
+    "PATH)",
     "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
     "load_img\n"
     "does it; their likeliest classes are printed with probabilities.",
@@ -45,61 +50,16 @@ static const CommandSpec spec = {
 /* ---- running the model ------------------------------------------------------------------------
  */
 
-float *run_model(const PredictJob *j, int64_t n, const float *f32, const uint8_t *u8) {
+bool takes_images(const PredictJob *j) {
     const lathe_model *m = j->native.model;
-    float *out = calloc((size_t)n, (size_t)m->output_count * sizeof *out);
-    if (!out) {
-        user_error("out of memory for the outputs of %lld samples", (long long)n);
-        return NULL;
-    }
-    for (int64_t i = 0; i < n; i += m->batch) {
-        int part = n - i < m->batch ? (int)(n - i) : m->batch;
-        float *to = out + i * m->output_count;
-        if (u8)
-            m->predict_u8(&j->native.weights, j->workspace, part, u8 + i * m->input_count, to);
-        else
-            m->predict(&j->native.weights, j->workspace, part, f32 + i * m->input_count, to);
-    }
-    return out;
+    return m->inputs == 1 && m->outputs == 1 && m->predict_u8;
 }
 
-/* ---- arrays -----------------------------------------------------------------------------------
- */
-
-static bool check_array(const lathe_model *m, const lathe_array *x, const char *path,
-                        lathe_error *e) {
-    lathe_samples s = {.rank = x->rank - 1};
-    if (x->rank < 2 || x->dim[0] < 1)
-        return lathe_fail(e, "%s: an array of at least one sample, batch first, is expected", path);
-    memcpy(s.dim, x->dim + 1, sizeof s.dim - sizeof *s.dim);
-    return lathe_samples_fit_shape(&s, m->input_rank, m->input_dim, path, e);
-}
-
-static bool write_outputs(const lathe_model *m, const char *path, int64_t n, const float *out,
-                          lathe_error *e) {
-    int64_t dim[1 + 8] = {n};
-    memcpy(dim + 1, m->output_dim, sizeof m->output_dim);
-    return lathe_npy_write(path, 1 + m->output_rank, dim, out, e);
-}
-
-static int predict_array(const PredictJob *j, const char *input, const char *output) {
-    const lathe_model *m = j->native.model;
-    lathe_array x;
-    lathe_error e;
-    if (!lathe_npy_read(input, &x, &e)) return user_error("%s", e.text);
-    if (!check_array(m, &x, input, &e)) {
-        lathe_array_free(&x);
-        return user_error("%s", e.text);
-    }
-    bool bytes = x.type == LATHE_NPY_U8;
-    float *values = bytes ? NULL : lathe_array_floats(&x), *out = NULL;
-    int status = bytes || values ? 0 : user_error("%s: out of memory", input);
-    if (!status && !(out = run_model(j, x.dim[0], values, bytes ? x.data : NULL))) status = 1;
-    if (!status && !write_outputs(m, output, x.dim[0], out, &e)) status = user_error("%s", e.text);
-    free(values);
+float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels) {
+    const void *input[] = {pixels};
+    float **out = predict_run(j, n, input, true), *first = out ? out[0] : NULL;
     free(out);
-    lathe_array_free(&x);
-    return status;
+    return first;
 }
 
 /* ---- a grid of test images --------------------------------------------------------------------
@@ -107,7 +67,7 @@ static int predict_array(const PredictJob *j, const char *input, const char *out
 
 /* Prints a line a sample and fills its cell; returns how many are right. */
 static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_grid_cell *cell) {
-    int64_t n = j->native.model->output_count, hits = 0;
+    int64_t n = j->native.model->output[0].count, hits = 0;
     for (int64_t i = 0; i < s->count; i++) {
         float *row = out + i * n;
         to_probabilities(j, row, n);
@@ -123,10 +83,10 @@ static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_
 }
 
 static int draw_grid(const PredictJob *j, const lathe_samples *s, const char *path) {
-    const int64_t *dim = j->native.model->input_dim;
+    const int64_t *dim = j->native.model->input[0].dim;
     lathe_error e;
     lathe_image image = {0};
-    float *out = run_model(j, s->count, NULL, s->u8);
+    float *out = run_images(j, s->count, s->u8);
     if (!out) return 1;
     lathe_grid_cell *cell = ARENA_ARRAY(j->module->arena, lathe_grid_cell, (size_t)s->count);
     int hits = judge(j, s, out, cell);
@@ -145,7 +105,8 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
     if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
-    bool image = m->input_rank == 3 && (m->input_dim[2] == 1 || m->input_dim[2] == 3);
+    bool image = takes_images(j) && m->input[0].rank == 3 &&
+                 (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
     lathe_samples first = lathe_samples_slice(&d.test, 0, count);
@@ -167,8 +128,6 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
 static bool check_options(const Options *o) {
     bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
     bool grid = option_given(o, OPTION_GRID);
-    if (!option_given(o, OPTION_WEIGHTS))
-        return user_error("lathe predict needs --weights FILE"), false;
     if (images + array + grid != 1)
         return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"),
                false;
@@ -182,9 +141,11 @@ static bool check_options(const Options *o) {
 static bool prepare(PredictJob *j) {
     const Options *o = j->options;
     CodegenOptions c;
-    if (!open_weights(j->module, o->text[OPTION_WEIGHTS]) || !preprocess(j->module, o) ||
-        !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
-        !codegen_options(o, false, DEFAULT_BATCH, &c) ||
+    const char *weights = o->text[OPTION_WEIGHTS];
+    int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
+    if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
+    if (!preprocess(j->module, o) || !open_classes(j->module, o) ||
+        !run_passes(j->module, false, o) || !codegen_options(o, false, batch, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
     const lathe_model *m = j->native.model;
@@ -196,7 +157,7 @@ static bool prepare(PredictJob *j) {
 static int predict(PredictJob *j) {
     const Options *o = j->options;
     if (option_given(o, OPTION_INPUT))
-        return predict_array(j, o->text[OPTION_INPUT], o->text[OPTION_OUTPUT]);
+        return j->module->own_outputs ? predict_own_arrays(j) : predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
     return predict_images(j, o->args + 1, o->nargs - 1);

@@ -8,7 +8,8 @@
 
 enum { DEFAULT_COLUMNS = 80 };
 
-static const OptionUse options[] = {{OPTION_MODEL, NULL}, {OPTION_COUNT_ALL, NULL}};
+static const OptionUse options[] = {
+    {OPTION_MODEL, NULL}, {OPTION_INPUT_SHAPE, NULL}, {OPTION_COUNT_ALL, NULL}};
 
 static const CommandSpec spec = {
     "summary", "MODEL [options]", "Prints Keras's table: layers, output shapes, parameters.", 1, 1,

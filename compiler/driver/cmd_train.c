@@ -1,6 +1,8 @@
 /* lathe train: compiles the training functions of a model, runs them, saves what came out. */
 #include "../../runtime/files.h"
 #include "../../runtime/run.h"
+#include "../../runtime/train.h"
+#include "../frontend/frontend.h"
 #include "driver.h"
 #include "native.h"
 
@@ -17,8 +19,17 @@ static const OptionUse options[] = {
     {OPTION_VALIDATE,
      "what to validate on after each epoch: test (the test set), a fraction of the "
      "training set such as 0.1, or none (default)"},
-    {OPTION_OUTPUT, "folder for weights, checkpoint and history"},
+    {OPTION_OUTPUT, "folder for weights, checkpoint and history; or NAME.keras: the trained model, "
+                    "and these in the folder NAME"},
+    {OPTION_WEIGHTS, "weights to start from (default: the model's own, or drawn from --seed)"},
+    {OPTION_INPUT_SCALE,
+     "what pixels are divided by (default: the largest one of the training set, "
+     "or what a trained model says)"},
     {OPTION_RESUME, NULL},
+    {OPTION_EARLY_STOPPING, NULL},
+    {OPTION_SAVE_BEST, NULL},
+    {OPTION_CLASS_WEIGHT, NULL},
+    {OPTION_ACCUMULATE, NULL},
     {OPTION_SEED, NULL},
     {OPTION_SEEDS, NULL},
     {OPTION_THREADS, NULL},
@@ -26,6 +37,7 @@ static const OptionUse options[] = {
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };
 
@@ -47,7 +59,10 @@ typedef struct {
     lathe_samples train, validation; /* views of data */
     Native native;
     const volatile sig_atomic_t *stop;
+    lathe_callbacks callbacks;
     uint64_t seed;
+    uint64_t steps;    /* of the optimizer that the model came with */
+    const char *keras; /* where the trained model is written, or NULL */
     int seeds;
     bool on_test;    /* validate on the test set */
     double fraction; /* or on this part of the training set; 0: neither */
@@ -71,6 +86,10 @@ static bool read_validate(Job *j) {
     const Options *o = j->options;
     const char *text = option_given(o, OPTION_VALIDATE) ? o->text[OPTION_VALIDATE] : "none";
     char *end;
+    if (!option_given(o, OPTION_VALIDATE) && j->module->fit.validation_split > 0) {
+        j->fraction = j->module->fit.validation_split;
+        return true;
+    }
     j->on_test = !strcmp(text, "test");
     if (j->on_test || !strcmp(text, "none")) return true;
     j->fraction = strtod(text, &end);
@@ -103,8 +122,70 @@ static bool load_samples(Job *j) {
         return user_error("%s: it has no test set; use --validate 0.1 or none", path), false;
     if (j->data.train.u8 && max == 0)
         return user_error("%s: all pixels of the training set are zero", path), false;
-    if (max) j->module->input_scale = (float)max;
+    bool known = has_weights(j->module) || option_given(j->options, OPTION_INPUT_SCALE);
+    if (max && !known) j->module->input_scale = (float)max;
     use_class_names(j->module, &j->data);
+    return true;
+}
+
+/* "0:1,1:2.5" */
+static bool parse_class_weights(const Job *j, const char *text, const ClassWeight **out, int *n) {
+    ClassWeight *list = NULL;
+    int capacity = 0;
+    for (const char *p = text; *p; p += *p == ',') {
+        char *end;
+        ClassWeight w = {strtoll(p, &end, 10), 0};
+        bool ok = end != p && *end == ':';
+        p = ok ? end + 1 : p;
+        w.weight = ok ? strtof(p, &end) : 0;
+        if (!ok || end == p || (*end && *end != ',') || !(w.weight >= 0)) {
+            user_error("--class-weight takes CLASS:WEIGHT,... such as 0:1,1:2.5, not '%s'", text);
+            return false;
+        }
+        p = end;
+        ARENA_PUSH(j->module->arena, list, *n, capacity, w);
+    }
+    *out = list;
+    return true;
+}
+
+static int64_t class_of(const lathe_samples *s, int64_t sample) {
+    if (s->index) return s->index[sample];
+    const float *t = s->target + sample * s->target_size;
+    int64_t best = 0;
+    if (s->target_size == 1) return lroundf(t[0]);
+    for (int64_t i = 1; i < s->target_size; i++)
+        if (t[i] > t[best]) best = i;
+    return best;
+}
+
+/* Keras's class_weight: factors of the losses of training samples; classes without one have 1. */
+static bool weigh_classes(Job *j) {
+    const ClassWeight *list = NULL;
+    int n = 0;
+    if (option_given(j->options, OPTION_CLASS_WEIGHT)) {
+        if (!parse_class_weights(j, j->options->text[OPTION_CLASS_WEIGHT], &list, &n)) return false;
+    } else {
+        list = j->module->fit.class_weight;
+        n = j->module->fit.nclass_weights;
+    }
+    if (!n) return true;
+    const lathe_model *m = j->native.model;
+    if (m->losses > 1)
+        return user_error("class weights are for a model with one loss; this one has %d",
+                          m->losses),
+               false;
+    lathe_samples labels = j->train;
+    if (labels.parts)
+        labels = lathe_samples_slice(&labels.part[m->inputs], labels.first, labels.count);
+    if (j->train.weight)
+        return user_error("class weights do not go with the data's sample_weight"), false;
+    j->train.weight = ARENA_ARRAY(j->module->arena, float, (size_t)j->train.count);
+    for (int64_t i = 0; i < j->train.count; i++) {
+        j->train.weight[i] = 1.0f;
+        for (int k = 0; k < n; k++)
+            if (list[k].index == class_of(&labels, i)) j->train.weight[i] = list[k].weight;
+    }
     return true;
 }
 
@@ -117,7 +198,7 @@ static bool fit_samples(Job *j) {
         return user_error("%s", e.text), false;
     j->train = j->data.train;
     if (j->on_test) j->validation = j->data.test;
-    return j->fraction == 0.0 || split_fraction(j);
+    return (j->fraction == 0.0 || split_fraction(j)) && weigh_classes(j);
 }
 
 /* The folder, with a copy of the model's text. */
@@ -127,6 +208,7 @@ static bool prepare_folder(const Job *j) {
     size_t size;
     lathe_error e;
     if (!lathe_make_folder(j->folder, &e)) return user_error("%s", e.text), false;
+    if (is_keras_file(model)) return true;
     const char *copy =
         arena_printf(j->module->arena, "%s/%s", j->folder, slash ? slash + 1 : model);
     bool ok = lathe_read_file(model, MAX_SCRIPT, &text, &size, &e) &&
@@ -134,6 +216,40 @@ static bool prepare_folder(const Job *j) {
     free(text);
     if (!ok) user_error("%s", e.text);
     return ok;
+}
+
+/* ---- callbacks ---------------------------------------------------------------------------------
+ */
+
+/* The validation's loss where there is one. */
+static lathe_monitor watched_loss(const Job *j, int patience) {
+    bool validates = j->on_test || j->fraction > 0.0;
+    return (lathe_monitor){
+        .on = true, .what = validates ? LATHE_VAL_LOSS : LATHE_LOSS, .patience = patience};
+}
+
+static void warn_unknown(const Job *j, const char *callback, const lathe_monitor *m) {
+    bool validates = j->on_test || j->fraction > 0.0;
+    const TrainConfig *t = &j->module->train;
+    bool accuracy = t->noutputs == 1 && t->outputs[0].metric != METRIC_NONE;
+    if (m->on && !lathe_quantity_known(m->what, accuracy, validates))
+        fprintf(stderr, "lathe: warning: %s watches %s, which this run does not have\n", callback,
+                lathe_quantity_name(m->what));
+}
+
+/* Those of the script's fit, then the options. */
+static bool read_callbacks(Job *j) {
+    lathe_callbacks *c = &j->callbacks;
+    if (j->module->fit.callbacks) *c = *j->module->fit.callbacks;
+    if (option_given(j->options, OPTION_EARLY_STOPPING))
+        c->stopping = watched_loss(j, (int)option_number(j->options, OPTION_EARLY_STOPPING, 1));
+    if (option_given(j->options, OPTION_SAVE_BEST)) c->saving = watched_loss(j, 0);
+    warn_unknown(j, "EarlyStopping", &c->stopping);
+    warn_unknown(j, "ModelCheckpoint", &c->saving);
+    warn_unknown(j, "ReduceLROnPlateau", &c->plateau);
+    if (!c->plateau.on || !j->module->train.optimizer.schedule) return true;
+    user_error("ReduceLROnPlateau does not go with a learning-rate schedule");
+    return false;
 }
 
 /* ---- running ----------------------------------------------------------------------------------
@@ -147,6 +263,27 @@ static int report(lathe_run_result result, const lathe_error *e) {
     return result == LATHE_RUN_FAILED ? user_error("%s", e->text) : 0;
 }
 
+static void begin_training(void *context, lathe_trainer *t) {
+    const Job *j = context;
+    import_params(j->module, t->model, t->state);
+    t->at.step = j->steps;
+}
+
+/* Writes the trained model for Keras. */
+static bool end_training(void *context, const lathe_trainer *t, lathe_error *e) {
+    const Job *j = context;
+    Diag d;
+    if (!j->keras) return true;
+    export_params(j->module, t->model, t->state);
+    bool ok = save_keras(j->module, j->keras, t->at.step, &d);
+    diag_print(&d, stderr);
+    return ok || lathe_fail(e, "%s was not written", j->keras);
+}
+
+static uint64_t default_epochs(const Job *j) {
+    return j->module->fit.epochs ? (uint64_t)j->module->fit.epochs : DEFAULT_EPOCHS;
+}
+
 static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoch *last) {
     lathe_error e;
     lathe_run r = {.model = j->native.model,
@@ -155,13 +292,20 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
                    .train = &j->train,
                    .validation = j->validation.count ? &j->validation : NULL,
                    .names = &j->data,
-                   .epochs = (int)option_number(j->options, OPTION_EPOCHS, DEFAULT_EPOCHS),
+                   .epochs = (int)option_number(j->options, OPTION_EPOCHS, default_epochs(j)),
+                   .in_order = j->module->fit.in_order,
+                   .schedule = j->module->train.optimizer.schedule,
+                   .callbacks = &j->callbacks,
                    .seed = seed,
                    .resume = option_given(j->options, OPTION_RESUME),
                    .out = stdout,
-                   .stop = j->stop};
+                   .stop = j->stop,
+                   .begin = begin_training,
+                   .end = end_training,
+                   .context = (void *)j};
     int status = report(lathe_run_training(&r, last, &e), &e);
     if (status == 0) printf("saved %s/weights.safetensors\n", folder);
+    if (status == 0 && j->keras) printf("saved %s\n", j->keras);
     return status;
 }
 
@@ -215,12 +359,35 @@ static int run_job(Job *j) {
     return train_one(j, j->folder, j->seed, &last);
 }
 
+/* The optimizer's state of a model that was trained before; other weights start anew. */
+static bool load_optimizer(Job *j) {
+    const char *model = j->options->args[0];
+    Diag d;
+    if (!is_keras_file(model) || option_given(j->options, OPTION_WEIGHTS)) return true;
+    bool ok = load_keras_optimizer(j->module, model, &j->steps, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
 static bool build(Job *j) {
     CodegenOptions c;
+    int batch = j->module->fit.batch;
     int threads = (int)option_number(j->options, OPTION_THREADS, 0);
-    return run_passes(j->module, true, j->options) &&
-           codegen_options(j->options, true, DEFAULT_BATCH, &c) &&
+    int *accumulate = &j->module->train.optimizer.accumulate;
+    *accumulate = (int)option_number(j->options, OPTION_ACCUMULATE, (uint64_t)*accumulate);
+    if (*accumulate == 1) *accumulate = 0;
+    return run_passes(j->module, true, j->options) && load_optimizer(j) &&
+           codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &c) &&
            native_build(j->module, &c, threads, false, &j->native);
+}
+
+/* -o NAME.keras asks for that file and the folder NAME. */
+static void choose_output(Job *j, Arena *a) {
+    const char *out = j->options->text[OPTION_OUTPUT], *ending = strrchr(out, '.');
+    j->folder = out;
+    if (!ending || ending == out || strcmp(ending, ".keras") != 0) return;
+    j->keras = out;
+    j->folder = arena_strndup(a, out, (size_t)(ending - out));
 }
 
 int cmd_train(int argc, char **argv) {
@@ -229,13 +396,15 @@ int cmd_train(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     if (!check_options(&o)) return 1;
     Job j = {.options = &o,
-             .folder = o.text[OPTION_OUTPUT],
              .seed = option_number(&o, OPTION_SEED, 0),
              .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
-    if (!read_validate(&j)) return 1;
     Arena *a = arena_new();
+    choose_output(&j, a);
     j.module = open_model(a, &o);
-    bool ready = j.module && load_samples(&j) && build(&j) && fit_samples(&j) && prepare_folder(&j);
+    const char *weights = o.text[OPTION_WEIGHTS];
+    bool ready = j.module && (!weights || open_weights(j.module, weights)) && read_validate(&j) &&
+                 read_callbacks(&j) && load_samples(&j) && build(&j) && fit_samples(&j) &&
+                 prepare_folder(&j);
     status = ready ? run_job(&j) : 1;
     native_free(&j.native);
     lathe_dataset_free(&j.data);

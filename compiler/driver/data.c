@@ -12,6 +12,18 @@ static bool check_part(const lathe_samples *s, const Shape *in, const char *what
     return !s->count || lathe_samples_fit_shape(s, in->rank - 1, in->dim + 1, what, e);
 }
 
+/* The names of the inputs and of the outputs that have a loss, where there are several. */
+static void name_arrays(const Module *m, lathe_data_request *r) {
+    const Function *f = module_function(m, "forward");
+    const char **names = ARENA_ARRAY(m->arena, const char *, (size_t)(f->ninputs + f->noutputs));
+    for (int i = 0; i < f->ninputs; i++) names[r->inputs++] = f->inputs[i]->name;
+    for (int i = 0; i < m->train.noutputs; i++) {
+        if (m->train.outputs[i].loss == LOSS_NONE) continue;
+        names[r->inputs + r->labels++] = m->output_names[i];
+    }
+    if (r->inputs > 1 || r->labels > 1) r->name = names;
+}
+
 bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d) {
     const Shape *in = input_shape(m);
     lathe_data_request r = {.path = path, .parts = parts};
@@ -21,8 +33,17 @@ bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d) {
         r.width = in->dim[2];
         r.channels = in->dim[3];
     }
+    name_arrays(m, &r);
     if (!lathe_dataset_load(&r, lathe_all_formats, d, &e)) {
         user_error("%s", e.text);
+        return false;
+    }
+    if (r.name) {
+        if (d->train.parts || d->test.parts) return true;
+        lathe_dataset_free(d);
+        user_error("%s: a model with several inputs or losses takes a .npz file with an array for "
+                   "each, named like the input or output (and _train or _test)",
+                   path);
         return false;
     }
     if (check_part(&d->train, in, path, &e) && check_part(&d->test, in, path, &e)) return true;

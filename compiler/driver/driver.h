@@ -4,7 +4,9 @@
 #define LATHE_DRIVER_DRIVER_H
 
 #include "../../runtime/dataset.h"
+#include "../../runtime/lathe_abi.h"
 #include "../codegen/codegen.h"
+#include "../frontend/onnx/onnx.h"
 #include "../ir/module.h"
 #include "options.h"
 
@@ -18,6 +20,7 @@ int cmd_fetch(int argc, char **argv);
 int cmd_summary(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 
 /* ---- shared by subcommands (shared.c) ------------------------------------------------------- */
 
@@ -28,10 +31,25 @@ __attribute__((format(printf, 1, 2))) int user_error(const char *fmt, ...);
  * after an error. */
 Module *open_model(Arena *a, const Options *o);
 
-/* Sets from a safetensors file the data of every weight and statistic of m (the file must have each
- * with its shape), and input scale and class names where the file has them. False after an error
- * was printed. */
+/* Too many parameters are an error. */
+void check_size(const Module *m, Diag *d);
+
+/* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
+
+bool is_onnx(const char *path);
+/* open_model for an ONNX file: sizes by --input-shape, sizes and values by --input. */
+Module *open_onnx(Arena *a, const Options *o);
+/* The arrays of --input, and the sizes of --input-shape. False after an error was printed. */
+bool read_given(Arena *a, const Options *o, OnnxImport *out);
+
+/* Sets from a safetensors or Keras file the data of every weight and statistic of m (the file must
+ * have each with its shape), and input scale and class names where the file has them. False after
+ * an error was printed. */
 bool open_weights(Module *m, const char *path);
+/* Whether the model came with its weights, or open_weights set them. */
+bool has_weights(const Module *m);
+/* The same; prints an error where it has not. */
+bool check_weights(const Module *m);
 
 /* Class names, a line each. */
 void set_classes(Module *m, const char *text);
@@ -47,6 +65,13 @@ bool run_passes(Module *m, bool train, const Options *o);
 /* --target (default: host), --batch (default: `batch`), --reproducible. False after an error was
  * printed. */
 bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *out);
+
+/* ---- between modules and the state of compiled models (state.c) ----------------------------- */
+
+/* Hands the data of m's parameters, where they have any, to the state of the compiled model. */
+void import_params(const Module *m, const lathe_model *model, void *state);
+/* Gives m's parameters the values that they have in the state. */
+void export_params(Module *m, const lathe_model *model, const void *state);
 
 /* ---- data sets (data.c) --------------------------------------------------------------------- */
 

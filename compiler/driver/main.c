@@ -15,6 +15,7 @@ static const Command commands[] = {
     {"train", cmd_train, "compile the training step, run it, save the trained model"},
     {"evaluate", cmd_evaluate, "loss and accuracy of trained weights on a test set"},
     {"predict", cmd_predict, "run a trained model on images or arrays"},
+    {"convert", cmd_convert, "write a model in another format: .keras, .h5, .safetensors"},
     {"fetch", cmd_fetch, "download the published weights of a network"},
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels"},
@@ -28,7 +29,9 @@ static void print_usage(FILE *out) {
           out);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
-    fputs("\nMODEL is a Keras script, such as examples/cifar10/model1.py.\n", out);
+    fputs("\nMODEL is a Keras script, such as examples/cifar10/model1.py, or a .keras, .h5 or "
+          ".json file.\n",
+          out);
 }
 
 static int unknown_command(const char *word) {

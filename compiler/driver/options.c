@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, TEXT, COUNT, SEED } OptionKind;
+typedef enum { FLAG, TEXT, LIST, COUNT, SEED } OptionKind;
 
 typedef struct {
     const char *name;
@@ -99,6 +99,13 @@ static bool parse_number(OptionId id, const char *text, uint64_t *number) {
     return true;
 }
 
+/* Of the commands that have --output, only those with --input take it several times. */
+static bool takes_input(const CommandSpec *spec) {
+    for (const OptionUse *u = spec->options; u->id != OPTION_COUNT_ALL; u++)
+        if (u->id == OPTION_INPUT) return true;
+    return false;
+}
+
 /* One option at argv[*i]; moves *i over its value. */
 static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i, Options *o) {
     const char *word = argv[*i], *value = NULL;
@@ -107,7 +114,8 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
     const OptionUse *u = find_option(spec, word, n);
     if (!u) return unknown_option(spec, word, n), false;
     const OptionRow *r = &rows[u->id];
-    if (o->text[u->id]) return user_error("--%s is given twice", r->name), false;
+    bool many = r->kind == LIST && (u->id != OPTION_OUTPUT || takes_input(spec));
+    if (o->text[u->id] && !many) return user_error("--%s is given twice", r->name), false;
     if (r->kind == FLAG) {
         if (value) return user_error("--%s takes no value", r->name), false;
         o->text[u->id] = "";
@@ -115,8 +123,11 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
     }
     if (!value && *i + 1 < argc) value = argv[++*i];
     if (!value || !*value) return user_error("--%s needs a value: %s", r->name, r->metavar), false;
-    o->text[u->id] = value;
-    return r->kind == TEXT || parse_number(u->id, value, &o->number[u->id]);
+    if (many && o->nrepeated == MAX_REPEATED)
+        return user_error("--%s is given too often", r->name), false;
+    if (many) o->repeated[o->nrepeated++] = (Given){u->id, value};
+    if (!o->text[u->id]) o->text[u->id] = value;
+    return r->kind == TEXT || r->kind == LIST || parse_number(u->id, value, &o->number[u->id]);
 }
 
 static bool check_args(const CommandSpec *spec, const Options *o) {

@@ -27,10 +27,19 @@ typedef struct {
     const OptionUse *options; /* ended by OPTION_COUNT_ALL */
 } CommandSpec;
 
+enum { MAX_REPEATED = 256 };
+
 typedef struct {
-    const char *text[OPTION_COUNT_ALL]; /* the value; "" for a flag; NULL where not given */
+    OptionId id;
+    const char *text;
+} Given;
+
+typedef struct {
+    const char *text[OPTION_COUNT_ALL]; /* the (first) value; "" for a flag; NULL: not given */
     uint64_t number[OPTION_COUNT_ALL];  /* the value of COUNT and SEED options that were given */
-    char **args;                        /* words that are not options */
+    Given repeated[MAX_REPEATED];       /* values of the options that may be given several times */
+    int nrepeated;
+    char **args; /* words that are not options */
     int nargs;
 } Options;
 

@@ -12,9 +12,21 @@ typedef struct {
     void *workspace;
 } PredictJob;
 
-/* Outputs of n samples, given as floats or as bytes, in calls of at most the model's batch. To be
- * freed; NULL after an error was printed. */
-float *run_model(const PredictJob *j, int64_t n, const float *f32, const uint8_t *u8);
+/* Whether the model has one input, which takes bytes, and one output. */
+bool takes_images(const PredictJob *j);
+/* The outputs of n such inputs. To be freed; NULL after an error was printed. */
+float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels);
+
+/* ---- arrays (predict_arrays.c) ---- */
+
+/* All outputs of n samples, given as floats or as bytes (for each input an array), in calls of at
+ * most the model's batch. The array and what it points to are to be freed; NULL after an error was
+ * printed. */
+float **predict_run(const PredictJob *j, int64_t n, const void *const *input, bool bytes);
+/* --input and --output: arrays in, arrays out. The exit status. */
+int predict_arrays(const PredictJob *j);
+/* The same for a model whose arrays have shapes of their own (predict_own.c). */
+int predict_own_arrays(const PredictJob *j);
 
 /* ---- classes (classes.c) ---- */
 

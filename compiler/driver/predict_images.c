@@ -20,10 +20,11 @@ static double seconds(void) {
 static bool scaling_options(const PredictJob *j, lathe_scaling *s) {
     const lathe_model *m = j->native.model;
     const char *filter = j->options->text[OPTION_RESIZE];
-    if (m->input_rank != 3 || m->input_dim[0] > LATHE_MAX_SIDE || m->input_dim[1] > LATHE_MAX_SIDE)
+    if (m->input[0].rank != 3 || m->input[0].dim[0] > LATHE_MAX_SIDE ||
+        m->input[0].dim[1] > LATHE_MAX_SIDE)
         return user_error("the model's input is no image; use --input X.npy"), false;
-    *s = (lathe_scaling){.height = (int)m->input_dim[0],
-                         .width = (int)m->input_dim[1],
+    *s = (lathe_scaling){.height = (int)m->input[0].dim[0],
+                         .width = (int)m->input[0].dim[1],
                          .filter = filter ? lathe_filter_find(filter) : LATHE_NEAREST,
                          .shorter = (int)option_number(j->options, OPTION_SHORTER, 0)};
     if (s->filter < 0)
@@ -38,7 +39,7 @@ static bool load_image(const PredictJob *j, const lathe_scaling *s, const char *
                        uint8_t *pixels, Size *size) {
     lathe_image image;
     lathe_error e;
-    if (!lathe_image_load(path, (int)j->native.model->input_dim[2], &image, &e))
+    if (!lathe_image_load(path, (int)j->native.model->input[0].dim[2], &image, &e))
         return user_error("%s", e.text), false;
     *size = (Size){image.height, image.width};
     bool ok = lathe_image_scale(&image, s, pixels, &e);
@@ -49,7 +50,7 @@ static bool load_image(const PredictJob *j, const lathe_scaling *s, const char *
 
 static void print_image(const PredictJob *j, const char *path, Size size, float *row) {
     const lathe_model *m = j->native.model;
-    int64_t n = m->output_count;
+    int64_t n = m->output[0].count;
     int top = (int)option_number(j->options, OPTION_TOP, SHOWN);
     if (n == 1) {
         printf("%s: %.4f\n", path, (double)row[0]);
@@ -62,27 +63,30 @@ static void print_image(const PredictJob *j, const char *path, Size size, float 
         return;
     }
     printf("%s\nOriginal image shape:  (%d, %d, %d)\n", path, size.height, size.width,
-           (int)m->input_dim[2]);
-    printf("Processed image shape:  (1, %d, %d, %d)\nPredicted: ", (int)m->input_dim[0],
-           (int)m->input_dim[1], (int)m->input_dim[2]);
+           (int)m->input[0].dim[2]);
+    printf("Processed image shape:  (1, %d, %d, %d)\nPredicted: ", (int)m->input[0].dim[0],
+           (int)m->input[0].dim[1], (int)m->input[0].dim[2]);
     print_classes(j, row, top);
 }
 
 int predict_images(const PredictJob *j, char **paths, int count) {
     const lathe_model *m = j->native.model;
     lathe_scaling scaling;
+    if (!takes_images(j))
+        return user_error(
+            "images are for a model with one input and one output; use --input X.npy");
     if (!scaling_options(j, &scaling)) return 1;
-    uint8_t *pixels = calloc((size_t)count, (size_t)m->input_count);
+    uint8_t *pixels = calloc((size_t)count, (size_t)m->input[0].count);
     Size *size = calloc((size_t)count, sizeof *size);
     bool ok = pixels && size;
     if (!ok) user_error("out of memory for %d images", count);
     for (int i = 0; ok && i < count; i++)
-        ok = load_image(j, &scaling, paths[i], pixels + i * m->input_count, &size[i]);
+        ok = load_image(j, &scaling, paths[i], pixels + i * m->input[0].count, &size[i]);
     double start = seconds();
-    float *out = ok ? run_model(j, count, NULL, pixels) : NULL;
+    float *out = ok ? run_images(j, count, pixels) : NULL;
     double used = seconds() - start;
     for (int i = 0; out && i < count; i++)
-        print_image(j, paths[i], size[i], out + i * m->output_count);
+        print_image(j, paths[i], size[i], out + i * m->output[0].count);
     if (out) printf("%d image%s in %.1f ms\n", count, count == 1 ? "" : "s", 1e3 * used);
     free(pixels);
     free(size);

@@ -21,7 +21,7 @@ int user_error(const char *fmt, ...) {
 }
 
 /* Parameters are counted before anything allocates them. */
-static void check_size(const Module *m, Diag *d) {
+void check_size(const Module *m, Diag *d) {
     const int64_t most = INT64_C(1) << 31;
     int64_t elements = 0;
     for (int i = 0; i < m->nparams; i++) elements += shape_count(&m->params[i].type.shape);
@@ -30,14 +30,28 @@ static void check_size(const Module *m, Diag *d) {
                    (long long)elements, (long long)most);
 }
 
+/* --input-scale. */
+static bool read_input_scale(Module *m, const Options *o) {
+    char *end;
+    if (!option_given(o, OPTION_INPUT_SCALE)) return true;
+    float v = strtof(o->text[OPTION_INPUT_SCALE], &end);
+    if (!*end && v > 0.0f && v < 1e30f) {
+        m->input_scale = v;
+        return true;
+    }
+    user_error("--input-scale takes a positive number, not '%s'", o->text[OPTION_INPUT_SCALE]);
+    return false;
+}
+
 Module *open_model(Arena *a, const Options *o) {
     Diag d;
+    if (is_onnx(o->args[0])) return open_onnx(a, o);
     diag_init(&d, a, o->args[0], NULL);
     const char *variable = option_given(o, OPTION_MODEL) ? o->text[OPTION_MODEL] : NULL;
     Module *m = load_model(a, o->args[0], variable, &d);
     if (m && !d.errors) check_size(m, &d);
     diag_print(&d, stderr);
-    return d.errors ? NULL : m;
+    return d.errors || !read_input_scale(m, o) ? NULL : m;
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */
@@ -74,7 +88,7 @@ static bool set_metadata(Module *m, const lathe_safetensors *s, lathe_error *e) 
     return true;
 }
 
-bool open_weights(Module *m, const char *path) {
+static bool open_safetensors(Module *m, const char *path) {
     lathe_error e;
     lathe_safetensors s;
     bool ok = lathe_safetensors_read(path, &s, &e);
@@ -86,6 +100,28 @@ bool open_weights(Module *m, const char *path) {
     lathe_safetensors_free(&s);
     if (!ok) user_error("%s", e.text);
     return ok;
+}
+
+bool open_weights(Module *m, const char *path) {
+    Diag d;
+    if (!is_keras_file(path)) return open_safetensors(m, path);
+    bool ok = load_keras_weights(m, path, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
+bool has_weights(const Module *m) {
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if ((p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) && !p->data) return false;
+    }
+    return true;
+}
+
+bool check_weights(const Module *m) {
+    if (has_weights(m)) return true;
+    user_error("the model has no weights: give them by --weights FILE");
+    return false;
 }
 
 bool preprocess(Module *m, const Options *o) {

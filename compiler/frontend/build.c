@@ -1,185 +1,193 @@
-/* From a finished model of the script to the IR: layers and parameters in Keras's order
- * (keras/src/ops/function.py, map_graph), then a node for every primitive operation. */
+/* From a finished model of the script to the IR: layers and parameters in Keras's order, then a
+ * node for every primitive operation. The layers of a model inside become part of the one graph: it
+ * is emitted anew for each of its calls. */
 #include "model.h"
+#include "tensor_ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CALLS = 4096 };
-
-typedef struct {
-    Tensor **calls; /* every call of a layer, inputs before users; includes the model's input */
-    int ncalls, calls_capacity;
-    ScriptLayer **layers; /* in Keras's order */
-    int nlayers, layers_capacity;
-} Graph;
-
-/* ---- order ------------------------------------------------------------------------------------
- */
-
-static void visit_layer(Script *s, Graph *g, ScriptLayer *l) {
-    if (l->visited) return;
-    l->visited = true;
-    l->index = g->nlayers;
-    ARENA_PUSH(s->arena, g->layers, g->nlayers, g->layers_capacity, l);
-}
-
-/* Depth first from the output, with a stack of its own: chains may be long. */
-static bool collect_calls(Script *s, Graph *g, const ScriptModel *m) {
-    Tensor **stack = NULL;
-    int depth = 0, capacity = 0;
-    ARENA_PUSH(s->arena, stack, depth, capacity, m->output);
-    m->output->visited = true;
-    visit_layer(s, g, m->output->layer);
-    while (depth > 0) {
-        Tensor *t = stack[depth - 1];
-        if (t->next_input == t->ninputs) {
-            depth--;
-            ARENA_PUSH(s->arena, g->calls, g->ncalls, g->calls_capacity, t);
-            if (t->ninputs > 0 || t == m->input) continue;
-            script_error(s, m->loc,
-                         "the output depends on the input '%s', which is not the "
-                         "model's input",
-                         t->layer->name);
-            return false;
-        }
-        Tensor *next = t->inputs[t->next_input++];
-        if (next->visited) continue;
-        next->visited = true;
-        visit_layer(s, g, next->layer);
-        ARENA_PUSH(s->arena, stack, depth, capacity, next);
-    }
-    return true;
-}
-
-/* A shared layer is as deep as its deepest call so far, which is Keras's rule. */
-static void measure_depths(const Graph *g) {
-    for (int i = g->ncalls - 1; i >= 0; i--) {
-        Tensor *t = g->calls[i];
-        if (t->layer->depth > t->depth) t->depth = t->layer->depth;
-        t->layer->depth = t->depth;
-        for (int k = 0; k < t->ninputs; k++) {
-            if (t->inputs[k]->depth <= t->depth) t->inputs[k]->depth = t->depth + 1;
-        }
-    }
-}
-
-static int compare_layers(const void *a, const void *b) {
-    const ScriptLayer *x = *(ScriptLayer *const *)a, *y = *(ScriptLayer *const *)b;
-    if (x->depth != y->depth) return x->depth > y->depth ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-static bool check_graph(Script *s, const Graph *g, const ScriptModel *m) {
-    NameMap names = {0};
-    for (int i = 0; i < g->nlayers; i++) {
-        ScriptLayer *l = g->layers[i];
-        if (namemap_get(&names, l->name)) {
-            script_error(s, l->bound->loc, "two layers of the model have the name '%s'", l->name);
-            return false;
-        }
-        namemap_set(s->arena, &names, l->name, l);
-    }
-    if (g->ncalls > MAX_CALLS) {
-        script_error(s, m->loc, "the model has more than %d operations", MAX_CALLS);
-        return false;
-    }
-    bool found = m->input->visited;
-    if (!found) script_error(s, m->loc, "the model's output does not depend on its input");
-    return found;
-}
+enum { MAX_CALLS = 4096, MAX_NESTING = 32 };
 
 /* ---- layers and parameters ----------------------------------------------------------------------
  */
 
-static Layer *row_of(Builder *b, const ScriptLayer *l) { return &b->module->layers[l->row]; }
+static bool is_input(const ScriptLayer *l) { return l->class == &input_layer_class; }
 
-/* keras.summary() lists the input of functional models only. */
-static void add_rows(Builder *b, const Graph *g, const ScriptModel *m) {
-    Module *out = b->module;
-    for (int i = 0; i < g->nlayers; i++) {
-        ScriptLayer *l = g->layers[i];
-        bool input = l->class == &input_layer_class;
-        l->row = -1;
-        if (input && m->sequential) continue;
-        Layer row = {.name = l->name, .class_name = l->class->name};
-        if (input) row.output = m->input->shape;
-        l->row = out->nlayers;
-        ARENA_PUSH(b->script->arena, out->layers, out->nlayers, out->layers_cap, row);
-        if (l->class->add_params) l->class->add_params(b, l, row_of(b, l));
-    }
+/* The layer's name; inside of models with the model's name before it where it is taken. */
+static const char *new_key(Builder *b, const ScriptLayer *l, const char *model) {
+    Arena *a = b->script->arena;
+    const char *key = l->name;
+    if (model && namemap_get(&b->keys, key)) key = arena_printf(a, "%s/%s", model, l->name);
+    const char *first = key;
+    for (int i = 1; namemap_get(&b->keys, key); i++) key = arena_printf(a, "%s_%d", first, i);
+    namemap_set(a, &b->keys, key, (void *)l);
+    return key;
 }
 
-static void add_connections(Builder *b, const Graph *g, const ScriptModel *m) {
+static int add_row(Builder *b, const ScriptLayer *l, const char *model) {
+    Module *m = b->module;
+    Layer row = {.name = l->key, .class_name = l->class->name, .model = model};
+    row.operation = is_tensor_op(l->class);
+    const Tensor *t = l->first;
+    for (int i = 0; i < t->nresults; i++)
+        ARENA_PUSH(b->script->arena, row.outputs, row.noutputs, row.outputs_cap,
+                   t->results[i]->shape);
+    ARENA_PUSH(b->script->arena, m->layers, m->nlayers, m->layers_cap, row);
+    return m->nlayers - 1;
+}
+
+static bool list_model(Builder *b, ScriptModel *m, const char *row, int depth);
+
+/* A layer that is in several models belongs to the first. */
+static bool list_layer(Builder *b, const ScriptModel *m, ScriptLayer *l, const char *model,
+                       int depth) {
+    if (l->listed) return true;
+    l->listed = true;
+    l->key = new_key(b, l, model);
+    /* keras.summary() lists the input of functional models only. */
+    if (is_input(l) && (m->sequential || model)) return true;
+    l->row = add_row(b, l, model);
+    if (l->class->add_params) l->class->add_params(b, l, &b->module->layers[l->row]);
+    return !l->model || list_model(b, l->model, l->key, depth + 1);
+}
+
+/* Lists what is in m; `row` is the name of its own row, NULL for the model that is built. */
+static bool list_model(Builder *b, ScriptModel *m, const char *row, int depth) {
+    bool outer = b->frozen;
+    if (depth > MAX_NESTING) {
+        script_error(b->script, m->loc, "models inside of models are nested too deeply");
+        return false;
+    }
+    if (!order_graph(b->script, m, &m->graph)) return false;
+    b->frozen = outer || m->layer->frozen;
+    for (int i = 0; i < m->graph.nlayers; i++) {
+        if (!list_layer(b, m, m->graph.layers[i], row, depth)) return false;
+    }
+    b->frozen = outer;
+    return true;
+}
+
+static int compare_nodes(const void *a, const void *b) {
+    const Tensor *x = *(Tensor *const *)a, *y = *(Tensor *const *)b;
+    return (x->node > y->node) - (x->node < y->node);
+}
+
+/* What each layer is connected to, call by call. */
+static void add_connections(Builder *b, const ScriptModel *m) {
+    const ModelGraph *g = &m->graph;
+    Tensor **calls = ARENA_ARRAY(b->script->arena, Tensor *, (size_t)g->ncalls);
+    if (m->sequential) return;
+    memcpy(calls, g->calls, (size_t)g->ncalls * sizeof *calls);
+    qsort(calls, (size_t)g->ncalls, sizeof *calls, compare_nodes);
     for (int i = 0; i < g->ncalls; i++) {
-        const Tensor *t = g->calls[i];
-        if (t->layer->row < 0) continue;
-        Layer *row = row_of(b, t->layer);
-        if (row->output.rank == 0) row->output = t->shape;
-        for (int k = 0; k < t->ninputs && !m->sequential; k++)
-            ARENA_PUSH(b->script->arena, row->inputs, row->ninputs, row->inputs_cap,
-                       t->inputs[k]->layer->name);
+        if (calls[i]->layer->row < 0) continue;
+        Layer *row = &b->module->layers[calls[i]->layer->row];
+        for (int k = 0; k < calls[i]->ninputs; k++) {
+            const Tensor *in = calls[i]->inputs[k];
+            Connection c = {in->layer->key, in->head->node, in->index};
+            ARENA_PUSH(b->script->arena, row->inputs, row->ninputs, row->inputs_cap, c);
+        }
     }
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------
  */
 
-static bool emit_calls(Builder *b, const Graph *g, const ScriptModel *m) {
-    Type type = {.dtype = DT_F32, .shape = m->input->shape};
-    m->input->value = function_add_input(b->module, b->function, m->input->layer->name, type);
+static bool emit_graph(Builder *b, const ScriptModel *m);
+
+/* The values of m's calls, kept while m is emitted again for another call. */
+static Value **save_values(Builder *b, const ScriptModel *m) {
+    const ModelGraph *g = &m->graph;
+    Value **saved = NULL;
+    int n = 0, capacity = 0;
     for (int i = 0; i < g->ncalls; i++) {
-        Tensor *t = g->calls[i];
-        if (t == m->input) continue;
-        int call = t->layer->calls++;
-        b->name = t->layer->name;
-        if (call) b->name = arena_printf(b->script->arena, "%s/call%d", b->name, call);
-        t->value = t->layer->class->emit(b, t);
-        if (!t->value) return false;
-        CHECK(shape_equal(&t->value->type.shape, &t->shape));
+        for (int k = 0; k < g->calls[i]->nresults; k++)
+            ARENA_PUSH(b->script->arena, saved, n, capacity, g->calls[i]->results[k]->value);
     }
-    if (!m->output->value->producer) {
-        script_error(b->script, m->loc, "the model computes nothing: its output is its input");
-        return false;
+    return saved;
+}
+
+static void restore_values(const ScriptModel *m, Value *const *saved) {
+    for (int i = 0; i < m->graph.ncalls; i++) {
+        const Tensor *t = m->graph.calls[i];
+        for (int k = 0; k < t->nresults; k++) t->results[k]->value = *saved++;
     }
-    function_add_output(b->module, b->function, m->output->value);
+}
+
+/* A call of a model inside: its graph, with its inputs the values that it is called on. */
+static bool emit_model(Builder *b, Tensor *t) {
+    const ScriptModel *m = t->layer->model;
+    Value **saved = save_values(b, m);
+    for (int i = 0; i < t->ninputs; i++) m->inputs[i]->value = t->inputs[i]->value;
+    if (!emit_graph(b, m)) return false;
+    Value **out = ARENA_ARRAY(b->script->arena, Value *, (size_t)m->noutputs);
+    for (int i = 0; i < m->noutputs; i++) out[i] = m->outputs[i]->value;
+    restore_values(m, saved);
+    for (int i = 0; i < m->noutputs; i++) t->results[i]->value = out[i];
     return true;
 }
 
-/* ---- training ---------------------------------------------------------------------------------
- */
-
-/* As Keras does: accuracy is binary where the last dimension is 1. */
-static bool finish_training(Script *s, const ScriptModel *m, TrainConfig *t) {
-    const Shape *out = &m->output->shape;
-    int64_t classes = out->dim[out->rank - 1];
-    if (t->metric == (MetricKind)METRIC_AUTO)
-        t->metric = classes == 1 ? METRIC_BINARY_ACCURACY : METRIC_CATEGORICAL_ACCURACY;
-    if (t->loss != LOSS_CROSSENTROPY) return true;
-    if (out->rank != 2 || classes < 2) {
-        script_error(s, m->loss_loc,
-                     "compile: %s needs an output of shape (None, classes) with 2 classes or more, "
-                     "not %s",
-                     t->loss_name, shape_text(s->arena, out));
+static bool emit_call(Builder *b, Tensor *t) {
+    ScriptLayer *l = t->layer;
+    if (b->calls++ == MAX_CALLS) {
+        script_error(b->script, t->loc, "the model has more than %d operations", MAX_CALLS);
         return false;
     }
-    if (t->metric != METRIC_BINARY_ACCURACY) return true;
-    script_error(s, m->metric_loc, "compile: binary_accuracy does not go with %s", t->loss_name);
+    bool ok = true;
+    if (l->model) {
+        ok = emit_model(b, t);
+    } else {
+        int call = l->calls++;
+        b->name = call ? arena_printf(b->script->arena, "%s/call%d", l->key, call) : l->key;
+        t->value = l->class->emit(b, t);
+        ok = t->value != NULL;
+    }
+    for (int i = 0; ok && i < t->nresults; i++)
+        CHECK(shape_equal(&t->results[i]->value->type.shape, &t->results[i]->shape));
+    return ok;
+}
+
+/* Emits m's calls; its inputs have their values. */
+static bool emit_graph(Builder *b, const ScriptModel *m) {
+    for (int i = 0; i < m->graph.ncalls; i++) {
+        Tensor *t = m->graph.calls[i];
+        if (!is_input(t->layer) && !emit_call(b, t)) return false;
+    }
+    return true;
+}
+
+static bool emit_forward(Builder *b, const ScriptModel *m) {
+    Module *out = b->module;
+    bool computes = false;
+    int capacity = 0;
+    for (int i = 0; i < m->ninputs; i++) {
+        Tensor *t = m->inputs[i];
+        Type type = {.dtype = t->dtype, .shape = t->shape};
+        t->value = function_add_input(out, b->function, t->layer->key, type);
+    }
+    if (!emit_graph(b, m)) return false;
+    for (int i = 0; i < m->noutputs; i++) {
+        const char *name = m->output_names ? m->output_names[i] : m->outputs[i]->layer->name;
+        function_add_output(out, b->function, m->outputs[i]->value);
+        ARENA_PUSH(b->script->arena, out->output_names, out->noutput_names, capacity, name);
+        computes = computes || m->outputs[i]->value->producer;
+    }
+    if (computes) return true;
+    script_error(b->script, m->loc, "the model computes nothing: its output is its input");
     return false;
 }
 
 Module *build_module(Script *s, ScriptModel *m, const char *name) {
-    Graph g = {0};
-    if (!collect_calls(s, &g, m) || !check_graph(s, &g, m)) return NULL;
-    measure_depths(&g);
-    qsort(g.layers, (size_t)g.nlayers, sizeof *g.layers, compare_layers);
     Builder b = {.script = s, .module = module_new(s->arena, name)};
     b.module->model_name = m->name;
     b.module->sequential = m->sequential;
     b.module->train = m->train;
+    b.module->fit = m->fit;
     b.function = module_add_function(b.module, "forward");
-    if (!finish_training(s, m, &b.module->train)) return NULL;
-    add_rows(&b, &g, m);
-    add_connections(&b, &g, m);
-    return emit_calls(&b, &g, m) ? b.module : NULL;
+    if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
+    add_connections(&b, m);
+    if (!emit_forward(&b, m)) return NULL;
+    describe_model(s, m, b.module);
+    return b.module;
 }

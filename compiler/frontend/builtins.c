@@ -224,6 +224,7 @@ Obj *builtin_find(Script *s, const char *name) {
 }
 
 Obj *builtin_call(Script *s, const char *name, const CallArgs *args) {
+    if (strncmp(name, "math.", 5) == 0) return math_call(s, name, args);
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         if (strcmp(builtins[i].name, name) == 0) return builtins[i].call(s, args);
     }

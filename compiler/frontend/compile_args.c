@@ -2,15 +2,17 @@
 #include "config.h"
 #include "model.h"
 
+#include "../../runtime/schedule.h"
+
 #include <string.h>
 
 enum { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP };
 
-/* What every optimizer has and lathe does not. */
+/* What every optimizer has; lathe has clipping and accumulation of it. */
 #define BASE_SPECS                                                                                 \
-    {"clipnorm", "None"}, {"clipvalue", "None"}, {"global_clipnorm", "None"},                      \
-        {"use_ema", "False"}, {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"},           \
-        {"loss_scale_factor", "None"}, {"gradient_accumulation_steps", "None"}, {                  \
+    {"clipnorm", NULL}, {"clipvalue", NULL}, {"global_clipnorm", NULL}, {"use_ema", "False"},      \
+        {"ema_momentum", ""}, {"ema_overwrite_frequency", "None"}, {"loss_scale_factor", "None"},  \
+        {"gradient_accumulation_steps", NULL}, {                                                   \
         "name", ""                                                                                 \
     }
 
@@ -113,10 +115,32 @@ static Optimizer standard_optimizer(const ConfigClass *c) {
     return o;
 }
 
+/* A number or a schedule. */
+static bool read_learning_rate(Script *s, const Bound *b, Optimizer *o) {
+    const CallArg *g = bound_get(b, "learning_rate");
+    if (!g || g->value->kind != OBJ_CONFIG || g->value->config.class->family != FAMILY_SCHEDULE)
+        return bound_float(s, b, "learning_rate", 0, 1e30, &o->learning_rate);
+    o->schedule = schedule_read(s, g->value);
+    if (o->schedule) o->learning_rate = (float)lathe_schedule_rate(o->schedule, 0);
+    return o->schedule != NULL;
+}
+
+/* As in Keras, at most one kind. */
+static bool read_clipping(Script *s, const Bound *b, Optimizer *o) {
+    const double huge = 1e30;
+    bool ok = bound_float(s, b, "clipnorm", 0, huge, &o->clipnorm);
+    ok = bound_float(s, b, "clipvalue", 0, huge, &o->clipvalue) && ok;
+    ok = bound_float(s, b, "global_clipnorm", 0, huge, &o->global_clipnorm) && ok;
+    if (!ok || (o->clipnorm > 0) + (o->clipvalue > 0) + (o->global_clipnorm > 0) <= 1) return ok;
+    script_error(s, b->loc, "%s: only one of clipnorm, clipvalue and global_clipnorm can be given",
+                 b->owner);
+    return false;
+}
+
 /* All numbers of all optimizers: a class's table decides which it has. */
 static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     const double huge = 1e30;
-    bool ok = bound_float(s, b, "learning_rate", 0, huge, &o->learning_rate);
+    bool ok = read_learning_rate(s, b, o);
     ok = bound_float(s, b, "momentum", 0, 1, &o->momentum) && ok;
     ok = bound_float(s, b, "beta_1", 0, 1, &o->beta1) && ok;
     ok = bound_float(s, b, "beta_2", 0, 1, &o->beta2) && ok;
@@ -125,7 +149,11 @@ static bool read_optimizer_args(Script *s, const Bound *b, Optimizer *o) {
     ok = bound_float(s, b, "weight_decay", 0, huge, &o->weight_decay) && ok;
     ok = bound_bool(s, b, "nesterov", &o->nesterov) && ok;
     ok = bound_bool(s, b, "amsgrad", &o->amsgrad) && ok;
-    return bound_bool(s, b, "centered", &o->centered) && ok;
+    ok = bound_bool(s, b, "centered", &o->centered) && ok;
+    int64_t steps = 0;
+    ok = bound_int(s, b, "gradient_accumulation_steps", 2, 1 << 20, &steps) && ok;
+    o->accumulate = (int)steps;
+    return read_clipping(s, b, o) && ok;
 }
 
 static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {
@@ -138,60 +166,22 @@ static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {
     return !inner || read_optimizer_args(s, inner, out);
 }
 
-/* ---- loss and metrics ---------------------------------------------------------------------------
- */
-
-static bool read_loss(Script *s, const Bound *b, TrainConfig *t) {
-    const CallArg *g = bound_get(b, "loss");
-    const Bound *inner;
-    if (!g) return true;
-    const ConfigClass *c = config_resolve(s, b, g, FAMILY_LOSS, &inner);
-    if (!c) return false;
-    t->loss = (LossKind)c->id;
-    t->loss_name = c->name;
-    return !inner || bound_bool(s, inner, "from_logits", &t->from_logits);
-}
-
-static bool read_metrics(Script *s, const Bound *b, TrainConfig *t) {
-    const CallArg *g = bound_get(b, "metrics");
-    const Bound *inner;
-    if (!g) return true;
-    CallArg *one = ARENA_NEW(s->arena, CallArg);
-    Bound *holder = ARENA_NEW(s->arena, Bound);
-    *holder = *b;
-    one = &holder->args[g - b->args];
-    if (obj_is_sequence(g->value)) {
-        if (g->value->seq.count == 0) return true;
-        if (g->value->seq.count > 1) {
-            script_error(s, g->loc, "compile: one metric is supported: metrics=['accuracy']");
-            return false;
-        }
-        one->value = g->value->seq.items[0];
-    }
-    const ConfigClass *c = config_resolve(s, holder, one, FAMILY_METRIC, &inner);
-    if (!c) return false;
-    t->metric = (MetricKind)c->id;
-    return true;
-}
-
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args) {
     static const ParamSpec specs[] = {{"optimizer", NULL},
                                       {"loss", NULL},
-                                      {"loss_weights", "None"},
+                                      {"loss_weights", NULL},
                                       {"metrics", NULL},
                                       {"weighted_metrics", "None|[]"},
                                       {"run_eagerly", ""},
                                       {"steps_per_execution", ""},
                                       {"jit_compile", ""},
                                       {"auto_scale_loss", ""}};
-    Bound b;
-    bool ok = bind_args(s, &b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
+    Bound *b = ARENA_NEW(s->arena, Bound);
+    bool ok = bind_args(s, b, "compile", specs, sizeof specs / sizeof *specs, 5, args);
     m->train = (TrainConfig){.compiled = true};
-    ok = read_optimizer(s, &b, &m->train.optimizer) && ok;
-    ok = read_loss(s, &b, &m->train) && ok;
-    ok = read_metrics(s, &b, &m->train) && ok;
-    m->loss_loc = bound_loc(&b, "loss");
-    m->metric_loc = bound_loc(&b, "metrics");
+    ok = read_optimizer(s, b, &m->train.optimizer) && ok;
+    if (m->sequential || m->noutputs > 0) ok = compile_outputs(s, m, b) && ok;
     if (!ok) m->broken = true;
+    m->compiled = b;
     return script_none(s);
 }

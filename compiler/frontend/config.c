@@ -4,13 +4,21 @@
 #include <string.h>
 
 const char *family_module(Family f) {
-    static const char *const names[] = {"activations", "initializers", "optimizers", "losses",
-                                        "metrics"};
+    static const char *const names[] = {
+        "activations", "initializers", "optimizers",           "losses",
+        "metrics",     "regularizers", "optimizers.schedules", "callbacks"};
     return names[f];
 }
 
 const char *family_text(Family f) {
-    static const char *const names[] = {"activation", "initialiser", "optimizer", "loss", "metric"};
+    static const char *const names[] = {"activation",
+                                        "initialiser",
+                                        "optimizer",
+                                        "loss",
+                                        "metric",
+                                        "regularizer",
+                                        "learning-rate schedule",
+                                        "callback"};
     return names[f];
 }
 
@@ -21,6 +29,10 @@ const ConfigClass *config_classes(Family f, int *count) {
     case FAMILY_OPTIMIZER: return optimizer_classes(count);
     case FAMILY_LOSS: return loss_classes(count);
     case FAMILY_METRIC: return metric_classes(count);
+    case FAMILY_REGULARIZER: return regularizer_classes(count);
+    case FAMILY_SCHEDULE: return schedule_classes(count);
+    case FAMILY_CALLBACK: return callback_classes(count);
+    case FAMILIES: break;
     }
     PANIC("family %d", (int)f);
 }

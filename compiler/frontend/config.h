@@ -10,7 +10,11 @@ typedef enum {
     FAMILY_INITIALIZER,
     FAMILY_OPTIMIZER,
     FAMILY_LOSS,
-    FAMILY_METRIC
+    FAMILY_METRIC,
+    FAMILY_REGULARIZER,
+    FAMILY_SCHEDULE,
+    FAMILY_CALLBACK,
+    FAMILIES
 } Family;
 
 /* One class; lathe's meaning of it is `id`, an enum of its family. */
@@ -55,6 +59,9 @@ const ConfigClass *initializer_classes(int *count); /* initializers.c */
 const ConfigClass *optimizer_classes(int *count);   /* compile_args.c */
 const ConfigClass *loss_classes(int *count);        /* compile_args.c */
 const ConfigClass *metric_classes(int *count);      /* compile_args.c */
+const ConfigClass *regularizer_classes(int *count); /* regularizers.c */
+const ConfigClass *schedule_classes(int *count);    /* schedules.c */
+const ConfigClass *callback_classes(int *count);    /* fit_args.c */
 const ConfigClass *config_find(Family f, const char *name);
 /* Names of the family as users write them, NULL-terminated. */
 const char **config_names(Arena *a, Family f, bool classes);
@@ -66,6 +73,9 @@ Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args);
 /* The class and the bound arguments (NULL for a name) of argument g of b; NULL after an error. */
 const ConfigClass *config_resolve(Script *s, const Bound *b, const CallArg *g, Family f,
                                   const Bound **bound);
+
+/* schedules.c: what an object of FAMILY_SCHEDULE says; NULL after an error. */
+const struct lathe_schedule *schedule_read(Script *s, const Obj *o);
 
 /* The activation of this name with Keras's default arguments; it must exist. */
 ActivationFn activation_named(const char *name);

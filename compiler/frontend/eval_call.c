@@ -1,5 +1,5 @@
 /* Calls: evaluating arguments, and running functions that the script defines. */
-#include "script.h"
+#include "model.h"
 
 #include <string.h>
 
@@ -161,11 +161,38 @@ Obj *call_object(Script *s, Obj *callee, const CallArgs *args) {
     return script_error(s, args->loc, "%s cannot be called", obj_kind_text(callee));
 }
 
+/* An argument that may hold anything: an error in it makes it unknown. */
+static Obj *eval_quietly(Script *s, Env *env, const Expr *e) {
+    int count = s->diag->count, errors = s->diag->errors;
+    Obj *o = eval_expr(s, env, e);
+    if (s->diag->errors == errors || s->stopped) return o;
+    s->diag->count = count;
+    s->diag->errors = errors;
+    return script_unknown(s, "argument", e->loc);
+}
+
+/* model.fit(...) runs under Python; lathe looks at some of its arguments and at no others. */
+static Obj *call_fit(Script *s, Env *env, const Expr *e, const Obj *model) {
+    CallArgs args = {.loc = e->a->loc};
+    for (int i = 0; i < e->nargs; i++) {
+        const Argument *g = &e->args[i];
+        CallArg one = {.name = fit_argument(g->name, i), .loc = g->value->loc};
+        if (!one.name) continue;
+        one.value = eval_quietly(s, env, g->value);
+        ARENA_PUSH(s->arena, args.items, args.count, args.capacity, one);
+    }
+    model_fit(s, model->model, &args);
+    return script_unknown(s, "model.fit", args.loc);
+}
+
 Obj *eval_call(Script *s, Env *env, const Expr *e) {
     Obj *callee = eval_expr(s, env, e->a);
     CallArgs args = {.loc = e->a->loc};
     /* Arguments of what lathe does not run are not looked at: model.fit(x, callbacks=[...]). */
     if (callee->kind == OBJ_UNKNOWN) return callee;
+    if (callee->kind == OBJ_METHOD && callee->self->kind == OBJ_MODEL &&
+        strcmp(callee->text, "fit") == 0)
+        return call_fit(s, env, e, callee->self);
     if (!eval_args(s, env, e, &args)) return script_poison(s);
     return call_object(s, callee, &args);
 }

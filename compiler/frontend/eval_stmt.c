@@ -1,6 +1,7 @@
 /* Runs statements. What does not describe the model is left out: its names become unknown values
  * and one note counts it. What is left out must not touch a model: that would be a silent mistake.
  */
+#include "model.h"
 #include "script.h"
 
 #include <string.h>
@@ -78,10 +79,23 @@ static void assign_item(Script *s, Env *env, const Expr *target, Obj *value) {
     }
 }
 
-/* model.x = y, layer.trainable = False: attributes of Keras's objects change what they do. */
-static void assign_attribute(Script *s, Env *env, const Expr *target) {
+/* layer.trainable = False, model.trainable = False. Other attributes of Keras's objects change what
+ * they do. */
+static void assign_attribute(Script *s, Env *env, const Expr *target, Obj *value) {
     Obj *base = eval_expr(s, env, target->a);
-    if (base->kind == OBJ_LAYER || base->kind == OBJ_MODEL || base->kind == OBJ_CONFIG)
+    bool keras = base->kind == OBJ_LAYER || base->kind == OBJ_MODEL;
+    if (keras && strcmp(target->text, "trainable") == 0) {
+        if (value->kind == OBJ_BOOL)
+            set_trainable(s, base->kind == OBJ_MODEL ? base->model->layer : base->layer,
+                          value->integer != 0);
+        else if (obj_is_silent(value))
+            script_unknown_error(s, target->loc, "the value of 'trainable'", value);
+        else
+            script_error(s, target->loc, "'trainable' is True or False, not %s",
+                         obj_repr(s->arena, value));
+        return;
+    }
+    if (keras || base->kind == OBJ_CONFIG)
         script_error(s, target->loc,
                      "setting '%s' of %s is not supported: give it as an argument where it is made",
                      target->text, obj_kind_text(base));
@@ -93,7 +107,7 @@ void eval_assign(Script *s, Env *env, const Expr *target, Obj *value) {
     case EXPR_TUPLE:
     case EXPR_LIST: assign_unpacked(s, env, target, value); break;
     case EXPR_INDEX: assign_item(s, env, target, value); break;
-    case EXPR_ATTRIBUTE: assign_attribute(s, env, target); break;
+    case EXPR_ATTRIBUTE: assign_attribute(s, env, target, value); break;
     case EXPR_STARRED: eval_assign(s, env, target->a, value); break;
     case EXPR_CALL: eval_assign(s, env, target->a, value); break; /* class Name(Base) */
     default: script_error(s, target->loc, "cannot assign to this expression"); break;

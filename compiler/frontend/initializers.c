@@ -18,12 +18,16 @@ enum {
     INITIALIZER_HE_UNIFORM,
     INITIALIZER_HE_NORMAL,
     INITIALIZER_LECUN_UNIFORM,
-    INITIALIZER_LECUN_NORMAL
+    INITIALIZER_LECUN_NORMAL,
+    INITIALIZER_VARIANCE_SCALING
 };
 
 static const ParamSpec no_specs[] = {{"dtype", ""}};
 static const ParamSpec seed_specs[] = {
     {"seed", ""}, {"input_axes", "None"}, {"output_axes", "None"}};
+static const ParamSpec scaling_specs[] = {{"scale", NULL},        {"mode", NULL},
+                                          {"distribution", NULL}, {"seed", ""},
+                                          {"input_axes", "None"}, {"output_axes", "None"}};
 static const ParamSpec constant_specs[] = {{"value", NULL}};
 static const ParamSpec uniform_specs[] = {{"minval", NULL}, {"maxval", NULL}, {"seed", ""}};
 static const ParamSpec normal_specs[] = {{"mean", NULL}, {"stddev", NULL}, {"seed", ""}};
@@ -53,6 +57,8 @@ static const ConfigClass initializers[] = {
      SPECS(seed_specs, 1)},
     {FAMILY_INITIALIZER, "LecunNormal", "lecun_normal", NULL, INITIALIZER_LECUN_NORMAL,
      SPECS(seed_specs, 1)},
+    {FAMILY_INITIALIZER, "VarianceScaling", "variance_scaling", NULL, INITIALIZER_VARIANCE_SCALING,
+     SPECS(scaling_specs, 4)},
 };
 
 static const struct {
@@ -60,9 +66,10 @@ static const struct {
     char fan;
     InitKind kind;
 } scalings[] = {
-    {1, 'a', INIT_UNIFORM}, {1, 'a', INIT_TRUNCATED_NORMAL},
-    {2, 'i', INIT_UNIFORM}, {2, 'i', INIT_TRUNCATED_NORMAL},
-    {1, 'i', INIT_UNIFORM}, {1, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'a', INIT_UNIFORM},          {1, 'a', INIT_TRUNCATED_NORMAL},
+    {2, 'i', INIT_UNIFORM},          {2, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'i', INIT_UNIFORM},          {1, 'i', INIT_TRUNCATED_NORMAL},
+    {1, 'i', INIT_TRUNCATED_NORMAL}, /* Keras's defaults of VarianceScaling */
 };
 
 const ConfigClass *initializer_classes(int *count) {
@@ -91,6 +98,38 @@ Initializer initializer_named(const char *name) {
     const ConfigClass *c = config_find(FAMILY_INITIALIZER, name);
     CHECK(c != NULL);
     return standard(c->id);
+}
+
+/* The row of a NULL-terminated list that a string argument names; -1 after an error. `standard`
+ * where it is not given. */
+static int bound_word(Script *s, const Bound *b, const char *name, const char *const *words,
+                      int standard) {
+    const char *text = NULL;
+    if (!bound_text(s, b, name, &text)) return -1;
+    if (!text) return standard;
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], text) == 0) return i;
+    }
+    const char *list = script_accepted(s, words);
+    script_error(s, bound_loc(b, name), "%s: unknown %s '%s'%s", b->owner, name, text, list);
+    return -1;
+}
+
+static bool read_scaling(Script *s, const Bound *b, Initializer *out) {
+    static const char *const modes[] = {"fan_in", "fan_out", "fan_avg", NULL};
+    static const char *const distributions[] = {"truncated_normal", "normal", "untruncated_normal",
+                                                "uniform", NULL};
+    static const InitKind kinds[] = {INIT_TRUNCATED_NORMAL, INIT_TRUNCATED_NORMAL, INIT_NORMAL,
+                                     INIT_UNIFORM};
+    float scale = 1;
+    bool ok = bound_float(s, b, "scale", 0, 1e30, &scale);
+    int mode = bound_word(s, b, "mode", modes, 0);
+    int distribution = bound_word(s, b, "distribution", distributions, 0);
+    if (!ok || mode < 0 || distribution < 0) return false;
+    out->scale = (double)scale;
+    out->fan = "ioa"[mode];
+    out->fixed.kind = kinds[distribution];
+    return true;
 }
 
 /* ---- Constant with a list of values -------------------------------------------------------------
@@ -180,6 +219,7 @@ bool bound_initializer(Script *s, const Bound *b, const char *name, Initializer 
     case INITIALIZER_TRUNCATED_NORMAL:
         return bound_float(s, inner, "mean", -huge, huge, &out->fixed.a) &&
                bound_float(s, inner, "stddev", 0, huge, &out->fixed.b);
+    case INITIALIZER_VARIANCE_SCALING: return read_scaling(s, inner, out);
     default: return true;
     }
 }
@@ -206,6 +246,7 @@ Init initializer_for(const Initializer *i, const Shape *shape) {
         float limit = (float)sqrt(3 * variance);
         return (Init){INIT_UNIFORM, -limit, limit};
     }
+    if (i->fixed.kind == INIT_NORMAL) return (Init){INIT_NORMAL, 0, (float)sqrt(variance)};
     /* The deviation of a normal distribution truncated at two deviations is 0.8796... of it. */
     return (Init){INIT_TRUNCATED_NORMAL, 0, (float)(sqrt(variance) / 0.87962566103423978)};
 }

@@ -8,7 +8,7 @@
 
 /* "MaxPooling2D" is "max_pooling2d": '_' before a capital that follows a small letter or begins a
  * word. */
-static const char *snake_case(Arena *a, const char *name) {
+const char *keras_snake_case(Arena *a, const char *name) {
     char *out = arena_alloc(a, 2 * strlen(name) + 1, 1);
     size_t n = 0;
     for (size_t i = 0; name[i]; i++) {
@@ -21,7 +21,7 @@ static const char *snake_case(Arena *a, const char *name) {
 }
 
 const char *keras_auto_name(Script *s, const char *class_name) {
-    const char *name = snake_case(s->arena, class_name);
+    const char *name = keras_snake_case(s->arena, class_name);
     int *count = namemap_get(&s->name_counts, name);
     if (!count) {
         count = ARENA_NEW(s->arena, int);
@@ -34,7 +34,7 @@ const char *keras_auto_name(Script *s, const char *class_name) {
 static Obj *unsupported(Script *s, const KerasName *k, const CallArgs *args) {
     const char **names = NULL;
     const char *what = "layer";
-    for (Family f = FAMILY_ACTIVATION; f <= FAMILY_METRIC; f++) {
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
         if (strcmp(k->module, family_module(f)) != 0) continue;
         names = config_names(s->arena, f, f != FAMILY_ACTIVATION);
         what = family_text(f);

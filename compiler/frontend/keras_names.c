@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-static const Family families[] = {FAMILY_ACTIVATION, FAMILY_INITIALIZER, FAMILY_OPTIMIZER,
-                                  FAMILY_LOSS, FAMILY_METRIC};
-enum { FAMILIES = sizeof families / sizeof *families };
-
 static Obj *module_object(Script *s, const char *path) {
     return obj_text(s->arena, OBJ_MODULE, path);
 }
@@ -17,8 +13,9 @@ static Obj *module_object(Script *s, const char *path) {
 static bool is_read_module(const char *name) {
     if (strcmp(name, "layers") == 0 || strcmp(name, "models") == 0 || strcmp(name, "ops") == 0)
         return true;
-    for (int i = 0; i < FAMILIES; i++) {
-        if (strcmp(name, family_module(families[i])) == 0) return true;
+    if (is_application_module(name)) return true;
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
+        if (strcmp(name, family_module(f)) == 0) return true;
     }
     return false;
 }
@@ -38,7 +35,8 @@ static const char *inside_keras(const char *path) {
 Obj *keras_module(Script *s, const char *path, SrcLoc loc) {
     const char *rest = inside_keras(path);
     if (!rest) {
-        if (strcmp(path, "tensorflow") == 0) return module_object(s, path);
+        bool known = strcmp(path, "tensorflow") == 0 || strcmp(path, "math") == 0;
+        if (known) return module_object(s, path);
         return script_unknown(s, path, loc);
     }
     if (!*rest) return module_object(s, "keras");
@@ -70,9 +68,9 @@ static Obj *find_general(Script *s, const char *module, const char *name) {
 }
 
 static Obj *find_in_family(Script *s, const char *module, const char *name) {
-    for (int i = 0; i < FAMILIES; i++) {
-        if (strcmp(module, family_module(families[i])) != 0) continue;
-        const ConfigClass *c = config_find(families[i], name);
+    for (Family f = FAMILY_ACTIVATION; f < FAMILIES; f++) {
+        if (strcmp(module, family_module(f)) != 0) continue;
+        const ConfigClass *c = config_find(f, name);
         if (c)
             return class_object(
                 s, (KerasName){.kind = CLASS_CONFIG, .module = module, .name = name, .config = c});
@@ -82,9 +80,9 @@ static Obj *find_in_family(Script *s, const char *module, const char *name) {
 
 /* Functions and modules inside the modules that lathe reads, which are no classes. */
 static bool is_helper(const char *name) {
-    static const char *const helpers[] = {"get",        "serialize",   "deserialize",
-                                          "schedules",  "legacy",      "load_model",
-                                          "save_model", "clone_model", "experimental"};
+    static const char *const helpers[] = {"get",         "serialize",   "deserialize",
+                                          "legacy",      "load_model",  "save_model",
+                                          "clone_model", "experimental"};
     for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++) {
         if (strcmp(helpers[i], name) == 0) return true;
     }
@@ -93,6 +91,7 @@ static bool is_helper(const char *name) {
 
 Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     const char *rest = inside_keras(module->text);
+    if (strcmp(module->text, "math") == 0) return math_member(s, name, loc);
     if (!rest || !*rest) {
         Obj *o = keras_module(s, arena_printf(s->arena, "%s.%s", module->text, name), loc);
         Obj *general = rest ? find_general(s, "keras", name) : NULL;
@@ -101,7 +100,9 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     Obj *o = strcmp(rest, "layers") == 0 || strcmp(rest, "models") == 0
                  ? find_general(s, rest, name)
                  : find_in_family(s, rest, name);
-    const LayerClass *layer = strcmp(rest, "layers") == 0 ? layer_class_find(name) : NULL;
+    const LayerClass *layer = application_layer_find(rest, name);
+    if (strcmp(rest, "layers") == 0 && !application_layer_find(NULL, name))
+        layer = layer_class_find(name);
     const TensorOp *op = strcmp(rest, "ops") == 0 ? tensor_op_find(name, false) : NULL;
     if (o) return o;
     if (op)
@@ -110,7 +111,10 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc) {
     if (layer)
         return class_object(
             s, (KerasName){.kind = CLASS_LAYER, .module = rest, .name = name, .layer = layer});
-    if (is_helper(name) || strcmp(rest, "models") == 0)
+    const char *inner = arena_printf(s->arena, "%s.%s", rest, name);
+    if (is_read_module(inner)) return module_object(s, arena_printf(s->arena, "keras.%s", inner));
+    bool callback = strcmp(rest, family_module(FAMILY_CALLBACK)) == 0;
+    if (callback || is_helper(name) || strcmp(rest, "models") == 0)
         return script_unknown(s, arena_printf(s->arena, "keras.%s.%s", rest, name), loc);
     return class_object(s, (KerasName){.kind = CLASS_UNSUPPORTED, .module = rest, .name = name});
 }

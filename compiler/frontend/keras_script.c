@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* "dir/lenet-5.py" names the module "lenet_5": a prefix for C identifiers. */
-static const char *module_name(Arena *a, const char *file) {
+const char *module_name(Arena *a, const char *file) {
     const char *slash = strrchr(file, '/');
     const char *stem = slash ? slash + 1 : file;
     const char *dot = strrchr(stem, '.');
@@ -38,9 +38,17 @@ static void missing_model(Script *s, const char *variable) {
                  n ? "; choose one with --model NAME" : "", help);
 }
 
+/* The value of this name; a function without parameters stands for what it returns. */
+static Obj *model_object(Script *s, const char *variable) {
+    Obj *o = namemap_get(&s->globals->names, variable);
+    if (!o || o->kind != OBJ_FUNCTION) return o;
+    const CallArgs none = {.loc = o->function.def->loc};
+    return call_object(s, o, &none);
+}
+
 /* The finished model of this name, or NULL after an error. */
 static ScriptModel *pick_model(Script *s, const char *variable) {
-    Obj *o = namemap_get(&s->globals->names, variable);
+    Obj *o = model_object(s, variable);
     if (o && o->kind == OBJ_UNKNOWN) {
         script_unknown_error(s, o->loc, arena_printf(s->arena, "the model '%s'", variable), o);
         return NULL;
@@ -58,7 +66,7 @@ static ScriptModel *pick_model(Script *s, const char *variable) {
     }
     if (o->kind == OBJ_POISON || o->model->broken) return NULL;
     ScriptModel *m = o->model;
-    if (!m->input) {
+    if (!m->ninputs) {
         script_error(s, m->loc,
                      "the shape of the model's input is not known\n"
                      "accepted: Input(shape=(32, 32, 3)) as the first layer, or "

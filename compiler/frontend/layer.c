@@ -1,5 +1,6 @@
 /* Making layers and calling them on tensors: what is the same for every class. */
 #include "layers.h"
+#include "model.h"
 
 #include <string.h>
 
@@ -12,7 +13,7 @@ static const ParamSpec common_specs[] = {
     {"input_dim", NULL},
     {"batch_input_shape", NULL},
     {"dtype", "None|'float32'"},
-    {"trainable", "None|True"},
+    {"trainable", NULL},
     {"activity_regularizer", "None"},
     {"autocast", ""},
 };
@@ -107,6 +108,7 @@ ScriptLayer *layer_new(Script *s, const LayerClass *class) {
     ScriptLayer *l = ARENA_NEW(s->arena, ScriptLayer);
     l->class = class;
     l->bound = ARENA_NEW(s->arena, Bound);
+    l->row = -1;
     for (int i = 0; i < 4; i++) l->params[i] = -1;
     if (s->layers++ == MAX_LAYERS) {
         script_error(s, (SrcLoc){0, 0}, "the script makes more than %d layers", MAX_LAYERS);
@@ -125,11 +127,35 @@ Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args) {
         ok = check_name(s, l->bound, l->name) && ok;
     else
         l->name = keras_auto_name(s, class->name);
+    bool trainable = true;
+    ok = bound_bool(s, l->bound, "trainable", &trainable) && ok;
+    l->frozen = !trainable;
     ok = read_input_shape(s, l) && ok;
     if (class->configure) ok = class->configure(s, l) && ok;
+    ok = regularizers_read(s, l) && ok;
     if (!ok) return script_poison(s);
-    Obj *o = obj_new(s->arena, OBJ_LAYER);
-    o->layer = l;
+    return layer_object(s, l);
+}
+
+ScriptLayer *model_layer(Script *s, ScriptModel *m, const LayerClass *class) {
+    ScriptLayer *l = layer_new(s, class);
+    l->model = m;
+    return l;
+}
+
+Obj *layer_object(Script *s, ScriptLayer *l) {
+    Obj *o = obj_new(s->arena, l->model ? OBJ_MODEL : OBJ_LAYER);
+    if (l->model)
+        o->model = l->model;
+    else
+        o->layer = l;
+    return o;
+}
+
+Obj *tensor_object(Script *s, Tensor *t) {
+    if (!t) return script_poison(s);
+    Obj *o = obj_new(s->arena, OBJ_TENSOR);
+    o->tensor = t;
     return o;
 }
 
@@ -159,25 +185,37 @@ static bool check_shared(Script *s, ScriptLayer *l, const Shape *in, SrcLoc loc)
     return false;
 }
 
-Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc) {
-    Tensor *t = ARENA_NEW(s->arena, Tensor);
-    if (!script_charge(s, 1 + n, loc)) return NULL;
-    if (!l->class->shape(s, l, in, n, loc, &t->shape)) return NULL;
-    if (!shape_fits(s, l, &t->shape, "a result", loc) || !check_shared(s, l, &in[0]->shape, loc))
-        return NULL;
-    t->layer = l;
-    t->ninputs = n;
-    t->inputs = ARENA_ARRAY(s->arena, Tensor *, (size_t)n);
-    for (int i = 0; i < n; i++) t->inputs[i] = in[i];
-    t->loc = loc;
-    return t;
+Tensor *layer_node(Script *s, ScriptLayer *l, Tensor *const *in, int n, const Shape *results,
+                   int nresults, SrcLoc loc) {
+    Tensor **inputs = ARENA_ARRAY(s->arena, Tensor *, (size_t)n);
+    Tensor **out = ARENA_ARRAY(s->arena, Tensor *, (size_t)nresults);
+    for (int i = 0; i < n; i++) inputs[i] = in[i];
+    for (int i = 0; i < nresults; i++) {
+        out[i] = ARENA_NEW(s->arena, Tensor);
+        *out[i] = (Tensor){.shape = results[i],
+                           .dtype = DT_F32,
+                           .layer = l,
+                           .inputs = inputs,
+                           .ninputs = n,
+                           .loc = loc,
+                           .head = out[0],
+                           .results = out,
+                           .nresults = nresults,
+                           .node = l->nodes,
+                           .index = i};
+    }
+    if (!l->nodes++) l->first = out[0];
+    return out[0];
 }
 
-Obj *tensor_object(Script *s, Tensor *t) {
-    if (!t) return script_poison(s);
-    Obj *o = obj_new(s->arena, OBJ_TENSOR);
-    o->tensor = t;
-    return o;
+Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc) {
+    Shape shape;
+    if (l->model) return model_apply(s, l->model, in, n, loc);
+    if (!script_charge(s, 1 + n, loc)) return NULL;
+    if (!l->class->shape(s, l, in, n, loc, &shape)) return NULL;
+    if (!shape_fits(s, l, &shape, "a result", loc) || !check_shared(s, l, &in[0]->shape, loc))
+        return NULL;
+    return layer_node(s, l, in, n, &shape, 1, loc);
 }
 
 static Obj *wrong_call(Script *s, const ScriptLayer *l, const CallArgs *args, const Obj *o) {
@@ -185,34 +223,51 @@ static Obj *wrong_call(Script *s, const ScriptLayer *l, const CallArgs *args, co
         return script_unknown_error(s, args->items[0].loc, "the input of this layer", o);
     return script_error(s, args->items[0].loc, "%s '%s' must be called on %s, not on %s",
                         l->class->name, l->name,
-                        l->class->max_inputs > 1 ? "a list of tensors" : "one tensor",
+                        l->class->max_inputs > 1 || l->model ? "a list of tensors" : "one tensor",
                         obj_is_sequence(o) ? obj_kind_text(o) : obj_repr(s->arena, o));
 }
 
-Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args) {
-    if (args->count == 0 || args->items[0].name)
-        return script_error(s, args->loc, "a layer is called on a tensor: %s(...)(x)",
-                            l->class->name);
+/* `training` at a call has no effect: fit and predict say it anew for every layer of a functional
+ * model. */
+static bool check_training(Script *s, const CallArg *g) {
+    bool value = g->value->kind == OBJ_NONE || g->value->kind == OBJ_BOOL;
+    if (g->name && strcmp(g->name, "training") == 0 && value) return true;
+    script_error(s, g->loc, "this argument of a layer's call is not supported");
+    return false;
+}
+
+bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out) {
+    *out = (LayerCall){0};
+    if (args->count == 0 || args->items[0].name) {
+        script_error(s, args->loc, "a %s is called on a tensor: %s(...)(x)",
+                     l->model ? "model" : "layer", l->class->name);
+        return false;
+    }
     for (int i = 1; i < args->count; i++) {
-        const CallArg *g = &args->items[i];
-        bool training = g->name && strcmp(g->name, "training") == 0;
-        if (!training || (g->value->kind != OBJ_NONE))
-            return script_error(s, g->loc, "this argument of a layer's call is not supported");
+        if (!check_training(s, &args->items[i])) return false;
     }
     Obj *o = args->items[0].value;
-    bool many = obj_is_sequence(o) && l->class->max_inputs > 1;
-    int n = many ? o->seq.count : 1;
-    if (n < l->class->min_inputs)
+    bool many = obj_is_sequence(o) && most > 1;
+    out->n = many ? o->seq.count : 1;
+    out->in = ARENA_ARRAY(s->arena, Tensor *, (size_t)out->n);
+    for (int i = 0; i < out->n && script_charge(s, 1, args->loc); i++) {
+        Obj *x = many ? o->seq.items[i] : o;
+        if (x->kind != OBJ_TENSOR) {
+            wrong_call(s, l, args, x);
+            return false;
+        }
+        out->in[i] = x->tensor;
+    }
+    return !s->stopped;
+}
+
+Obj *layer_call(Script *s, ScriptLayer *l, const CallArgs *args) {
+    LayerCall c;
+    if (!read_call(s, l, args, l->class->max_inputs, &c)) return script_poison(s);
+    if (c.n < l->class->min_inputs)
         return script_error(s, args->items[0].loc, "%s '%s' needs a list of at least %d tensors",
                             l->class->name, l->name, l->class->min_inputs);
-    Tensor **in = ARENA_ARRAY(s->arena, Tensor *, (size_t)n);
-    for (int i = 0; i < n && script_charge(s, 1, args->loc); i++) {
-        Obj *x = many ? o->seq.items[i] : o;
-        if (x->kind != OBJ_TENSOR) return wrong_call(s, l, args, x);
-        in[i] = x->tensor;
-    }
-    if (s->stopped) return script_poison(s);
-    return tensor_object(s, layer_apply(s, l, in, n, args->loc));
+    return tensor_object(s, layer_apply(s, l, c.in, c.n, args->loc));
 }
 
 /* ---- inputs -----------------------------------------------------------------------------------
@@ -231,9 +286,7 @@ Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc) {
     ScriptLayer *l = layer_new(s, &input_layer_class);
     l->name = name ? name : keras_auto_name(s, "InputLayer");
     l->bound->loc = loc;
-    Tensor *t = ARENA_NEW(s->arena, Tensor);
-    *t = (Tensor){.shape = shape, .layer = l, .loc = loc};
-    return t;
+    return layer_node(s, l, NULL, 0, &shape, 1, loc);
 }
 
 Obj *input_make(Script *s, const CallArgs *args) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *role_name(Builder *b, const ScriptLayer *l, const char *role) {
-    return arena_printf(b->script->arena, "%s/%s", l->name, role);
+    return arena_printf(b->script->arena, "%s/%s", l->key, role);
 }
 
 int add_stored_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const char *role,
@@ -14,11 +14,12 @@ int add_stored_param(Builder *b, ScriptLayer *l, Layer *row, int slot, const cha
     Param p = {.name = role_name(b, l, role),
                .type = {.dtype = DT_F32, .shape = shape},
                .role = statistic ? PARAM_STATISTIC : PARAM_WEIGHT,
-               .trainable = !statistic,
+               .trainable = !statistic && !l->frozen && !b->frozen,
                .owner = -1,
                .init = initializer_for(&l->c.init[slot], &stored)};
     if (!shape_equal(&stored, &shape)) p.stored = stored;
     p.data = initializer_values(b->script, &l->c.init[slot], &stored);
+    regularizers_apply(l, role, &p);
     l->params[slot] = module_add_param(b->module, p);
     ARENA_PUSH(b->script->arena, row->params, row->nparams, row->params_cap, l->params[slot]);
     return l->params[slot];

@@ -16,8 +16,8 @@ static const ParamSpec conv2d_specs[] = {{"filters", NULL},
                                          {"use_bias", NULL},
                                          {"kernel_initializer", NULL},
                                          {"bias_initializer", NULL},
-                                         {"kernel_regularizer", "None"},
-                                         {"bias_regularizer", "None"},
+                                         {"kernel_regularizer", NULL},
+                                         {"bias_regularizer", NULL},
                                          {"activity_regularizer", "None"},
                                          {"kernel_constraint", "None"},
                                          {"bias_constraint", "None"}};
@@ -33,8 +33,8 @@ static const ParamSpec depthwise_specs[] = {{"kernel_size", NULL},
                                             {"use_bias", NULL},
                                             {"depthwise_initializer", NULL},
                                             {"bias_initializer", NULL},
-                                            {"depthwise_regularizer", "None"},
-                                            {"bias_regularizer", "None"},
+                                            {"depthwise_regularizer", NULL},
+                                            {"bias_regularizer", NULL},
                                             {"activity_regularizer", "None"},
                                             {"depthwise_constraint", "None"},
                                             {"bias_constraint", "None"},
@@ -55,9 +55,9 @@ static const ParamSpec separable_specs[] = {{"filters", NULL},
                                             {"depthwise_initializer", NULL},
                                             {"pointwise_initializer", NULL},
                                             {"bias_initializer", NULL},
-                                            {"depthwise_regularizer", "None"},
-                                            {"pointwise_regularizer", "None"},
-                                            {"bias_regularizer", "None"},
+                                            {"depthwise_regularizer", NULL},
+                                            {"pointwise_regularizer", NULL},
+                                            {"bias_regularizer", NULL},
                                             {"activity_regularizer", "None"},
                                             {"depthwise_constraint", "None"},
                                             {"pointwise_constraint", "None"},
@@ -78,8 +78,8 @@ static const ParamSpec transposed_specs[] = {{"filters", NULL},
                                              {"use_bias", NULL},
                                              {"kernel_initializer", NULL},
                                              {"bias_initializer", NULL},
-                                             {"kernel_regularizer", "None"},
-                                             {"bias_regularizer", "None"},
+                                             {"kernel_regularizer", NULL},
+                                             {"bias_regularizer", NULL},
                                              {"activity_regularizer", "None"},
                                              {"kernel_constraint", "None"},
                                              {"bias_constraint", "None"},
@@ -90,8 +90,8 @@ static const ParamSpec dense_specs[] = {{"units", NULL},
                                         {"use_bias", NULL},
                                         {"kernel_initializer", NULL},
                                         {"bias_initializer", NULL},
-                                        {"kernel_regularizer", "None"},
-                                        {"bias_regularizer", "None"},
+                                        {"kernel_regularizer", NULL},
+                                        {"bias_regularizer", NULL},
                                         {"activity_regularizer", "None"},
                                         {"kernel_constraint", "None"},
                                         {"bias_constraint", "None"},
@@ -107,8 +107,8 @@ static const ParamSpec batch_norm_specs[] = {{"axis", NULL},
                                              {"gamma_initializer", NULL},
                                              {"moving_mean_initializer", NULL},
                                              {"moving_variance_initializer", NULL},
-                                             {"beta_regularizer", "None"},
-                                             {"gamma_regularizer", "None"},
+                                             {"beta_regularizer", NULL},
+                                             {"gamma_regularizer", NULL},
                                              {"beta_constraint", "None"},
                                              {"gamma_constraint", "None"},
                                              {"renorm", "False"},
@@ -122,8 +122,8 @@ static const ParamSpec layer_norm_specs[] = {{"axis", NULL},
                                              {"scale", NULL},
                                              {"beta_initializer", NULL},
                                              {"gamma_initializer", NULL},
-                                             {"beta_regularizer", "None"},
-                                             {"gamma_regularizer", "None"},
+                                             {"beta_regularizer", NULL},
+                                             {"gamma_regularizer", NULL},
                                              {"beta_constraint", "None"},
                                              {"gamma_constraint", "None"},
                                              {"rms_scaling", "False"}};
@@ -135,8 +135,8 @@ static const ParamSpec group_norm_specs[] = {{"groups", NULL},
                                              {"scale", NULL},
                                              {"beta_initializer", NULL},
                                              {"gamma_initializer", NULL},
-                                             {"beta_regularizer", "None"},
-                                             {"gamma_regularizer", "None"},
+                                             {"beta_regularizer", NULL},
+                                             {"gamma_regularizer", NULL},
                                              {"beta_constraint", "None"},
                                              {"gamma_constraint", "None"}};
 
@@ -151,7 +151,7 @@ static const ParamSpec resizing_specs[] = {{"height", NULL},
                                            {"data_format", LAST}};
 
 static const ParamSpec prelu_specs[] = {{"alpha_initializer", NULL},
-                                        {"alpha_regularizer", "None"},
+                                        {"alpha_regularizer", NULL},
                                         {"alpha_constraint", "None"},
                                         {"shared_axes", NULL}};
 
@@ -172,7 +172,14 @@ static const ParamSpec flatten_specs[] = {{"data_format", LAST}};
 static const ParamSpec reshape_specs[] = {{"target_shape", NULL}};
 static const ParamSpec permute_specs[] = {{"dims", NULL}};
 static const ParamSpec repeat_specs[] = {{"n", NULL}};
-static const ParamSpec dropout_specs[] = {{"rate", NULL}, {"noise_shape", "None"}, {"seed", ""}};
+static const ParamSpec random_flip_specs[] = {{"mode", NULL}, {"seed", ""}, {"data_format", LAST}};
+static const ParamSpec random_translation_specs[] = {
+    {"height_factor", NULL}, {"width_factor", NULL}, {"fill_mode", NULL},
+    {"interpolation", NULL}, {"seed", ""},           {"fill_value", NULL},
+    {"data_format", LAST}};
+static const ParamSpec random_crop_specs[] = {
+    {"height", NULL}, {"width", NULL}, {"seed", ""}, {"data_format", LAST}};
+static const ParamSpec dropout_specs[] = {{"rate", NULL}, {"noise_shape", NULL}, {"seed", ""}};
 static const ParamSpec spatial_dropout_specs[] = {{"rate", NULL}, {"seed", ""}};
 static const ParamSpec spatial_dropout_2d_specs[] = {
     {"rate", NULL}, {"data_format", LAST}, {"seed", ""}};
@@ -233,12 +240,18 @@ const LayerClass layer_classes[] = {
     LAYER("UpSampling2D", up_specs, 3, configure_up_sampling, shape_up_sampling, NULL,
           emit_resized),
     LAYER("Resizing", resizing_specs, 9, configure_resizing, shape_resizing, NULL, emit_resized),
+    LAYER("RandomFlip", random_flip_specs, 3, configure_random_flip, shape_image, NULL,
+          emit_random_flip),
+    LAYER("RandomTranslation", random_translation_specs, 7, configure_random_translation,
+          shape_image, NULL, emit_random_translation),
+    LAYER("RandomCrop", random_crop_specs, 4, configure_random_crop, shape_resizing, NULL,
+          emit_random_crop),
     LAYER("Flatten", flatten_specs, 1, NULL, shape_flatten, NULL, emit_flatten),
     LAYER("Reshape", reshape_specs, 1, configure_reshape, shape_reshape, NULL, emit_reshape_layer),
     LAYER("Permute", permute_specs, 1, configure_permute, shape_permute, NULL, emit_permute),
     LAYER("RepeatVector", repeat_specs, 1, configure_repeat_vector, shape_repeat_vector, NULL,
           emit_repeat_vector),
-    LAYER("Dropout", dropout_specs, 3, configure_dropout, shape_same, NULL, emit_dropout),
+    LAYER("Dropout", dropout_specs, 3, configure_dropout, shape_dropout, NULL, emit_dropout),
     LAYER("SpatialDropout1D", spatial_dropout_specs, 2, configure_dropout, shape_spatial_dropout,
           NULL, emit_dropout),
     LAYER("SpatialDropout2D", spatial_dropout_2d_specs, 3, configure_dropout, shape_spatial_dropout,
@@ -282,7 +295,7 @@ const LayerClass *layer_class_find(const char *name) {
     for (const LayerClass *c = layer_classes; c->name; c++) {
         if (strcmp(c->name, name) == 0) return c->alias_of ? layer_class_find(c->alias_of) : c;
     }
-    return NULL;
+    return application_layer_find(NULL, name);
 }
 
 const char **layer_class_names(Arena *a) {

@@ -17,6 +17,7 @@ typedef struct {
     int32_t output_pad[2]; /* of a transposed convolution; -1: not given */
     int64_t groups, multiplier;
     bool same, causal, use_bias, center, scale, keep;
+    bool whole; /* Dropout: one draw a sample */
     float momentum, epsilon, rate;
     ActivationFn activation;
     Initializer init[4]; /* kernel, bias; gamma, beta, moving mean, moving variance */
@@ -30,37 +31,60 @@ typedef struct {
     int32_t size[2];               /* of the result: Resizing; factors of UpSampling */
     int filter;                    /* interpolation of Resizing and UpSampling */
     bool antialias, crop;
+    Attrs augment;          /* of an augmentation */
     const float *values[2]; /* Normalization's mean and variance, Rescaling's scale and offset */
     int64_t counts[2];      /* their numbers of elements; 0: not given */
 } LayerConfig;
+
+/* Of the parameter with this role: l1 sum|p| + l2 sum p^2. */
+typedef struct {
+    const char *role; /* "kernel" */
+    float l1, l2;
+} Regularizer;
 
 struct ScriptLayer {
     const LayerClass *class;
     const char *name;
     Bound *bound;
     LayerConfig c;
+    Regularizer *regularizers;
+    int nregularizers, regularizers_capacity;
     Shape *input_shape; /* of the older style's input_shape=, with the batch dimension */
     Shape built;        /* input shape of its first call: it decides the shapes of its weights */
     bool is_built;
+    bool frozen;        /* trainable = False */
+    ScriptModel *model; /* the layer is a model inside of others; its class has no rules */
+    Tensor *first;      /* result of its first call, NULL before */
+    int nodes;          /* calls so far */
     /* while the IR is built: */
     int depth, index; /* Keras's order of layers: by depth, then by first visit */
-    bool visited;
-    int calls;     /* emitted so far */
-    int row;       /* in the module's table of layers */
-    int params[4]; /* indices of its parameters in the module, in the order of init */
+    int graph;        /* number of the graph that depth and index belong to */
+    int calls;        /* emitted so far */
+    int row;          /* in the module's table of layers, -1 if it has none */
+    bool listed;      /* its parameters and its row are made */
+    const char *key;  /* its name, unique in the module: what its nodes and parameters are called */
+    int params[4];    /* indices of its parameters in the module, in the order of init */
 };
 
-/* The result of a call of a layer. */
+/* A result of a call of a layer. The first result stands for the call: its inputs, its place in the
+ * graph. */
 struct Tensor {
     Shape shape;
+    DType dtype;
     ScriptLayer *layer;
     Tensor **inputs;
     int ninputs;
-    SrcLoc loc; /* of the call */
+    SrcLoc loc;       /* of the call */
+    Tensor *head;     /* the first result of this call */
+    Tensor **results; /* of the call, in the head */
+    int nresults;
+    int node;  /* calls of the layer before this one: Keras's node index */
+    int index; /* among the results: Keras's tensor index */
     /* while the IR is built: */
-    int depth;      /* longest way from here to the output */
-    int next_input; /* traversal: inputs looked at so far, -1 when done */
-    bool visited;
+    int graph;      /* number of the graph that depth and next_input belong to */
+    bool leaf;      /* an input of that graph */
+    int depth;      /* longest way from here to an output */
+    int next_input; /* traversal: inputs looked at so far */
     Value *value;
 };
 
@@ -70,6 +94,9 @@ typedef struct {
     Function *function;
     const char *name;  /* of the call that is emitted: the layer's, then "dense/call1", ... */
     uint32_t dropouts; /* streams given so far */
+    bool frozen;       /* the layers that are listed belong to a model with trainable = False */
+    NameMap keys;      /* of the layers listed so far */
+    int calls;         /* emitted so far */
 } Builder;
 
 struct LayerClass {
@@ -87,6 +114,9 @@ struct LayerClass {
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
+const LayerClass *application_layer_find(const char *module, const char *name);
+bool is_application_module(const char *module);
 
 /* ---- layer.c: making and calling layers ---- */
 Obj *layer_make(Script *s, const LayerClass *class, const CallArgs *args);
@@ -98,6 +128,19 @@ Obj *tensor_object(Script *s, Tensor *t);
 /* The tensor of an input layer. */
 Obj *input_make(Script *s, const CallArgs *args);
 Tensor *input_tensor(Script *s, const char *name, Shape shape, SrcLoc loc);
+/* The layer that stands for a model inside of others. */
+ScriptLayer *model_layer(Script *s, ScriptModel *m, const LayerClass *class);
+/* A new call of l whose n results have these shapes; returns the first. */
+Tensor *layer_node(Script *s, ScriptLayer *l, Tensor *const *in, int n, const Shape *results,
+                   int nresults, SrcLoc loc);
+/* Reads the arguments of a call: one tensor, or a list where the layer takes more than one. */
+typedef struct {
+    Tensor **in;
+    int n;
+} LayerCall;
+bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out);
+Obj *layer_object(Script *s, ScriptLayer *l);
+Obj *tensor_object(Script *s, Tensor *t);
 /* Calls l on tensors that are known to be fine; NULL after an error. */
 Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc);
 /* Reads a shape argument; `batch` says whether it begins with the batch dimension. */
@@ -158,5 +201,10 @@ ActivationFn relu_of(float slope, float most, float threshold);
 Value *emit_function(Builder *b, const ActivationFn *f, const char *name, Value *v, SrcLoc loc);
 Value *emit_activation(Builder *b, const ScriptLayer *l, Value *v, SrcLoc loc);
 Value *param_value(Builder *b, const ScriptLayer *l, int slot);
+
+/* ---- regularizers.c ---- */
+/* Reads every argument ROLE_regularizer whose row leaves it to the class. */
+bool regularizers_read(Script *s, ScriptLayer *l);
+void regularizers_apply(const ScriptLayer *l, const char *role, Param *p);
 
 #endif

@@ -109,7 +109,7 @@ bool configure_batch_norm(Script *s, ScriptLayer *l) {
 /* gamma or beta that the layer does not train: a constant of the compiler. */
 static void add_constant(Builder *b, ScriptLayer *l, int slot, const char *role, int64_t count,
                          float value) {
-    Param p = {.name = arena_printf(b->script->arena, "%s/%s", l->name, role),
+    Param p = {.name = arena_printf(b->script->arena, "%s/%s", l->key, role),
                .type = {.dtype = DT_F32, .shape = {1, {count}}},
                .role = PARAM_CONST,
                .owner = -1,
@@ -134,7 +134,7 @@ Value *emit_batch_norm(Builder *b, const Tensor *t) {
     const ScriptLayer *l = t->layer;
     int last = t->shape.rank - 1, axis = axis_of(l, t->shape.rank);
     Value *in[5] = {t->inputs[0]->value};
-    Attrs a = {.epsilon = l->c.epsilon, .momentum = l->c.momentum};
+    Attrs a = {.epsilon = l->c.epsilon, .momentum = l->c.momentum, .inference = l->frozen};
     bool moved = axis != last;
     if (moved) in[0] = emit_exchange(b, inner_name(b, "last"), in[0], axis, t->loc);
     for (int i = 0; i < 4; i++) in[1 + i] = param_value(b, l, i);

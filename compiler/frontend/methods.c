@@ -90,9 +90,11 @@ static Obj *call_layer(Script *s, Obj *self, const CallArgs *args) {
 }
 
 static Obj *call_model(Script *s, Obj *self, const CallArgs *args) {
-    (void)self;
-    return script_error(s, args->loc,
-                        "a model inside a model is not supported: call its layers instead");
+    return model_call(s, self->model, args);
+}
+
+static Obj *get_layer(Script *s, Obj *self, const CallArgs *args) {
+    return model_get_layer(s, self->model, args);
 }
 
 static Obj *model_add(Script *s, Obj *self, const CallArgs *args) {
@@ -111,6 +113,12 @@ static Obj *compile_model(Script *s, Obj *self, const CallArgs *args) {
     return model_compile(s, self->model, args);
 }
 
+/* Of arguments that were all read: eval_call sees to the call itself. */
+static Obj *fit_model(Script *s, Obj *self, const CallArgs *args) {
+    (void)self;
+    return script_unknown(s, "model.fit", args->loc);
+}
+
 static const struct {
     ObjKind kind;
     const char *name;
@@ -123,7 +131,8 @@ static const struct {
     {OBJ_DICT, "get", dict_get},           {OBJ_LAYER, "__call__", call_layer},
     {OBJ_MODEL, "__call__", call_model},   {OBJ_MODEL, "add", model_add},
     {OBJ_MODEL, "pop", model_pop},         {OBJ_MODEL, "build", model_build},
-    {OBJ_MODEL, "compile", compile_model},
+    {OBJ_MODEL, "compile", compile_model}, {OBJ_MODEL, "get_layer", get_layer},
+    {OBJ_MODEL, "fit", fit_model},
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 
@@ -150,32 +159,53 @@ static Obj *shape_tuple(Script *s, const Shape *shape) {
     return o;
 }
 
-static Obj *model_layers(Script *s, const ScriptModel *m) {
+static Obj *tensor_list(Script *s, Tensor *const *tensors, int n) {
     Obj *list = script_list(s, OBJ_LIST);
-    for (int i = 0; i < m->nlayers; i++) {
-        Obj *o = obj_new(s->arena, OBJ_LAYER);
-        o->layer = m->layers[i];
-        script_push(s, list, o);
-    }
+    for (int i = 0; i < n; i++) script_push(s, list, tensor_object(s, tensors[i]));
     return list;
 }
 
+/* One tensor, or a list of them. */
+static Obj *tensor_objects(Script *s, Tensor *const *tensors, int n) {
+    return n == 1 ? tensor_object(s, tensors[0]) : tensor_list(s, tensors, n);
+}
+
+/* layer.input and layer.output: of its only call, or the first of several. */
+static Obj *layer_attribute(Script *s, const ScriptLayer *l, const char *name) {
+    const Tensor *t = l->first;
+    if (strcmp(name, "name") == 0) return obj_text(s->arena, OBJ_STRING, l->name);
+    if (strcmp(name, "trainable") == 0) return obj_bool(s->arena, !l->frozen);
+    if (!t) return NULL;
+    if (strcmp(name, "output") == 0) return tensor_objects(s, t->results, t->nresults);
+    if (strcmp(name, "input") != 0) return NULL;
+    return t->ninputs ? tensor_objects(s, t->inputs, t->ninputs) : tensor_objects(s, t->results, 1);
+}
+
+static Obj *model_attribute(Script *s, ScriptModel *m, const char *name, SrcLoc loc) {
+    if (strcmp(name, "name") == 0) return obj_text(s->arena, OBJ_STRING, m->name);
+    if (strcmp(name, "trainable") == 0) return obj_bool(s->arena, !m->layer->frozen);
+    if (m->broken) return NULL;
+    if (strcmp(name, "layers") == 0) return model_layers(s, m, loc);
+    if (!m->ninputs) return NULL;
+    if (strcmp(name, "input") == 0) return tensor_objects(s, m->inputs, m->ninputs);
+    if (strcmp(name, "output") == 0) return tensor_objects(s, m->outputs, m->noutputs);
+    if (strcmp(name, "inputs") == 0) return tensor_list(s, m->inputs, m->ninputs);
+    if (strcmp(name, "outputs") == 0) return tensor_list(s, m->outputs, m->noutputs);
+    if (strcmp(name, "input_shape") == 0 && m->ninputs == 1)
+        return shape_tuple(s, &m->inputs[0]->shape);
+    if (strcmp(name, "output_shape") == 0 && m->noutputs == 1)
+        return shape_tuple(s, &m->outputs[0]->shape);
+    return NULL;
+}
+
 /* Values that describe the model; NULL for everything else. */
-static Obj *known_attribute(Script *s, const Obj *o, const char *name) {
+static Obj *known_attribute(Script *s, const Obj *o, const char *name, SrcLoc loc) {
     if (o->kind == OBJ_TENSOR && strcmp(name, "shape") == 0)
         return shape_tuple(s, &o->tensor->shape);
     if (o->kind == OBJ_TENSOR && strcmp(name, "name") == 0)
         return obj_text(s->arena, OBJ_STRING, o->tensor->layer->name);
-    if (o->kind == OBJ_LAYER && strcmp(name, "name") == 0)
-        return obj_text(s->arena, OBJ_STRING, o->layer->name);
-    if (o->kind != OBJ_MODEL) return NULL;
-    ScriptModel *m = o->model;
-    if (strcmp(name, "name") == 0) return obj_text(s->arena, OBJ_STRING, m->name);
-    if (m->broken) return NULL;
-    if (strcmp(name, "input") == 0 && m->input) return tensor_object(s, m->input);
-    if (strcmp(name, "output") == 0 && m->output) return tensor_object(s, m->output);
-    if (strcmp(name, "layers") == 0 && m->sequential) return model_layers(s, m);
-    return NULL;
+    if (o->kind == OBJ_LAYER) return layer_attribute(s, o->layer, name);
+    return o->kind == OBJ_MODEL ? model_attribute(s, o->model, name, loc) : NULL;
 }
 
 /* "np.random.rand" for messages; long chains keep their beginning. */
@@ -198,7 +228,7 @@ Obj *eval_attribute(Script *s, SrcLoc loc, Obj *base, const char *name) {
         o->self = base;
         return o;
     }
-    Obj *known = known_attribute(s, base, name);
+    Obj *known = known_attribute(s, base, name, loc);
     if (known) return known;
     bool keras = base->kind == OBJ_MODEL || base->kind == OBJ_LAYER || base->kind == OBJ_CONFIG ||
                  base->kind == OBJ_CLASS;

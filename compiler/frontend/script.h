@@ -19,6 +19,7 @@ typedef struct {
     SrcLoc first_skipped;
     NameMap name_counts; /* int*: how often Keras's automatic name of a class was given */
     int layers;          /* made so far */
+    int graphs;          /* ordered so far */
 } Script;
 
 typedef struct {
@@ -80,6 +81,12 @@ Obj *method_call(Script *s, Obj *self, const char *name, const CallArgs *args);
 int64_t iterable_count(const Obj *o);
 Obj *iterable_item(Script *s, const Obj *o, int64_t i);
 
+/* ---- math_module.c ---- */
+/* A member of Python's module math. */
+Obj *math_member(Script *s, const char *name, SrcLoc loc);
+/* Calls "math.ceil", ... */
+Obj *math_call(Script *s, const char *name, const CallArgs *args);
+
 /* ---- eval_stmt.c ---- */
 typedef enum { FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE, FLOW_RETURN } Flow;
 Flow eval_block(Script *s, Env *env, const Block *b, Obj **result);
@@ -94,5 +101,7 @@ Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc);
 Obj *keras_call(Script *s, const KerasName *name, const CallArgs *args);
 /* Keras's automatic name of a class: "conv2d", then "conv2d_1". */
 const char *keras_auto_name(Script *s, const char *class_name);
+/* "MaxPooling2D" is "max_pooling2d". */
+const char *keras_snake_case(Arena *a, const char *name);
 
 #endif

@@ -161,6 +161,18 @@ const char **tensor_op_names(Arena *a) {
     return names;
 }
 
+static bool has_class(const TensorOp *rows, const LayerClass *class) {
+    for (; rows->function; rows++) {
+        if (&rows->class == class) return true;
+    }
+    return false;
+}
+
+bool is_tensor_op(const LayerClass *class) {
+    return has_class(tensor_ops, class) || has_class(activation_ops, class) ||
+           strcmp(class->name, "GetItem") == 0;
+}
+
 const TensorOp *tensor_op_of(const ScriptLayer *l) {
     return (const TensorOp *)((const char *)l->class - offsetof(TensorOp, class));
 }

@@ -31,6 +31,8 @@ typedef bool OpShapeRule(Script *s, ScriptLayer *l, Tensor *const *in, int n, Sr
                          Shape *out);
 typedef Value *OpEmitRule(Builder *b, const Tensor *t);
 
+/* Whether it is the class of an operation, not of a layer. */
+bool is_tensor_op(const LayerClass *class);
 /* The row of an operation layer. */
 const TensorOp *tensor_op_of(const ScriptLayer *l);
 

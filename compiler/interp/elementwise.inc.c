@@ -170,17 +170,21 @@ static void run_softmax_grad(const Call *c) {
 
 /* ---- dropout -------------------------------------------------------------------------------- */
 
-/* One draw covers four elements of a sample; see random.h.in for the counters. */
+/* One draw covers four elements of a sample, or four channels where it is spatial; see random.h.in
+ * for the counters. */
 static void dropout_sample(const Call *c, int64_t sample, const real *x, real *y, int64_t count) {
     const Attrs *a = &c->node->attr;
     uint32_t least = lathe_dropout_threshold(a->rate), r[4] = {0};
     real scale = (real)(1.0f / (1.0f - a->rate));
     uint32_t id = (uint32_t)(c->run->first_sample + (uint64_t)sample);
-    for (int64_t e = 0; e < count; e++) {
+    const Shape *s = &c->node->in[0]->type.shape;
+    int64_t period = a->spatial ? s->dim[s->rank - 1] : count;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t e = i % period;
         if (e % 4 == 0)
             lathe_philox(r, (uint32_t)(e / 4), id, (uint32_t)c->run->step,
                          (uint32_t)(c->run->seed >> 32), (uint32_t)c->run->seed, a->stream);
-        y[e] = r[e % 4] >= least ? x[e] * scale : 0;
+        y[i] = r[e % 4] >= least ? x[i] * scale : 0;
     }
 }
 

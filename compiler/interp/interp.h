@@ -13,6 +13,7 @@ typedef struct {
     uint64_t first_sample; /* id of the first sample: keys dropout */
     uint64_t seed;
     float learning_rate;
+    const float *sample_weight; /* factor of each sample's loss; NULL: all 1 */
 } RunScalars;
 
 typedef struct Interp Interp;

@@ -11,10 +11,12 @@
 #include "conv.inc.c"
 #include "dense.inc.c"
 #include "elementwise.inc.c"
+#include "image.inc.c"
 #include "loss.inc.c"
 #include "norm.inc.c"
 #include "optimizer.inc.c"
 #include "pooling.inc.c"
+#include "regularize.inc.c"
 
 const Kernel KERNEL_TABLE[OP_COUNT] = {
 #define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower) run_##interp,

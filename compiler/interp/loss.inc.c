@@ -54,6 +54,10 @@ static real squared_error(const real *y, const real *t, int64_t C) {
     return sum / (real)C;
 }
 
+static real sample_weight(const Call *c, int64_t sample) {
+    return c->run->sample_weight ? (real)c->run->sample_weight[sample] : 1;
+}
+
 static void run_loss(const Call *c) {
     const Attrs *a = &c->node->attr;
     int64_t C = shape_count(&c->node->in[0]->type.shape);
@@ -69,6 +73,7 @@ static void run_loss(const Call *c) {
             break;
         default: loss[s] = squared_error(y, target + s * C, C); break;
         }
+        loss[s] *= sample_weight(c, s);
     }
 }
 
@@ -107,8 +112,9 @@ static void run_loss_grad(const Call *c) {
     const Attrs *a = &c->node->attr;
     int64_t C = shape_count(&c->node->in[0]->type.shape);
     const real *y = c->in[0];
-    real *dy = c->out[0], each = 1 / (real)c->n;
+    real *dy = c->out[0];
     for (int64_t s = 0; s < c->n; s++, y += C, dy += C) {
+        real each = (real)c->node->attr.loss_weight * sample_weight(c, s) / (real)c->n;
         const int32_t *label = c->in[1];
         const real *target = c->in[1];
         switch (a->loss) {
@@ -129,8 +135,9 @@ static void run_softmax_loss_grad(const Call *c) {
     int64_t C = channels(c->node->in[0]);
     const real *p = c->in[0];
     const int32_t *label = c->in[1];
-    real *dx = c->out[0], each = 1 / (real)c->n;
+    real *dx = c->out[0];
     for (int64_t s = 0; s < c->n; s++, p += C, dx += C) {
+        real each = (real)c->node->attr.loss_weight * sample_weight(c, s) / (real)c->n;
         memset(dx, 0, (size_t)C * sizeof(real));
         if (label[s] < 0 || label[s] >= C || clipped(p[label[s]])) continue;
         for (int64_t i = 0; i < C; i++) dx[i] = each * p[i];

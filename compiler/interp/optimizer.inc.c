@@ -18,6 +18,28 @@ static void run_elementwise(const Call *c, RangeBody body) {
     pool_run(c->pool, elements(c->node->in[0], 1), c->node->nin, body, c);
 }
 
+/* Whether this is the last of `every` steps. */
+static bool is_due(const Call *c) {
+    uint64_t every = (uint64_t)c->node->attr.every;
+    return every < 2 || (c->run->step + 1) % every == 0;
+}
+
+/* Optimizer steps before this one. */
+static uint64_t updates(const Call *c) {
+    uint64_t every = (uint64_t)c->node->attr.every;
+    return every < 2 ? c->run->step : c->run->step / every;
+}
+
+static void run_optimizer(const Call *c, RangeBody body) {
+    if (is_due(c)) {
+        run_elementwise(c, body);
+        return;
+    }
+    size_t bytes = (size_t)elements(c->node->in[0], 1) * sizeof(real);
+    memcpy(c->out[0], c->in[0], bytes);
+    for (int i = 2; i < c->node->nin; i++) memcpy(c->out[i - 1], c->in[i], bytes);
+}
+
 static void sgd_range(const void *job, int64_t begin, int64_t end) {
     const Call *c = job;
     const StepScalars s = step_scalars(c);
@@ -37,11 +59,11 @@ static void sgd_range(const void *job, int64_t begin, int64_t end) {
     }
 }
 
-static void run_sgd(const Call *c) { run_elementwise(c, sgd_range); }
+static void run_sgd(const Call *c) { run_optimizer(c, sgd_range); }
 
 /* learning rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) for the t-th step, counted from 1 */
 static real adam_rate(const Call *c) {
-    real t = (real)(c->run->step + 1);
+    real t = (real)(updates(c) + 1);
     real power1 = pow((real)c->node->attr.beta1, t), power2 = pow((real)c->node->attr.beta2, t);
     return (real)c->run->learning_rate * sqrt(1 - power2) / (1 - power1);
 }
@@ -65,7 +87,7 @@ static void adam_range(const void *job, int64_t begin, int64_t end) {
     }
 }
 
-static void run_adam(const Call *c) { run_elementwise(c, adam_range); }
+static void run_adam(const Call *c) { run_optimizer(c, adam_range); }
 
 /* y = rho x + (1 - rho) g, or with the square of g */
 static void running_mean(const Call *c, int slot, bool squared, int64_t begin, int64_t end) {
@@ -98,7 +120,7 @@ static void rmsprop_range(const void *job, int64_t begin, int64_t end) {
     }
 }
 
-static void run_rmsprop(const Call *c) { run_elementwise(c, rmsprop_range); }
+static void run_rmsprop(const Call *c) { run_optimizer(c, rmsprop_range); }
 
 /* ---- initial values ------------------------------------------------------------------------- */
 

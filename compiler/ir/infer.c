@@ -422,6 +422,44 @@ static bool shape_optimizer(Infer *c) {
     return true;
 }
 
+/* ---- augmentation ---------------------------------------------------------------------------- */
+
+static bool shape_augment(Infer *c) {
+    const Attrs *a = &c->n->attr;
+    Shape s = *in_shape(c, 0);
+    if (s.rank != 4 || s.dim[0] != DIM_BATCH)
+        return FAIL(c, "its input '%s' is no batch of images", c->n->in[0]->name);
+    if (a->augment < AUGMENT_FLIP || a->augment > AUGMENT_CROP || a->fill < 0 || a->fill > 3)
+        return FAIL(c, "augment=%d, fill=%d: there is no such thing", a->augment, a->fill);
+    for (int i = 0; a->augment == AUGMENT_CROP && i < 2; i++) {
+        if (a->size[i] < 1 || a->size[i] > s.dim[1 + i])
+            return FAIL(c, "size %d does not fit into %lld pixels", a->size[i],
+                        (long long)s.dim[1 + i]);
+        s.dim[1 + i] = a->size[i];
+    }
+    set_result(c, 0, s);
+    return c->n->nin < 2 || want_shape(c, 1, &s);
+}
+
+/* ---- regularizers and clipping --------------------------------------------------------------- */
+
+static bool shape_penalty(Infer *c) {
+    set_result(c, 0, (Shape){.rank = 0});
+    return c->n->nin < 2 || want_shape(c, 1, &(Shape){.rank = 0});
+}
+
+static bool shape_accumulate(Infer *c) {
+    set_result(c, 0, *in_shape(c, 0));
+    set_result(c, 1, *in_shape(c, 0));
+    if (c->n->attr.every < 1) return FAIL(c, "every=%d: it must be at least 1", c->n->attr.every);
+    return want_shape(c, 1, in_shape(c, 0));
+}
+
+static bool shape_clip_norm(Infer *c) {
+    set_result(c, 0, *in_shape(c, 0));
+    return want_shape(c, 1, &(Shape){.rank = 0});
+}
+
 /* ---- the table ------------------------------------------------------------------------------ */
 
 static const ShapeRule rules[OP_COUNT] = {

@@ -8,10 +8,11 @@
  *   eval        inference over parameters in training state, plus loss and accuracy a sample
  *   train_step  forward in training mode, loss, gradients, optimizer
  *   init        initial parameters
- * eval and train_step have the inputs of forward, then "labels"; their outputs are the loss f32[N]
- * and, with a metric, the accuracy f32[N]. In train_step the gradient of parameter P is the value
- * "P/grad".
- * A function is a list of nodes in topological order over values in SSA form. */
+ * eval and train_step have the inputs of forward, then the labels of each output that has a loss
+ * ("labels", or "OUTPUT/labels" where there are several outputs); their outputs are, for each of
+ * these, the loss f32[N] and, with a metric, the accuracy f32[N]. In train_step the gradient of
+ * parameter P is the value "P/grad". A function is a list of nodes in topological order over values
+ * in SSA form. */
 #ifndef LATHE_IR_MODULE_H
 #define LATHE_IR_MODULE_H
 
@@ -100,6 +101,9 @@ typedef enum {
     METRIC_COUNT
 } MetricKind;
 
+/* What an image goes through in training. */
+typedef enum { AUGMENT_FLIP = 1, AUGMENT_TRANSLATE, AUGMENT_CROP } Augmentation;
+
 /* Distributions of initial values: constant(a); uniform in [a, b); normal with mean a and standard
  * deviation b; the same with values beyond two standard deviations drawn again. */
 typedef enum {
@@ -127,8 +131,9 @@ typedef struct {
     int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
     int32_t loss;     /* LossKind */
     int32_t from_logits;
-    int32_t metric; /* MetricKind */
-    int32_t init;   /* InitKind */
+    float loss_weight; /* of this loss in the sum: the gradient is multiplied by it */
+    int32_t metric;    /* MetricKind */
+    int32_t init;      /* InitKind */
     float init_a, init_b;
     float epsilon;
     float momentum;
@@ -136,7 +141,16 @@ typedef struct {
     float beta1, beta2, rho;
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
+    int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
+    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;     /* of a gradient's elements or norm */
     int32_t spatial; /* of dropout: one draw for all pixels of a channel */
+    int32_t augment; /* Augmentation */
+    int32_t flip;    /* 1: columns, 2: rows, 3: both */
+    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
     uint32_t stream; /* key of the random stream (dropout layer, parameter) */
     int32_t binary;  /* BinaryFn */
     int32_t reduce;  /* Reduction */
@@ -220,7 +234,8 @@ typedef struct {
     Shape stored;
     ParamRole role;
     bool trainable;
-    int owner; /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    int owner;    /* PARAM_SLOT: index of the parameter it belongs to, else -1 */
+    float l1, l2; /* regularizer: l1 sum|p| + l2 sum p^2 joins the loss; 0: none */
     Init init;
     float *data;  /* logical row-major order (Keras's), or NULL while only `init` is known */
     uint64_t fnv; /* read from the text form instead of data that was not printed, else 0 */
@@ -228,17 +243,28 @@ typedef struct {
 
 /* ---- layers: what the summary prints -------------------------------------------------------- */
 
+/* What a layer is called on: result `tensor` of call `node` of a layer. */
+typedef struct {
+    const char *layer;
+    int node, tensor;
+} Connection;
+
 typedef struct {
     const char *name;       /* "conv2d" */
-    const char *class_name; /* "Conv2D" */
-    Shape output;
+    const char *class_name; /* "Conv2D"; "Functional" or "Sequential" for a model inside */
+    const char *model;      /* name of the row of the model that it is inside of, or NULL */
+    bool operation;         /* of keras.ops, which Keras does not count among the layers */
+    Shape *outputs;
+    int noutputs, outputs_cap;
     int *params; /* indices of its WEIGHT and STATISTIC parameters, in Keras's order */
     int nparams, params_cap;
-    const char **inputs; /* names of the layers it is connected to (functional models) */
+    Connection *inputs; /* of all its calls (functional models) */
     int ninputs, inputs_cap;
 } Layer;
 
 /* ---- training configuration: model.compile(...) --------------------------------------------- */
+
+struct lathe_schedule; /* ../runtime/schedule.h */
 
 typedef enum { OPT_NONE, OPT_SGD, OPT_ADAM, OPT_RMSPROP, OPT_COUNT } OptimizerKind;
 
@@ -247,16 +273,46 @@ typedef struct {
     const char *name; /* as the user wrote it: "adam", "adamw", ... */
     float learning_rate, momentum, beta1, beta2, rho, epsilon, weight_decay;
     bool nesterov, amsgrad, centered;
+    int accumulate; /* gradients over so many steps; 0: each step is applied */
+    const struct lathe_schedule
+        *schedule; /* of the learning rate, which is then its first; or NULL */
+    float clipnorm, clipvalue, global_clipnorm; /* at most one is not 0 */
 } Optimizer;
+
+/* What training does with one output of the model. */
+typedef struct {
+    LossKind loss;         /* LOSS_NONE: it is not trained and has no labels */
+    const char *loss_name; /* "categorical_crossentropy", ... */
+    bool from_logits;
+    float weight; /* of this loss in the sum that is minimised */
+    MetricKind metric;
+} OutputTraining;
 
 typedef struct {
     bool compiled; /* model.compile(...) was seen */
     Optimizer optimizer;
-    LossKind loss;
-    const char *loss_name; /* "categorical_crossentropy", ... */
-    bool from_logits;
-    MetricKind metric;
+    OutputTraining *outputs; /* one an output of forward */
+    int noutputs;
 } TrainConfig;
+
+/* model.fit(...): what `lathe train` does unless its options say otherwise; 0 and NULL: not said.
+ */
+struct lathe_callbacks; /* ../runtime/callbacks.h */
+
+typedef struct {
+    int64_t index;
+    float weight;
+} ClassWeight;
+
+typedef struct {
+    bool seen;
+    int epochs, batch;
+    double validation_split;
+    bool in_order; /* shuffle=False */
+    const ClassWeight *class_weight;
+    int nclass_weights;
+    const struct lathe_callbacks *callbacks;
+} FitConfig;
 
 /* ---- module --------------------------------------------------------------------------------- */
 
@@ -265,7 +321,16 @@ typedef struct {
     const char *name;       /* identifier for the generated code's prefix: "model1" */
     const char *model_name; /* Keras's name of the model: "sequential" */
     bool sequential;        /* summary prints "Sequential" or "Functional" */
-    float input_scale;      /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    /* Shapes of forward's inputs and outputs as the description has them; NULL: those of the IR.
+     * With whole_batch an array is one sample of the IR: its dimension 0 is not the batch. */
+    const Shape *own_inputs, *own_outputs;
+    const char *const *own_output_names;
+    int own_noutputs;
+    const int *output_at; /* which output of forward is the description's; -1: it has no elements */
+    const int
+        *own_index; /* which of the caller's inputs each one of forward is; -1: it is unused */
+    bool whole_batch;
+    float input_scale; /* `_u8` entry points divide raw bytes by this; 255 unless told */
     Param *params;
     int nparams, params_cap;
     Function **functions;
@@ -273,8 +338,13 @@ typedef struct {
     Layer *layers;
     int nlayers, layers_cap;
     TrainConfig train;
+    const char **output_names; /* of forward's outputs in the interface; unique */
+    int noutput_names;
+    FitConfig fit;
     const char **classes; /* names of the classes, or NULL */
     int nclasses;
+    /* The model as Keras writes it (config.json of a .keras file), or NULL and why not. */
+    const char *keras_config, *keras_refusal;
 } Module;
 
 /* ---- construction (module.c) ---------------------------------------------------------------- */

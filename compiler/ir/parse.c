@@ -463,6 +463,13 @@ static void read_param(Parser *p) {
     q.role = (ParamRole)read_choice(p, role_names, "role");
     q.trainable = accept_word(p, "trainable");
     if (accept_word(p, "owner")) q.owner = read_param_name(p);
+    if (accept_word(p, "penalty")) {
+        expect(p, "(");
+        q.l1 = read_float(p);
+        expect(p, ",");
+        q.l2 = read_float(p);
+        expect(p, ")");
+    }
     expect_word(p, "init");
     q.init.kind = (InitKind)read_choice(p, attr_names(ATTR_INIT), "initialiser");
     expect(p, "(");
@@ -479,7 +486,10 @@ static void read_layer(Parser *p) {
     Layer l = {0};
     l.name = read_name(p);
     l.class_name = read_name(p);
-    l.output = read_shape(p);
+    do {
+        Shape shape = read_shape(p);
+        ARENA_PUSH(p->arena, l.outputs, l.noutputs, l.outputs_cap, shape);
+    } while (accept(p, ","));
     expect_word(p, "params");
     expect(p, "(");
     while (!p->failed && !accept(p, ")")) {
@@ -491,9 +501,16 @@ static void read_layer(Parser *p) {
     expect(p, "(");
     while (!p->failed && !accept(p, ")")) {
         if (l.ninputs) expect(p, ",");
-        const char *name = read_name(p);
-        ARENA_PUSH(p->arena, l.inputs, l.ninputs, l.inputs_cap, name);
+        Connection c = {.layer = read_name(p)};
+        if (accept(p, "[")) {
+            c.node = (int)read_int(p, 0, INT32_MAX);
+            expect(p, ",");
+            c.tensor = (int)read_int(p, 0, INT32_MAX);
+            expect(p, "]");
+        }
+        ARENA_PUSH(p->arena, l.inputs, l.ninputs, l.inputs_cap, c);
     }
+    if (accept_word(p, "in")) l.model = read_name(p);
     ARENA_PUSH(p->arena, p->m->layers, p->m->nlayers, p->m->layers_cap, l);
 }
 
@@ -534,21 +551,28 @@ static void read_train(Parser *p) {
     TrainConfig *t = &p->m->train;
     t->compiled = true;
     read_optimizer(p, &t->optimizer);
-    expect_word(p, "loss");
-    t->loss = (LossKind)read_choice(p, attr_names(ATTR_LOSS), "loss");
-    t->loss_name = read_name(p);
-    t->from_logits = read_flag(p, "from_logits", "{");
-    expect(p, "}");
-    expect_word(p, "metric");
-    t->metric = (MetricKind)read_choice(p, attr_names(ATTR_METRIC), "metric");
+    int capacity = 0;
+    while (!p->failed && accept_word(p, "loss")) {
+        OutputTraining o = {.weight = 1.0f};
+        o.loss = (LossKind)read_choice(p, attr_names(ATTR_LOSS), "loss");
+        o.loss_name = read_name(p);
+        o.from_logits = read_flag(p, "from_logits", "{");
+        if (!accept(p, "}")) {
+            o.weight = read_field(p, "weight", ",");
+            expect(p, "}");
+        }
+        expect_word(p, "metric");
+        o.metric = (MetricKind)read_choice(p, attr_names(ATTR_METRIC), "metric");
+        ARENA_PUSH(p->arena, t->outputs, t->noutputs, capacity, o);
+    }
 }
 
-static void read_classes(Parser *p) {
-    int capacity = p->m->nclasses;
+static void read_names(Parser *p, const char ***names, int *count) {
+    int capacity = *count;
     expect(p, "[");
     do {
         const char *name = read_name(p);
-        ARENA_PUSH(p->arena, p->m->classes, p->m->nclasses, capacity, name);
+        ARENA_PUSH(p->arena, *names, *count, capacity, name);
     } while (accept(p, ","));
     expect(p, "]");
 }
@@ -565,7 +589,9 @@ static void read_section(Parser *p) {
     else if (accept_word(p, "input_scale"))
         p->m->input_scale = read_float(p);
     else if (accept_word(p, "classes"))
-        read_classes(p);
+        read_names(p, &p->m->classes, &p->m->nclasses);
+    else if (accept_word(p, "outputs"))
+        read_names(p, &p->m->output_names, &p->m->noutput_names);
     else if (accept_word(p, "train"))
         read_train(p);
     else if (accept_word(p, "param"))

@@ -5,9 +5,10 @@
  *     input_scale NUMBER
  *     classes [NAME, ...]
  *     train optimizer KIND NAME {FIELD=NUMBER, ...} loss KIND NAME {from_logits=0|1} metric KIND
- *     param @NAME : TYPE [stored [DIM, ...]] ROLE [trainable] [owner @NAME] init KIND(NUMBER,
- * NUMBER) [DATA] layer NAME CLASS [DIM, ...] params(@NAME, ...) inputs(NAME, ...) fn NAME(%NAME:
- * TYPE, ...) params(@NAME, ...) -> (%NAME, ...) { %NAME, ... = OP(%NAME or @NAME, ...)
+ *     param @NAME : TYPE [stored [DIM, ...]] ROLE [trainable] [owner @NAME] [penalty(NUMBER,
+ * NUMBER)] init KIND(NUMBER, NUMBER) [DATA] layer NAME CLASS [DIM, ...] params(@NAME, ...)
+ * inputs(NAME, ...) fn NAME(%NAME: TYPE, ...) params(@NAME, ...) -> (%NAME, ...) { %NAME, ... =
+ * OP(%NAME or @NAME, ...)
  * [{ATTRIBUTE=VALUE, ...}] [node=NAME] : TYPE, ... alias @NAME -> %NAME
  *     }
  *   }
@@ -219,6 +220,13 @@ static void print_param(StrBuf *out, const Module *m, const Param *p) {
         strbuf_puts(out, " owner @");
         print_name(out, m->params[p->owner].name);
     }
+    if (p->l1 != 0 || p->l2 != 0) {
+        strbuf_puts(out, " penalty(");
+        print_float(out, p->l1);
+        strbuf_puts(out, ", ");
+        print_float(out, p->l2);
+        strbuf_puts(out, ")");
+    }
     strbuf_printf(out, " init %s(", attr_names(ATTR_INIT)[p->init.kind]);
     print_float(out, p->init.a);
     strbuf_puts(out, ", ");
@@ -235,8 +243,10 @@ static void print_layer(StrBuf *out, const Module *m, const Layer *l) {
     print_name(out, l->name);
     strbuf_puts(out, " ");
     print_name(out, l->class_name);
-    strbuf_puts(out, " ");
-    print_shape(out, &l->output);
+    for (int i = 0; i < l->noutputs; i++) {
+        strbuf_puts(out, i ? ", " : " ");
+        print_shape(out, &l->outputs[i]);
+    }
     strbuf_puts(out, " params(");
     for (int i = 0; i < l->nparams; i++) {
         strbuf_puts(out, i ? ", @" : "@");
@@ -245,9 +255,16 @@ static void print_layer(StrBuf *out, const Module *m, const Layer *l) {
     strbuf_puts(out, ") inputs(");
     for (int i = 0; i < l->ninputs; i++) {
         if (i) strbuf_puts(out, ", ");
-        print_name(out, l->inputs[i]);
+        const Connection *c = &l->inputs[i];
+        print_name(out, c->layer);
+        if (c->node || c->tensor) strbuf_printf(out, "[%d, %d]", c->node, c->tensor);
     }
-    strbuf_puts(out, ")\n");
+    strbuf_puts(out, ")");
+    if (l->model) {
+        strbuf_puts(out, " in ");
+        print_name(out, l->model);
+    }
+    strbuf_puts(out, "\n");
 }
 
 static void print_optimizer(StrBuf *out, const Optimizer *o) {
@@ -275,17 +292,26 @@ static void print_optimizer(StrBuf *out, const Optimizer *o) {
 
 static void print_train(StrBuf *out, const TrainConfig *t) {
     print_optimizer(out, &t->optimizer);
-    strbuf_printf(out, " loss %s ", attr_names(ATTR_LOSS)[t->loss]);
-    print_name(out, t->loss_name ? t->loss_name : "");
-    strbuf_printf(out, " {from_logits=%d} metric %s\n", t->from_logits,
-                  attr_names(ATTR_METRIC)[t->metric]);
+    for (int i = 0; i < t->noutputs; i++) {
+        const OutputTraining *o = &t->outputs[i];
+        strbuf_printf(out, " loss %s ", attr_names(ATTR_LOSS)[o->loss]);
+        print_name(out, o->loss_name ? o->loss_name : "");
+        strbuf_printf(out, " {from_logits=%d", o->from_logits);
+        if (o->weight != 1.0f) {
+            strbuf_puts(out, ", weight=");
+            print_float(out, o->weight);
+        }
+        strbuf_printf(out, "} metric %s", attr_names(ATTR_METRIC)[o->metric]);
+    }
+    strbuf_puts(out, "\n");
 }
 
-static void print_classes(StrBuf *out, const Module *m) {
-    strbuf_puts(out, "  classes [");
-    for (int i = 0; i < m->nclasses; i++) {
+static void print_names(StrBuf *out, const char *what, const char *const *names, int n) {
+    if (!n) return;
+    strbuf_printf(out, "  %s [", what);
+    for (int i = 0; i < n; i++) {
         if (i) strbuf_puts(out, ", ");
-        print_name(out, m->classes[i]);
+        print_name(out, names[i]);
     }
     strbuf_puts(out, "]\n");
 }
@@ -298,7 +324,8 @@ void print_module(const Module *m, StrBuf *out) {
     strbuf_puts(out, "\n  input_scale ");
     print_float(out, m->input_scale);
     strbuf_puts(out, "\n");
-    if (m->nclasses) print_classes(out, m);
+    print_names(out, "outputs", m->output_names, m->noutput_names);
+    print_names(out, "classes", m->classes, m->nclasses);
     if (m->train.compiled) print_train(out, &m->train);
     for (int i = 0; i < m->nparams; i++) print_param(out, m, &m->params[i]);
     for (int i = 0; i < m->nlayers; i++) print_layer(out, m, &m->layers[i]);

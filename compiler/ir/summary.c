@@ -22,17 +22,21 @@ static int count_connections(const Module *m, const char *name) {
     int n = 0;
     for (int i = 0; i < m->nlayers; i++) {
         for (int k = 0; k < m->layers[i].ninputs; k++)
-            n += strcmp(m->layers[i].inputs[k], name) == 0;
+            n += strcmp(m->layers[i].inputs[k].layer, name) == 0;
     }
     return n;
 }
 
 /* A chain of layers is shown without the column "Connected to". */
 static bool is_chain(const Module *m) {
+    int starts = 0;
     for (int i = 0; i < m->nlayers; i++) {
-        if (m->layers[i].ninputs > 1 || count_connections(m, m->layers[i].name) > 1) return false;
+        const Layer *l = &m->layers[i];
+        if (l->model) continue;
+        starts += l->ninputs == 0;
+        if (l->ninputs > 1 || count_connections(m, l->name) > 1) return false;
     }
-    return true;
+    return starts <= 1;
 }
 
 /* Keras asks for the widths of `share`; its table library then takes 3n+1 away for the borders, as
@@ -148,10 +152,22 @@ static const char *grouped(Arena *a, int64_t n) {
     return arena_strndup(a, text, (size_t)at);
 }
 
+/* A model inside counts the layers that are in it. */
 static int64_t count_layer(const Module *m, const Layer *l) {
     int64_t n = 0;
     for (int i = 0; i < l->nparams; i++) n += shape_count(&m->params[l->params[i]].type.shape);
+    for (int i = 0; i < m->nlayers; i++) {
+        const char *model = m->layers[i].model;
+        if (model && strcmp(model, l->name) == 0) n += count_layer(m, &m->layers[i]);
+    }
     return n;
+}
+
+static const char *output_text(Arena *a, const Layer *l) {
+    const char *text = l->noutputs == 1 ? "" : "[";
+    for (int i = 0; i < l->noutputs; i++)
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", shape_text(a, &l->outputs[i]));
+    return l->noutputs == 1 ? text : arena_printf(a, "%s]", text);
 }
 
 /* Names come from the user: what a terminal would interpret is shown as '?'. */
@@ -166,8 +182,9 @@ static const char *printable(Arena *a, const char *name) {
 static const char *connections(const Module *m, const Layer *l) {
     const char *text = l->ninputs ? "" : "-";
     for (int i = 0; i < l->ninputs; i++)
-        text = arena_printf(m->arena, "%s%s%s[0][0]", text, i ? ", " : "",
-                            printable(m->arena, l->inputs[i]));
+        text = arena_printf(m->arena, "%s%s%s[%d][%d]", text, i ? ", " : "",
+                            printable(m->arena, l->inputs[i].layer), l->inputs[i].node,
+                            l->inputs[i].tensor);
     return text;
 }
 
@@ -175,7 +192,7 @@ static void print_layer(Table *t, const Layer *l) {
     Arena *a = t->m->arena;
     const char *cells[MOST_COLUMNS] = {
         arena_printf(a, "%s (%s)", printable(a, l->name), printable(a, l->class_name)),
-        shape_text(a, &l->output), grouped(a, count_layer(t->m, l)), connections(t->m, l)};
+        output_text(a, l), grouped(a, count_layer(t->m, l)), connections(t->m, l)};
     print_row(t, cells, "│");
 }
 
@@ -211,7 +228,7 @@ void print_summary(const Module *m, int columns, StrBuf *out) {
     print_rule(&t, "┡", "━", "╇", "┩");
     bool first = true;
     for (int i = 0; i < m->nlayers; i++) {
-        if (m->sequential && is_input(&m->layers[i])) continue;
+        if (m->layers[i].model || (m->sequential && is_input(&m->layers[i]))) continue;
         if (!first) print_rule(&t, "├", "─", "┼", "┤");
         first = false;
         print_layer(&t, &m->layers[i]);

@@ -41,6 +41,19 @@ void autodiff_derive(Autodiff *a, Node *n, int i, OpKind op, Value *const *input
     if (g) contribute(a, n, n->in[i], g->out[0]);
 }
 
+/* A constant of zeros for the gradient of n, made once. */
+static Value *zeros(Autodiff *a, const Node *n, const Type *type) {
+    Module *m = a->c->module;
+    const char *name = arena_printf(m->arena, "%s/zero", n->name);
+    int index = module_find_param(m, name);
+    if (index < 0) {
+        Param p = {.name = name, .type = *type, .role = PARAM_CONST, .owner = -1};
+        p.data = ARENA_ARRAY(m->arena, float, (size_t)shape_count(&type->shape));
+        index = module_add_param(m, p);
+    }
+    return function_param(m, a->f, index);
+}
+
 static void set_size(Attrs *attr, const Value *x) {
     attr->size[0] = (int32_t)x->type.shape.dim[1];
     attr->size[1] = (int32_t)x->type.shape.dim[2];
@@ -100,6 +113,20 @@ static void grad_dense(Autodiff *a, Node *n, Value *dy) {
     derive(a, n, 0, OP_DENSE_GRAD_INPUT, (Value *[]){dy, n->in[1]}, 2, NULL);
     derive(a, n, 1, OP_DENSE_GRAD_KERNEL, (Value *[]){n->in[0], dy}, 2, NULL);
     if (n->nin > 2) derive(a, n, 2, OP_BIAS_GRAD, &dy, 1, NULL);
+}
+
+/* With given statistics dx = gamma dy / sqrt(variance + epsilon) is a normalisation too: of dy,
+ * with mean and beta 0. Only frozen layers are like that, whose gamma and beta are not trained. */
+static void grad_batch_norm(Autodiff *a, Node *n, Value *dy) {
+    if (needs(a, n->in[1]) || needs(a, n->in[2])) {
+        diag_add(a->c->diag, DIAG_ERROR, n->loc,
+                 "'%s': gamma and beta are not trainable with given statistics", n->name);
+        a->failed = true;
+        return;
+    }
+    Value *zero = zeros(a, n, &n->in[3]->type);
+    Attrs attr = {.epsilon = n->attr.epsilon, .inference = 1};
+    derive(a, n, 0, OP_BATCH_NORM, (Value *[]){dy, n->in[1], zero, zero, n->in[4]}, 5, &attr);
 }
 
 static void grad_batch_norm_train(Autodiff *a, Node *n, Value *dy) {
@@ -217,9 +244,13 @@ bool pass_autodiff(PassContext *c) {
                   .needed = ARENA_ARRAY(arena, bool, (size_t)f->next_id),
                   .grad = ARENA_ARRAY(arena, Value *, (size_t)f->next_id)};
     find_needed(&a);
-    int forward = f->nnodes;
+    int forward = f->nnodes, nparams = f->nparams; /* constants of rules are added behind these */
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
-    for (int i = 0; i < f->nparams; i++) name_gradient(&a, f->params[i]);
+    for (int i = 0; i < nparams && !a.failed; i++) {
+        Value *p = f->params[i], **g = &a.grad[p->id];
+        if (*g && !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
+        name_gradient(&a, p);
+    }
     pass_log(c, "%s: %d nodes for the gradients", f->name, f->nnodes - forward);
     return !a.failed;
 }

@@ -10,7 +10,9 @@ static bool is_foldable(const Module *m, const Node *n) {
         if (param < 0 || m->params[param].role != PARAM_CONST || !m->params[param].data)
             return false;
     }
-    return n->nout == 1;
+    /* A constant has no samples. */
+    const Shape *s = &n->out[0]->type.shape;
+    return n->nout == 1 && !(s->rank > 0 && s->dim[0] == DIM_BATCH);
 }
 
 /* The result of n alone, run as a function of its own; NULL and an error in c->diag. */

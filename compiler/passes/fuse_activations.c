@@ -21,11 +21,20 @@ static Activation activation_of(OpKind op) {
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
+/* What may run behind another operation. In training the backward pass reads the input of a
+ * function whose derivative is not written in its result, so that the input has further uses and
+ * stays. */
+static Activation fusable(const Node *n) {
+    return n->op == OP_UNARY ? (Activation)n->attr.act : activation_of(n->op);
+}
+
 static void fuse_forward(PassContext *c, Function *f, Node *n) {
-    if (!(op_info[n->op].attrs & A_ACT) || n->attr.act || n->attr.pool[0]) return;
+    if (!(op_info[n->op].attrs & A_ACT) || n->op == OP_UNARY || n->attr.act || n->attr.pool[0])
+        return;
     Node *user = only_user(f, n->out[0]);
-    if (!user || user->nin != 1 || !activation_of(user->op)) return;
-    n->attr.act = activation_of(user->op);
+    if (!user || user->nin != 1 || !fusable(user)) return;
+    n->attr.act = fusable(user);
+    memcpy(n->attr.args, user->attr.args, sizeof n->attr.args);
     pass_log(c, "%s: %s runs behind %s", f->name, op_name(user->op), n->name);
     absorb_user(f, n, user);
 }

@@ -17,6 +17,7 @@ static bool rewrite(PassContext *c, Function *f) {
         if (n->op != OP_SOFTMAX_GRAD || !fits(f, n)) continue;
         Node *loss = n->in[0]->producer;
         n->op = OP_SOFTMAX_LOSS_GRAD;
+        n->attr.loss_weight = loss->attr.loss_weight;
         n->in[0] = loss->in[0];
         n->in[1] = loss->in[1];
         pass_log(c, "%s: %s takes the loss's gradient in", f->name, n->name);

@@ -1,6 +1,6 @@
 /* make-eval: `eval` is inference (no dropout, moving statistics) over parameters in training state.
- * Inputs: those of forward, then labels. Outputs: loss f32[N] and, with a metric, accuracy f32[N].
- */
+ * Inputs: those of forward, then the labels of each output with a loss. Outputs: for each of these
+ * the loss f32[N] and, with a metric, the accuracy f32[N]. */
 #include "rewrite.h"
 
 bool pass_make_eval(PassContext *c) {

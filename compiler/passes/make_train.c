@@ -1,6 +1,6 @@
 /* make-train: `train_step` begins as forward in training mode: dropout stays, batch normalisation
- * uses the batch's statistics and replaces the moving ones. Inputs and outputs are those of eval.
- */
+ * uses the batch's statistics and replaces the moving ones, unless it is frozen. Inputs and outputs
+ * are those of eval. */
 #include "rewrite.h"
 
 /* The value that statistic `v` has by now: a layer that is used twice updates it twice. */
@@ -37,7 +37,10 @@ bool pass_make_train(PassContext *c) {
     module_remove_function(c->module, "train_step");
     Function *f = function_clone(c->module, forward, "train_step");
     for (int i = 0; i < f->nnodes; i++) {
-        if (f->nodes[i]->op == OP_BATCH_NORM && !use_batch_statistics(c, f, i)) return false;
+        Node *n = f->nodes[i];
+        if (n->op == OP_AUGMENT) n->nin = 1; /* without inference's value */
+        if (n->op != OP_BATCH_NORM || n->attr.inference) continue;
+        if (!use_batch_statistics(c, f, i)) return false;
     }
     return add_loss(c, f);
 }

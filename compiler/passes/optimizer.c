@@ -37,7 +37,7 @@ static OpKind operation(const Optimizer *o) {
 
 /* Only what the operation lists: the configuration holds fields of all optimizers. */
 static Attrs attributes(const Optimizer *o) {
-    Attrs a = {.weight_decay = o->weight_decay};
+    Attrs a = {.weight_decay = o->weight_decay, .every = o->accumulate};
     if (o->kind != OPT_ADAM) a.momentum = o->momentum;
     if (o->kind == OPT_SGD) {
         a.nesterov = o->nesterov;
@@ -96,14 +96,48 @@ static bool update(PassContext *c, Function *f, int param, Value *gradient) {
     return true;
 }
 
+/* The slots of all parameters; those that gradients are added up in come last. */
+static void add_slots(Module *m, const int *param, int n) {
+    const char *slots[MOST_SLOTS];
+    int nslots = slot_names(&m->train.optimizer, slots);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < nslots; k++) add_slot(m, param[i], slots[k]);
+        if (m->train.optimizer.accumulate) add_slot(m, param[i], "accumulator");
+    }
+}
+
+/* Gradients become means over several steps. */
+static bool accumulate(PassContext *c, Function *f, const int *param, Value **gradient, int n) {
+    Module *m = c->module;
+    Attrs attr = {.every = m->train.optimizer.accumulate};
+    for (int i = 0; attr.every && i < n; i++) {
+        Value *sum = function_param(m, f, add_slot(m, param[i], "accumulator"));
+        Value *in[2] = {gradient[i], sum};
+        const char *name = arena_printf(m->arena, "%s/accumulated", m->params[param[i]].name);
+        Node *node =
+            function_add_node(m, f, OP_ACCUMULATE, name, in, 2, &attr, (SrcLoc){0, 0}, c->diag);
+        if (!node) return false;
+        function_add_alias(m, f, sum, node->out[1]);
+        gradient[i] = node->out[0];
+    }
+    return true;
+}
+
 bool pass_optimizer(PassContext *c) {
     Module *m = c->module;
     Function *f = module_function(m, "train_step");
     CHECK(f);
     int nparams = m->nparams; /* slots are added behind these */
+    int *param = ARENA_ARRAY(m->arena, int, (size_t)nparams + 1), n = 0;
+    Value **gradient = ARENA_ARRAY(m->arena, Value *, (size_t)nparams + 1);
     for (int i = 0; i < nparams; i++) {
-        Value *gradient = m->params[i].trainable ? find_gradient(m, f, i) : NULL;
-        if (gradient && !update(c, f, i, gradient)) return false;
+        gradient[n] = m->params[i].trainable ? find_gradient(m, f, i) : NULL;
+        if (gradient[n]) param[n++] = i;
+    }
+    add_slots(m, param, n);
+    if (!accumulate(c, f, param, gradient, n) || !clip_gradients(c, f, gradient, n)) return false;
+    for (int i = 0; i < n; i++) {
+        if (!update(c, f, param[i], gradient[i])) return false;
     }
     return true;
 }

@@ -6,9 +6,11 @@
 const Pass inference_passes[] = {
     {"make-predict", pass_make_predict},
     {"remove-dropout", pass_remove_dropout},
+    {"recognize-lrn", pass_recognize_lrn},
     {"fold-constants", pass_fold_constants},
     {"fold-batch-norm", pass_fold_batch_norm},
     {"batch-norm-to-scale-shift", pass_batch_norm_to_scale_shift},
+    {"cancel-transposes", pass_cancel_transposes},
     {"merge-padding", pass_merge_padding},
     {"fuse-activations", pass_fuse_activations},
     {"fuse-residual", pass_fuse_residual},
@@ -20,6 +22,8 @@ const Pass inference_passes[] = {
 const Pass training_passes[] = {
     {"make-eval", pass_make_eval},
     {"make-train", pass_make_train},
+    {"recognize-lrn", pass_recognize_lrn},
+    {"cancel-transposes", pass_cancel_transposes},
     {"merge-padding", pass_merge_padding},
     {"autodiff", pass_autodiff},
     {"fuse-softmax-loss", pass_fuse_softmax_loss},

@@ -35,6 +35,13 @@ void drop_dropout(PassContext *c, Function *f);
 /* Adds labels, loss and (if the metric asks) accuracy to a copy of forward; they become its
  * outputs. */
 bool add_loss(PassContext *c, Function *f);
+/* regularize.c: adds the sum of the penalties of all regularized parameters of f, if there are any,
+ * as a scalar output. */
+bool add_penalties(PassContext *c, Function *f);
+/* The gradient of parameter p with that of its penalty; g itself if there is none. */
+Value *regularized_gradient(PassContext *c, Function *f, Value *p, Value *g);
+/* clip.c: replaces the n gradients by what the optimizer's clipping leaves of them. */
+bool clip_gradients(PassContext *c, Function *f, Value **gradient, int n);
 /* Draws the initial value of parameter `index`: the bits of the generated NAME_init. */
 void draw_param(const Module *m, int index, uint64_t seed, float *out);
 
@@ -47,10 +54,12 @@ bool snapshot_equal(const Snapshot *before, const Snapshot *after, const char **
 /* The passes, by the names in pipeline.c. */
 bool pass_make_predict(PassContext *c);
 bool pass_remove_dropout(PassContext *c);
+bool pass_recognize_lrn(PassContext *c);
 bool pass_fold_constants(PassContext *c);
 bool pass_fold_batch_norm(PassContext *c);
 bool pass_batch_norm_to_scale_shift(PassContext *c);
 bool pass_merge_padding(PassContext *c);
+bool pass_cancel_transposes(PassContext *c);
 bool pass_fuse_activations(PassContext *c);
 bool pass_fuse_residual(PassContext *c);
 bool pass_fuse_pooling(PassContext *c);

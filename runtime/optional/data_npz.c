@@ -1,6 +1,7 @@
 /* .npz archives with x_train, y_train, x_test, y_test, or with x and y, which serve as the training
- * set, and as the test set where only that is asked for. Bytes stay bytes; other numbers become
- * float. */
+ * set, and as the test set where only that is asked for; sample_weight belongs to the training set.
+ * Bytes stay bytes; other numbers become float. For a model with several inputs or losses the arrays
+ * have their names instead of x and y. */
 #include "formats.h"
 
 #include "../files.h"
@@ -21,7 +22,7 @@ static bool recognise(const char *path) {
 /* Entry `name`.npy as an array that owns its bytes. */
 static bool read_array(zip_t *z, const char *path, const char *name, lathe_array *a,
                        lathe_error *e) {
-    char entry[40], label[600];
+    char entry[300], label[900];
     zip_stat_t st;
     snprintf(entry, sizeof entry, "%s.npy", name);
     snprintf(label, sizeof label, "%.500s: %s", path, entry);
@@ -87,12 +88,92 @@ static bool load_part(zip_t *z, const char *path, const char *x_name, const char
     return ok;
 }
 
+/* ---- several inputs or losses ------------------------------------------------------------------
+ */
+
+/* Part i of the samples: an input, or labels. */
+static bool load_named(zip_t *z, const lathe_data_request *r, const char *suffix, int i,
+                       lathe_samples *s, lathe_error *e) {
+    char name[280];
+    lathe_array a = {0};
+    snprintf(name, sizeof name, "%.250s%s", r->name[i], suffix);
+    bool ok = read_array(z, r->path, name, &a, e);
+    lathe_samples *p = &s->part[i];
+    if (ok && (a.rank < 1 || a.count < 1 || (s->count && a.dim[0] != s->count)))
+        ok = lathe_fail(e, "%s: %s has %lld samples, another array %lld", r->path, name,
+                        a.rank ? (long long)a.dim[0] : 0, (long long)s->count);
+    if (ok) s->count = a.dim[0];
+    bool u8 = a.type == LATHE_NPY_U8 && i < r->inputs;
+    ok = ok && lathe_samples_alloc(p, s->count, a.rank - 1, a.dim + 1, u8, e);
+    if (ok && i >= r->inputs) {
+        ok = set_labels(p, &a, name, e);
+    } else if (ok) {
+        if (u8) memcpy(p->u8, a.data, (size_t)a.count);
+        for (int64_t k = 0; !u8 && k < a.count; k++) p->f32[k] = (float)lathe_array_value(&a, k);
+    }
+    lathe_array_free(&a);
+    return ok;
+}
+
+/* All inputs are bytes, or none is taken as such. */
+static bool same_kind(const lathe_data_request *r, lathe_samples *s, lathe_error *e) {
+    bool all = true;
+    for (int i = 0; i < r->inputs; i++) all = all && s->part[i].u8;
+    for (int i = 0; !all && i < r->inputs; i++) {
+        lathe_samples *p = &s->part[i];
+        if (!p->u8) continue;
+        p->f32 = malloc((size_t)(p->count * p->size) * sizeof(float));
+        if (!p->f32) return lathe_fail(e, "%s: out of memory", r->path);
+        for (int64_t k = 0; k < p->count * p->size; k++) p->f32[k] = (float)p->u8[k];
+        free(p->u8);
+        p->u8 = NULL;
+    }
+    return true;
+}
+
+static bool load_parts(zip_t *z, const lathe_data_request *r, const char *suffix, lathe_samples *s,
+                       lathe_error *e) {
+    s->part = calloc((size_t)(r->inputs + r->labels), sizeof *s->part);
+    if (!s->part) return lathe_fail(e, "%s: out of memory", r->path);
+    s->parts = r->inputs + r->labels;
+    for (int i = 0; i < s->parts; i++) {
+        if (!load_named(z, r, suffix, i, s, e)) return false;
+    }
+    return same_kind(r, s, e);
+}
+
+/* NAME_train and NAME_test for each name, or NAME, which serves as either set. */
+static bool load_all_named(zip_t *z, const lathe_data_request *r, lathe_dataset *d,
+                           lathe_error *e) {
+    char plain[300];
+    snprintf(plain, sizeof plain, "%.250s.npy", r->name[0]);
+    if (zip_name_locate(z, plain, 0) >= 0)
+        return load_parts(z, r, "", r->parts & LATHE_TRAIN ? &d->train : &d->test, e);
+    return (!(r->parts & LATHE_TRAIN) || load_parts(z, r, "_train", &d->train, e)) &&
+           (!(r->parts & LATHE_TEST) || load_parts(z, r, "_test", &d->test, e));
+}
+
+/* The optional array sample_weight, one number a sample. */
+static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_error *e) {
+    lathe_array w = {0};
+    if (zip_name_locate(z, "sample_weight.npy", 0) < 0 || !s->count) return true;
+    if (!read_array(z, path, "sample_weight", &w, e)) return false;
+    bool ok = w.count == s->count && (s->weight = lathe_array_floats(&w)) != NULL;
+    if (!ok)
+        lathe_fail(e, "%s: sample_weight has %lld numbers, but there are %lld training samples",
+                   path, (long long)w.count, (long long)s->count);
+    lathe_array_free(&w);
+    return ok;
+}
+
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
     int code;
     zip_t *z = zip_open(r->path, ZIP_RDONLY, &code);
     if (!z) return lathe_fail(e, "%s: not a .npz archive, or damaged", r->path);
     bool ok = true;
-    if (zip_name_locate(z, "x.npy", 0) >= 0) {
+    if (r->name) {
+        ok = load_all_named(z, r, d, e);
+    } else if (zip_name_locate(z, "x.npy", 0) >= 0) {
         lathe_samples *s = r->parts & LATHE_TRAIN ? &d->train : &d->test;
         ok = load_part(z, r->path, "x", "y", s, e);
     } else {
@@ -100,6 +181,7 @@ static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) 
         if (ok && (r->parts & LATHE_TEST))
             ok = load_part(z, r->path, "x_test", "y_test", &d->test, e);
     }
+    ok = ok && load_weights(z, r->path, &d->train, e);
     zip_discard(z);
     return ok;
 }

@@ -26,4 +26,7 @@ typedef struct {
 
 extern const Group groups[]; /* ended by a NULL name */
 
+/* A module of its own with the group's network. */
+void build_group(Any *n, const Group *g);
+
 #endif

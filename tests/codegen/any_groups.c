@@ -65,7 +65,9 @@ static Value *binary(Any *n, int function, Value *a, Value *b) {
 
 /* x scaled to [-size, size). */
 static Value *scaled(Any *n, Value *x, float size) { return unary(n, ACT_AFFINE, x, size, 0, 0); }
-static Value *positive(Any *n, Value *x) { return unary(n, ACT_AFFINE, x, 2.0f, 2.5f, 0); }
+static Value *positive(Any *n, Value *x) {
+    return unary(n, ACT_AFFINE, unary(n, ACT_CLIP, x, -1, 1, 0), 2.0f, 2.5f, 0);
+}
 
 /* ---- element by element ---------------------------------------------------------------------- */
 
@@ -88,7 +90,6 @@ static const struct {
     {ACT_MISH, 30, {0}},
     {ACT_EXP, 20, {0}},
     {ACT_SQUARE, 3, {0}},
-    {ACT_RECIPROCAL, 3, {0}},
     {ACT_ABS, 3, {0}},
     {ACT_NEG, 3, {0}},
     {ACT_CLIP, 3, {-0.5f, 1.5f}},
@@ -100,7 +101,6 @@ static const struct {
     {ACT_COS, 60, {0}},
     {ACT_POWER, 3, {2}},
     {ACT_POWER, 3, {3}},
-    {ACT_POWER, 3, {-1}},
     {ACT_POWER, 3, {5}},
     {ACT_POWER, 3, {1}},
     {ACT_SIGN, 1, {0}},
@@ -129,13 +129,13 @@ static void add_functions(Any *n, Value *x) {
                  in));
     }
     Value *more = positive(n, x);
-    static const int acts[] = {ACT_LOG, ACT_SQRT};
-    for (int i = 0; i < 2; i++) {
+    static const int acts[] = {ACT_LOG, ACT_SQRT, ACT_RECIPROCAL};
+    for (int i = 0; i < 3; i++) {
         keep(n, "of positive numbers", unary(n, acts[i], more, 0, 0, 0));
         keep(n, "gradient", PUT(n, OP_UNARY_GRAD, ATTRS(.act = acts[i]), x, more));
     }
-    static const float powers[] = {0.5f, -0.5f, 0.3f, -1.7f};
-    for (int i = 0; i < 4; i++) {
+    static const float powers[] = {0.5f, -0.5f, 0.3f, -1.7f, -1};
+    for (int i = 0; i < 5; i++) {
         keep(n, "power", unary(n, ACT_POWER, more, powers[i], 0, 0));
         keep(n, "gradient of a power",
              PUT(n, OP_UNARY_GRAD, ATTRS(.act = ACT_POWER, .args = {powers[i]}), x, more));
@@ -482,3 +482,31 @@ const Group groups[] = {{"functions", 3, build_functions},
                         {"products", 3, build_products},
                         {"neighbours", 2, build_neighbours},
                         {0}};
+
+/* The segments, flattened, one behind the other. */
+static void join_segments(Any *n) {
+    Value *flat[MAX_SEGMENTS];
+    for (int i = 0; i < n->segments; i++) {
+        Attrs none = {0};
+        Node *r = function_add_node(n->m, n->f, OP_RESHAPE, arena_printf(n->m->arena, "flat%d", i),
+                                    &n->segment[i], 1, &none, (SrcLoc){0}, &n->d);
+        if (!r) stop("segment %d", i);
+        flat[i] = r->out[0];
+    }
+    Attrs axis = {.axis = 1};
+    Node *all = function_add_node(n->m, n->f, OP_CONCAT, "all", flat, n->segments, &axis,
+                                  (SrcLoc){0}, &n->d);
+    if (!all) stop("joining");
+    function_add_output(n->m, n->f, all->out[0]);
+}
+
+void build_group(Any *n, const Group *g) {
+    Arena *a = arena_new();
+    draw_again();
+    *n = (Any){.limit = 2e-6};
+    n->m = module_new(a, g->name);
+    n->f = module_add_function(n->m, "forward");
+    diag_init(&n->d, a, g->name, NULL);
+    g->build(n);
+    join_segments(n);
+}

@@ -20,9 +20,14 @@ void stop(const char *fmt, ...) {
 
 float draw_float(void) { return (float)draw_below(1 << 24) / 8388608.0f - 1.0f; }
 
+static uint64_t drawn = 1;
+
+void draw_again(void) { drawn = 1; }
+
 int draw_below(int limit) {
-    static uint64_t x = 1;
+    uint64_t x = drawn;
     x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    drawn = x;
     return (int)((x >> 33) % (uint64_t)limit);
 }
 

@@ -31,6 +31,7 @@ bool built_runs(const char *target);
 /* The same numbers everywhere: uniform in [-1, 1), and integers below a limit. */
 float draw_float(void);
 int draw_below(int limit);
+void draw_again(void); /* from the first one */
 
 _Noreturn __attribute__((format(printf, 1, 2))) void stop(const char *fmt, ...);
 

@@ -153,6 +153,21 @@ const Net nets[] = {
     {"activations", "(4, 5, 3)",
      "ReLU(), Conv2D(5, 2), Activation('sigmoid'), ReLU(), Activation('tanh'), " HEAD(3), NULL, 4,
      0.0},
+    /* operations of any rank and their gradients */
+    {"any_activations", "(4, 5, 3)",
+     "Conv2D(9, 2, activation='gelu'), Dense(8, activation='silu'), Activation('mish'), Conv2D(5, "
+     "2, "
+     "activation='elu'), Activation('softplus'), Activation('softsign'), " HEAD(3),
+     NULL, 4, 0.0},
+    {"any_norm", "(4, 6, 5)",
+     "keras.layers.LayerNormalization(), Conv2D(18, 2, activation='hard_sigmoid'), "
+     "keras.layers.GroupNormalization(groups=3), Activation('selu'), " HEAD(3),
+     NULL, 5, 2e-4},
+    {"any_moves", "(4, 6, 3)",
+     "keras.layers.UpSampling2D(2, interpolation='bilinear'), keras.layers.Cropping2D(1), "
+     "keras.layers.Permute((3, 1, 2)), keras.layers.UpSampling2D(2), Conv2D(5, 2), "
+     "keras.layers.GlobalMaxPooling2D(), " SOFTMAX(4),
+     NULL, 3, 0.0},
     /* losses */
     {"logits", "(9,)", "Dense(17, activation='tanh'), Dense(5), ",
      "optimizer='sgd', loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), "

@@ -29,16 +29,16 @@ static void *read_image(const char *path) {
 /* Inputs and outputs need only a float's alignment. */
 static void predict(const char *path, int n) {
     void *image = read_image(path), *workspace = room(MODEL.workspace_bytes, MODEL.alignment);
-    size_t inputs = (size_t)n * (size_t)MODEL.input_count;
-    size_t outputs = (size_t)n * (size_t)MODEL.output_count;
+    size_t inputs = (size_t)n * (size_t)MODEL.input[0].count;
+    size_t outputs = (size_t)n * (size_t)MODEL.output[0].count;
     float *x = room(4 * inputs + 4, 8), *y = room(4 * outputs + 4, 8);
     uint8_t *bytes = room(inputs, 8);
     lathe_weights w;
     for (size_t i = 0; i < inputs; i++) x[i + 1] = (float)(i % 17) / 17.0f;
     if (MODEL.weights_open(&w, image, MODEL.weights_bytes) || MODEL.weights_verify(&w)) exit(3);
     if (MODEL.self_test(&w, NULL, workspace)) exit(4);
-    MODEL.predict(&w, workspace, n, x + 1, y + 1);
-    MODEL.predict_u8(&w, workspace, n, bytes, y + 1);
+    MODEL.predict(&w, workspace, n, &(const float *){x + 1}, &(float *){y + 1});
+    MODEL.predict_u8(&w, workspace, n, &(const uint8_t *){bytes}, &(float *){y + 1});
     free(image), free(workspace), free(x), free(y), free(bytes);
 }
 
@@ -56,23 +56,26 @@ static void copy_tensors(void *state, void *workspace) {
 static void train(int n) {
     void *state = room(MODEL.state_bytes, MODEL.alignment);
     void *workspace = room(MODEL.workspace_bytes, MODEL.alignment);
-    size_t inputs = (size_t)n * (size_t)MODEL.input_count;
+    size_t inputs = (size_t)n * (size_t)MODEL.input[0].count;
     float *x = room(4 * inputs + 4, 8);
     uint8_t *bytes = room(inputs, 8);
     int32_t *labels = room(4 * (size_t)n, 8);
     lathe_step s = {.n = n, .target = -1, .learning_rate = 0.01f};
     lathe_metrics m;
+    const float *const input[] = {x + 1};
+    const uint8_t *const raw[] = {bytes};
+    const void *const targets[] = {labels};
     for (size_t i = 0; i < inputs; i++) x[i + 1] = (float)(i % 17) / 17.0f;
-    for (int i = 0; i < n; i++) labels[i] = i % (int)MODEL.output_count;
+    for (int i = 0; i < n; i++) labels[i] = i % (int)MODEL.output[0].count;
     if (MODEL.self_test(NULL, state, workspace)) exit(4);
     MODEL.init(state, 1);
-    MODEL.train_step(state, workspace, &s, x + 1, labels, &m);
-    MODEL.train_step_u8(state, workspace, &s, bytes, labels, &m);
-    MODEL.gradients(state, workspace, &s, x + 1, labels, NULL);
+    MODEL.train_step(state, workspace, &s, input, targets, &m);
+    MODEL.train_step_u8(state, workspace, &s, raw, targets, &m);
+    MODEL.gradients(state, workspace, &s, input, targets, NULL);
     copy_tensors(state, workspace);
     MODEL.apply(state, workspace, &s);
-    MODEL.evaluate(state, workspace, &s, x + 1, labels, &m);
-    MODEL.evaluate_u8(state, workspace, &s, bytes, labels, &m);
+    MODEL.evaluate(state, workspace, &s, input, targets, &m);
+    MODEL.evaluate_u8(state, workspace, &s, raw, targets, &m);
     free(state), free(workspace), free(x), free(bytes), free(labels);
 }
 

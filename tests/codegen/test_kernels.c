@@ -36,14 +36,14 @@ static float *draw_input(Arena *a, int64_t count) {
 }
 
 static void *draw_labels(Built *b, int n) {
-    int64_t count = n * b->model->output_count;
-    if (b->model->float_labels) {
+    int64_t count = n * b->model->output[0].count;
+    if (b->model->loss[0].float_labels) {
         float *y = draw_input(b->arena, count);
         for (int64_t i = 0; i < count; i++) y[i] = y[i] > 0.0f ? 1.0f : 0.0f;
         return y;
     }
     int32_t *labels = ARENA_ARRAY(b->arena, int32_t, (size_t)n);
-    for (int i = 0; i < n; i++) labels[i] = draw_below((int)b->model->output_count);
+    for (int i = 0; i < n; i++) labels[i] = draw_below((int)b->model->output[0].count);
     return labels;
 }
 
@@ -59,12 +59,12 @@ static Interp *reference(Built *b, const Function *f) {
 
 static void check_predict(Built *b, const Net *net, Interp *it, int n) {
     const Function *f = module_function(b->m, "predict");
-    int64_t count = n * b->model->output_count;
-    float *x = draw_input(b->arena, n * b->model->input_count);
+    int64_t count = n * b->model->output[0].count;
+    float *x = draw_input(b->arena, n * b->model->input[0].count);
     float *y = ARENA_ARRAY(b->arena, float, (size_t)count);
     double *want = ARENA_ARRAY(b->arena, double, (size_t)count);
     built_poison(b);
-    b->model->predict(&b->weights, b->workspace, n, x, y);
+    b->model->predict(&b->weights, b->workspace, n, &(const float *){x}, &(float *){y});
     RunScalars s = {.n = n};
     interp_set_input(it, 0, x, n);
     interp_run(it, &s);
@@ -152,7 +152,7 @@ static void compare_state(Built *b, const Net *net, Interp *it, int n) {
 
 static void check_step(Built *b, const Net *net, Interp *it, int n) {
     const Function *f = module_function(b->m, "train_step");
-    float *x = draw_input(b->arena, n * b->model->input_count);
+    float *x = draw_input(b->arena, n * b->model->input[0].count);
     void *labels = draw_labels(b, n);
     lathe_step s = {.n = n, .target = -1, .step = 2, .first_sample = 7, .seed = 5};
     s.learning_rate = 0.1f;
@@ -160,7 +160,8 @@ static void check_step(Built *b, const Net *net, Interp *it, int n) {
     b->model->init(b->state, 3);
     copy_state(b, it);
     built_poison(b);
-    b->model->gradients(b->state, b->workspace, &s, x, labels, &m);
+    b->model->gradients(b->state, b->workspace, &s, &(const float *){x}, &(const void *){labels},
+                        &m);
     RunScalars r = {.n = n, .step = 2, .first_sample = 7, .seed = 5, .learning_rate = 0.1f};
     interp_set_input(it, 0, x, n);
     interp_set_input(it, 1, labels, n);

@@ -34,11 +34,11 @@ static void draw_floats(float *at, int64_t count) {
 }
 
 static void draw_labels(void *labels, int n) {
-    if (MODEL.float_labels) {
-        draw_floats((float *)labels, n * MODEL.output_count);
+    if (MODEL.loss[0].float_labels) {
+        draw_floats((float *)labels, n * MODEL.output[0].count);
         return;
     }
-    for (int i = 0; i < n; i++) ((int32_t *)labels)[i] = (int32_t)(draw() % MODEL.output_count);
+    for (int i = 0; i < n; i++) ((int32_t *)labels)[i] = (int32_t)(draw() % MODEL.output[0].count);
 }
 
 /* Aligned memory that holds signalling bits: whatever reads it unwritten yields NaN. */
@@ -95,16 +95,18 @@ typedef struct {
 } Run;
 
 static void one_step(Run *r, const lathe_step *s) {
+    const float *const input[] = {r->input};
+    const void *const labels[] = {r->labels};
     lathe_metrics m;
 #ifdef _OPENMP
     if (r->inside) {
 #pragma omp parallel num_threads(3)
 #pragma omp single
-        MODEL.train_step(r->state, r->workspace, s, r->input, r->labels, &m);
+        MODEL.train_step(r->state, r->workspace, s, input, labels, &m);
         return;
     }
 #endif
-    MODEL.train_step(r->state, r->workspace, s, r->input, r->labels, &m);
+    MODEL.train_step(r->state, r->workspace, s, input, labels, &m);
 }
 
 static void train(Run *r, lathe_step *s, int steps) {
@@ -112,7 +114,7 @@ static void train(Run *r, lathe_step *s, int steps) {
         s->n = t == 3 ? 19 % MODEL.batch : t + 1 == steps ? MODEL.batch - 3 : MODEL.batch;
         s->step = (uint64_t)t;
         s->first_sample = (uint64_t)t * (uint64_t)MODEL.batch;
-        draw_floats(r->input, s->n * MODEL.input_count);
+        draw_floats(r->input, s->n * MODEL.input[0].count);
         draw_labels(r->labels, s->n);
         one_step(r, s);
     }
@@ -160,9 +162,9 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[2], "reverse")) s.parallel_for = reverse;
     if (!strcmp(argv[2], "pthreads")) s.parallel_for = pthreads;
     size_t samples = (size_t)MODEL.batch;
-    size_t labels = MODEL.float_labels ? samples * (size_t)MODEL.output_count : samples;
+    size_t labels = MODEL.loss[0].float_labels ? samples * (size_t)MODEL.output[0].count : samples;
     Run r = {poisoned(MODEL.state_bytes), poisoned(MODEL.workspace_bytes), poisoned(labels * 4),
-             (float *)poisoned(samples * (size_t)MODEL.input_count * 4),
+             (float *)poisoned(samples * (size_t)MODEL.input[0].count * 4),
              !strcmp(argv[2], "region")};
     MODEL.init(r.state, s.seed);
     train(&r, &s, atoi(argv[1]));

@@ -80,7 +80,7 @@ static void check_payload(const lathe_model *m, unsigned char *image) {
 /* One sample alone must get what it gets among others. */
 static void check_predict(const lathe_model *m, const lathe_weights *w) {
     void *workspace = room(m->workspace_bytes);
-    size_t inputs = (size_t)m->input_count, outputs = (size_t)m->output_count;
+    size_t inputs = (size_t)m->input[0].count, outputs = (size_t)m->output[0].count;
     size_t batch = (size_t)m->batch;
     uint8_t *bytes = room(batch * inputs);
     float *x = (float *)(void *)room(batch * inputs * 4), *all, *one;
@@ -90,11 +90,16 @@ static void check_predict(const lathe_model *m, const lathe_weights *w) {
         bytes[i] = (uint8_t)(i * 37 % 251);
         x[i] = (float)bytes[i] / m->input_scale;
     }
-    m->predict(w, workspace, m->batch, x, all);
+    const float *const input[] = {x};
+    float *const output[] = {all};
+    m->predict(w, workspace, m->batch, input, output);
     for (size_t i = 0; i < batch; i++) {
-        m->predict(w, workspace, 1, x + i * inputs, one);
+        const float *const sample[] = {x + i * inputs};
+        const uint8_t *const raw[] = {bytes + i * inputs};
+        float *const alone[] = {one};
+        m->predict(w, workspace, 1, sample, alone);
         expect(0, memcmp(one, all + i * outputs, outputs * 4), "a sample alone");
-        m->predict_u8(w, workspace, 1, bytes + i * inputs, one);
+        m->predict_u8(w, workspace, 1, raw, alone);
         expect(0, memcmp(one, all + i * outputs, outputs * 4), "a sample of bytes");
     }
 }

@@ -45,6 +45,11 @@ for command in compile train evaluate predict summary inspect bench; do
 done
 
 # --- the model
+refuses "no built-in network of this name; did you mean 'resnet50'" "$lathe" summary resnet5
+refuses "built in: " "$lathe" summary alexnet
+refuses "cannot open the file" "$lathe" summary zoo/vgg16
+"$lathe" summary ResNet50_v2 | grep -q '"resnet50v2"' || complain "a built-in name in another spelling"
+mkdir resnet50 && refuses "cannot read" "$lathe" summary resnet50
 train "none.py" none.py data
 printf 'model = 1 +\n' >syntax.py
 train "syntax.py:1" syntax.py data
@@ -89,7 +94,7 @@ grep -q "cannot write full/checkpoint.safetensors: File too large" err || compla
 "$lathe" train good.py --data data --epochs 1 -o trained >out 2>err || complain "training: $(cat err)"
 weights=trained/weights.safetensors
 refuses "No such file" "$lathe" evaluate good.py --weights none --data data
-refuses "needs --weights" "$lathe" evaluate good.py --data data
+refuses "give them by --weights" "$lathe" evaluate good.py --data data
 refuses "needs --data" "$lathe" evaluate good.py --weights $weights
 head -c 5000 $weights >cut.safetensors
 refuses "cut.safetensors: truncated" "$lathe" evaluate good.py --weights cut.safetensors --data data

@@ -162,7 +162,7 @@ static void activations_are_nodes_of_their_own(void **state) {
     assert_int_equal(find_node(m, "a")->nin, 3);
     assert_int_equal(find_node(m, "c")->op, OP_SIGMOID);
     assert_int_equal(find_node(m, "e")->op, OP_RELU);
-    assert_int_equal(find_node(m, "f/sum1")->op, OP_ADD);
+    assert_int_equal(find_node(m, "f/part1")->op, OP_ADD);
     assert_int_equal(find_node(m, "f")->op, OP_ADD);
     assert_int_equal(module_function(m, "forward")->nnodes, 7);
     assert_string_equal(module_function(m, "forward")->inputs[0]->name, "data");
@@ -203,20 +203,20 @@ static void losses_and_metrics_are_chosen_as_in_keras(void **state) {
     (void)state;
     Arena *a = arena_new();
     TrainConfig t = compiled(a, 3, "'sgd', 'sparse_categorical_crossentropy', metrics='accuracy'");
-    assert_int_equal(t.loss, LOSS_CROSSENTROPY);
-    assert_int_equal(t.metric, METRIC_CATEGORICAL_ACCURACY);
+    assert_int_equal(t.outputs[0].loss, LOSS_CROSSENTROPY);
+    assert_int_equal(t.outputs[0].metric, METRIC_CATEGORICAL_ACCURACY);
     t = compiled(a, 1, "'sgd', keras.losses.BinaryCrossentropy(True), metrics=['acc']");
-    assert_int_equal(t.loss, LOSS_BINARY_CROSSENTROPY);
-    assert_true(t.from_logits);
-    assert_int_equal(t.metric, METRIC_BINARY_ACCURACY);
+    assert_int_equal(t.outputs[0].loss, LOSS_BINARY_CROSSENTROPY);
+    assert_true(t.outputs[0].from_logits);
+    assert_int_equal(t.outputs[0].metric, METRIC_BINARY_ACCURACY);
     t = compiled(a, 2, "'sgd', 'bce', metrics=['accuracy']");
-    assert_int_equal(t.metric, METRIC_CATEGORICAL_ACCURACY);
+    assert_int_equal(t.outputs[0].metric, METRIC_CATEGORICAL_ACCURACY);
     t = compiled(a, 2, "'sgd', 'MSE', metrics=['binary_accuracy']");
-    assert_int_equal(t.loss, LOSS_MSE);
-    assert_string_equal(t.loss_name, "mean_squared_error");
-    assert_int_equal(t.metric, METRIC_BINARY_ACCURACY);
+    assert_int_equal(t.outputs[0].loss, LOSS_MSE);
+    assert_string_equal(t.outputs[0].loss_name, "mean_squared_error");
+    assert_int_equal(t.outputs[0].metric, METRIC_BINARY_ACCURACY);
     t = compiled(a, 2, "'sgd'");
-    assert_true(t.compiled && t.loss == LOSS_NONE && t.metric == METRIC_NONE);
+    assert_true(t.compiled && t.outputs[0].loss == LOSS_NONE && t.outputs[0].metric == METRIC_NONE);
     arena_free(a);
 }
 

@@ -30,12 +30,22 @@ static void describe_module(Arena *a, const Module *m, FILE *out) {
             (long long)trainable);
     for (int i = 0; i < m->nlayers; i++)
         fprintf(out, "  %s (%s) %s\n", m->layers[i].name, m->layers[i].class_name,
-                shape_text(a, &m->layers[i].output));
+                shape_text(a, &m->layers[i].outputs[0]));
     const Optimizer *o = &m->train.optimizer;
-    if (m->train.compiled)
-        fprintf(out, "  %s %g, %s%s, metric %d\n", o->name, (double)o->learning_rate,
-                m->train.loss_name ? m->train.loss_name : "no loss",
-                m->train.from_logits ? " from logits" : "", (int)m->train.metric);
+    if (m->train.compiled) fprintf(out, "  %s %g", o->name, (double)o->learning_rate);
+    for (int i = 0; i < m->train.noutputs; i++) {
+        const OutputTraining *t = &m->train.outputs[i];
+        fprintf(out, ", %s%s", t->loss_name ? t->loss_name : "no loss",
+                t->from_logits ? " from logits" : "");
+        if (t->weight != 1.0f) fprintf(out, " times %g", (double)t->weight);
+        fprintf(out, ", metric %d", (int)t->metric);
+    }
+    if (m->train.compiled) fputc('\n', out);
+    const FitConfig *fit = &m->fit;
+    if (fit->seen)
+        fprintf(out, "  fit: %d epochs of batches of %d, split %g%s, %d class weights%s\n",
+                fit->epochs, fit->batch, fit->validation_split, fit->in_order ? ", in order" : "",
+                fit->nclass_weights, fit->callbacks ? ", callbacks" : "");
 }
 
 /* Messages and module of one script as text. */

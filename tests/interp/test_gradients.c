@@ -226,7 +226,7 @@ static void check_loss(LossKind kind, bool from_logits) {
     Value *t = kind == LOSS_CROSSENTROPY ? case_labels(c, 7) : INPUT(c, -1, 7);
     if (!from_logits) make_probabilities(c, y);
     if (kind == LOSS_BINARY_CROSSENTROPY) make_probabilities(c, t);
-    Attrs a = {.loss = (int32_t)kind, .from_logits = from_logits};
+    Attrs a = {.loss = (int32_t)kind, .from_logits = from_logits, .loss_weight = 1.0f};
     Value *loss = NODE(c, OP_LOSS, a, y, t)->out[0];
     Value *dy = NODE(c, OP_LOSS_GRAD, a, y, t)->out[0];
     case_expect_gradient(c, loss, NULL, y, dy);
@@ -248,10 +248,10 @@ static void test_softmax_loss(void **state) {
     (void)state;
     Case *c = case_new(4);
     Value *x = INPUT(c, -1, 6), *labels = case_labels(c, 6);
-    Attrs a = {.loss = LOSS_CROSSENTROPY};
+    Attrs a = {.loss = LOSS_CROSSENTROPY, .loss_weight = 1.0f};
     Value *p = NODE(c, OP_SOFTMAX, (Attrs){0}, x)->out[0];
     Value *loss = NODE(c, OP_LOSS, a, p, labels)->out[0];
-    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){0}, p, labels)->out[0];
+    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){.loss_weight = 1.0f}, p, labels)->out[0];
     Value *dp = NODE(c, OP_LOSS_GRAD, a, p, labels)->out[0];
     Value *dx = NODE(c, OP_SOFTMAX_GRAD, (Attrs){0}, dp, p)->out[0];
     case_expect_gradient(c, loss, NULL, x, fused);
@@ -265,10 +265,10 @@ static void test_clipped_probabilities(void **state) {
     Case *c = case_new(1);
     Value *x = INPUT(c, -1, 3), *labels = case_labels(c, 1);
     memcpy(case_data(c, x), (float[]){-40, 1, 2}, 3 * sizeof(float));
-    Attrs a = {.loss = LOSS_CROSSENTROPY};
+    Attrs a = {.loss = LOSS_CROSSENTROPY, .loss_weight = 1.0f};
     Value *p = NODE(c, OP_SOFTMAX, (Attrs){0}, x)->out[0];
     Value *loss = NODE(c, OP_LOSS, a, p, labels)->out[0];
-    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){0}, p, labels)->out[0];
+    Value *fused = NODE(c, OP_SOFTMAX_LOSS_GRAD, (Attrs){.loss_weight = 1.0f}, p, labels)->out[0];
     Value *dp = NODE(c, OP_LOSS_GRAD, a, p, labels)->out[0];
     const double none[3] = {0}, most = -log(1e-7);
     case_expect(c, loss, &most, 1e-6);

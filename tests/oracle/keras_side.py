@@ -96,8 +96,9 @@ class KerasModel:
     def _mean_loss(self, trainable, fixed, x, y, masks):
         for layer, mask in zip(self.dropouts, masks):
             layer.given_mask = mask
-        prediction, fixed = self.model.stateless_call(trainable, fixed, x, training=True)
-        return self.loss_of(y, prediction), fixed
+        prediction, fixed, penalties = self.model.stateless_call(
+            trainable, fixed, x, training=True, return_losses=True)
+        return self.loss_of(y, prediction) + sum(penalties), fixed
 
     def gradients(self, x, y, masks=()):
         """Loss, gradient of each trainable weight, new statistics; the model is left alone."""

@@ -15,7 +15,7 @@ from ctypes import (POINTER, Structure, c_char_p, c_double, c_float, c_int, c_in
 
 import numpy as np
 
-ABI = 1
+ABI = 2
 RANK = 8
 ROLES = ("weight", "statistic", "slot")
 
@@ -28,7 +28,7 @@ class Weights(Structure):
 class Step(Structure):
     _fields_ = [("n", c_int), ("target", c_int), ("step", c_uint64), ("first_sample", c_uint64),
                 ("seed", c_uint64), ("learning_rate", c_float), ("parallel_for", c_void_p),
-                ("parallel_context", c_void_p)]
+                ("parallel_context", c_void_p), ("sample_weight", c_void_p)]
 
 
 class Metrics(Structure):
@@ -40,6 +40,16 @@ class Tensor(Structure):
                 ("dim", c_int64 * RANK), ("count", c_int64)]
 
 
+class Value(Structure):
+    _fields_ = [("name", c_char_p), ("dtype", c_int), ("rank", c_int), ("dim", c_int64 * RANK),
+                ("count", c_int64)]
+
+
+class Loss(Structure):
+    _fields_ = [("output", c_int), ("name", c_char_p), ("weight", c_float),
+                ("float_labels", c_int), ("has_accuracy", c_int)]
+
+
 _PREDICT = ctypes.CFUNCTYPE(None, POINTER(Weights), c_void_p, c_int, c_void_p, c_void_p)
 _TRAIN = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, POINTER(Step), c_void_p, c_void_p,
                           POINTER(Metrics))
@@ -49,10 +59,9 @@ _TENSOR = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_void_p)
 class ModelTable(Structure):
     _fields_ = [
         ("abi", c_int), ("name", c_char_p), ("model_hash", c_uint64), ("batch", c_int),
-        ("input_rank", c_int), ("output_rank", c_int), ("input_dim", c_int64 * RANK),
-        ("output_dim", c_int64 * RANK), ("input_count", c_int64), ("output_count", c_int64),
-        ("input_scale", c_float), ("float_labels", c_int), ("has_accuracy", c_int),
-        ("loss", c_char_p), ("optimizer", c_char_p), ("learning_rate", c_float),
+        ("inputs", c_int), ("outputs", c_int), ("losses", c_int), ("input", POINTER(Value)),
+        ("output", POINTER(Value)), ("loss", POINTER(Loss)), ("input_scale", c_float),
+        ("optimizer", c_char_p), ("learning_rate", c_float),
         ("classes", c_int), ("class_name", POINTER(c_char_p)), ("targets", c_int),
         ("target_name", POINTER(c_char_p)), ("weights_bytes", c_size_t),
         ("state_bytes", c_size_t), ("workspace_bytes", c_size_t), ("alignment", c_size_t),
@@ -123,6 +132,15 @@ def load(library):
     return table
 
 
+def as_input(array):
+    return np.ascontiguousarray(array, dtype=np.uint8 if array.dtype == np.uint8 else np.float32)
+
+
+def pointers(arrays):
+    """A C array of the arrays' addresses."""
+    return (c_void_p * len(arrays))(*[array.ctypes.data for array in arrays])
+
+
 class Predictor:
     """The inference functions of a library, with its embedded weights or those beside it."""
 
@@ -143,14 +161,17 @@ class Predictor:
         self.workspace = aligned(self.table.workspace_bytes, self.table.alignment)
 
     def predict(self, x):
-        entry = self.table.predict_u8 if x.dtype == np.uint8 else self.table.predict
-        x = np.ascontiguousarray(x)
-        shape = tuple(self.table.output_dim[:self.table.output_rank])
-        y = np.full((len(x),) + shape, np.nan, dtype=np.float32)
-        for first in range(0, len(x), self.table.batch):
-            part = x[first:first + self.table.batch]
-            entry(self.weights, self.workspace.ctypes.data, len(part), part.ctypes.data,
-                  y[first:].ctypes.data)
+        """Outputs for an array of inputs, or a list of outputs for a list of inputs."""
+        if not isinstance(x, (list, tuple)):
+            return self.predict([x])[0]
+        entry = self.table.predict_u8 if x[0].dtype == np.uint8 else self.table.predict
+        x = [as_input(array) for array in x]
+        y = [np.full((len(x[0]),) + tuple(v.dim[:v.rank]), np.nan, dtype=np.float32)
+             for v in self.table.output[:self.table.outputs]]
+        for first in range(0, len(x[0]), self.table.batch):
+            part = [array[first:first + self.table.batch] for array in x]
+            entry(self.weights, self.workspace.ctypes.data, len(part[0]), pointers(part),
+                  pointers([array[first:] for array in y]))
         return y
 
 
@@ -180,7 +201,7 @@ class Trainer:
         return out
 
     def set(self, name, value):
-        value = np.ascontiguousarray(value, dtype=np.float32)
+        value = np.array(value, dtype=np.float32, order="C")
         if value.shape != self.shape[name]:
             raise ValueError("%s is %s, not %s" % (name, self.shape[name], value.shape))
         self.table.import_tensor(self.state.ctypes.data, self.index[name], value.ctypes.data)
@@ -191,22 +212,26 @@ class Trainer:
         return out
 
     def _labels(self, labels):
-        dtype = np.float32 if self.table.float_labels else np.int32
-        return np.ascontiguousarray(labels, dtype=dtype)
+        return [np.ascontiguousarray(array, dtype=np.float32 if l.float_labels else np.int32)
+                for array, l in zip(labels, self.table.loss[:self.table.losses])]
 
     def _step(self, x, scalars):
-        s = Step(n=len(x), target=-1, learning_rate=self.table.learning_rate)
+        s = Step(n=len(x[0] if isinstance(x, (list, tuple)) else x), target=-1, learning_rate=self.table.learning_rate)
         for field, value in scalars.items():
             setattr(s, field, value)
         return s
 
     def _call(self, entry, x, labels, scalars):
-        """Calls the float or the byte entry point; mean loss and accuracy of the batch."""
-        entry = getattr(self.table, entry + ("_u8" if x.dtype == np.uint8 else ""))
-        x, labels, metrics = np.ascontiguousarray(x), self._labels(labels), Metrics()
+        """Calls the float or the byte entry point; mean loss and accuracy of the batch, and for lists
+        of inputs and labels a list of them: the total, then each of several losses."""
+        if not isinstance(x, (list, tuple)):
+            return self._call(entry, [x], [labels], scalars)[0]
+        entry = getattr(self.table, entry + ("_u8" if x[0].dtype == np.uint8 else ""))
+        x, labels = [as_input(array) for array in x], self._labels(labels)
+        metrics = (Metrics * (1 + self.table.losses))()
         entry(self.state.ctypes.data, self.workspace.ctypes.data, self._step(x, scalars),
-              x.ctypes.data, labels.ctypes.data, metrics)
-        return metrics.loss / len(x), metrics.correct / len(x)
+              pointers(x), pointers(labels), metrics)
+        return [(m.loss / len(x[0]), m.correct / len(x[0])) for m in metrics]
 
     def gradients(self, x, labels, **scalars):
         return self._call("gradients", x, labels, scalars)

@@ -10,6 +10,7 @@ import networks
 
 STRUCTURES = {"lathe_weights": lathe_abi.Weights, "lathe_step": lathe_abi.Step,
               "lathe_metrics": lathe_abi.Metrics, "lathe_tensor": lathe_abi.Tensor,
+              "lathe_value": lathe_abi.Value, "lathe_loss": lathe_abi.Loss,
               "lathe_model": lathe_abi.ModelTable}
 
 

@@ -1,5 +1,6 @@
 """Every layer over a grid of arguments (grid.py): lathe's interpreter against Keras, outputs behind the
-inference passes and gradients of the training step."""
+inference passes and gradients of the training step. With LATHE_FULL the generated code as well, of which
+the quick run takes a few packs."""
 import collections
 import os
 import subprocess
@@ -10,10 +11,13 @@ import safetensors.numpy
 
 import compare
 import grid
+import lathe_abi
 from keras_side import KerasModel, jax
 
 SAMPLES = 3
 FULL = bool(os.environ.get("LATHE_FULL"))
+FLAGS = ("-O1",)
+GENERATED = ("depthwise", "merges", "resizing")
 
 
 class Interpreted:
@@ -73,21 +77,15 @@ class Layers(compare.OracleCase):
             [v.value for v in model.model.non_trainable_variables], x, y)
         return np.array(outputs), dict(zip(model.trainable, map(np.array, gradients)))
 
-    def check_outputs(self, name, model, branches, prefix, want):
-        self.lathe.run("predict", prefix + ".py", prefix + ".safetensors", prefix + ".in", SAMPLES,
-                       prefix + ".out")
-        got = np.fromfile(prefix + ".out", np.float32).reshape(want.shape)
+    def compare_outputs(self, name, model, branches, got, want, system):
         at = 0
         for i, text in enumerate(branches):
             width = model.model.get_layer("flat%d" % i).output.shape[1]
-            with self.subTest(pack=name, layer=text):
+            with self.subTest(pack=name, layer=text, system=system):
                 self.assert_close(got[:, at:at + width], want[:, at:at + width], "outputs")
             at += width
 
-    def check_gradients(self, name, branches, prefix, want):
-        self.lathe.run("gradients", prefix + ".py", prefix + ".safetensors", prefix + ".in",
-                       prefix + ".labels", SAMPLES, prefix + ".grad")
-        got = read_gradients(prefix + ".grad")
+    def compare_gradients(self, name, branches, got, want, system):
         self.assertEqual(sorted(got), sorted(want))
         owner = {"front%d" % i: text for i, text in enumerate(branches)}
         # A bias in front of a normalisation has the gradient 0: what counts is the layer's largest.
@@ -97,8 +95,31 @@ class Layers(compare.OracleCase):
             scale[layer] = max(scale[layer], float(np.abs(w).max()))
         for tensor, w in want.items():
             layer = tensor.split("/")[0]
-            with self.subTest(pack=name, tensor=tensor, layer=owner.get(layer)):
+            with self.subTest(pack=name, tensor=tensor, layer=owner.get(layer), system=system):
                 self.assert_close(got[tensor].reshape(w.shape), w, "gradient", scale=scale[layer])
+
+    def interpreted(self, prefix, shape):
+        self.lathe.run("predict", prefix + ".py", prefix + ".safetensors", prefix + ".in", SAMPLES,
+                       prefix + ".out")
+        return np.fromfile(prefix + ".out", np.float32).reshape(shape)
+
+    def interpreted_gradients(self, prefix):
+        self.lathe.run("gradients", prefix + ".py", prefix + ".safetensors", prefix + ".in",
+                       prefix + ".labels", SAMPLES, prefix + ".grad")
+        return read_gradients(prefix + ".grad")
+
+    def generated(self, prefix, x):
+        options = ("--weights", prefix + ".safetensors", "--batch", SAMPLES, "--exact")
+        return lathe_abi.Predictor(lathe_abi.build(prefix + ".py", prefix + ".predict", *options,
+                                                   flags=FLAGS)).predict(x)
+
+    def generated_gradients(self, prefix, model, x, y):
+        options = ("--train", "--batch", SAMPLES, "--exact")
+        lathe = lathe_abi.Trainer(lathe_abi.build(prefix + ".py", prefix + ".train", *options,
+                                                  flags=FLAGS))
+        compare.copy_state(model, lathe)
+        lathe.gradients(x, y, seed=1, step=0)
+        return {name: lathe.gradient(name) for name in model.trainable}
 
     def check(self, name, shape, branches, channels=None):
         prefix = os.path.join(compare.FOLDER, name)
@@ -112,9 +133,17 @@ class Layers(compare.OracleCase):
         x.tofile(prefix + ".in")
         y.tofile(prefix + ".labels")
         outputs, gradients = self.both(model, x, y)
-        self.check_outputs(name, model, branches, prefix, outputs)
-        if name not in grid.FORWARD:
-            self.check_gradients(name, branches, prefix, gradients)
+        compared = (name, model, branches)
+        self.compare_outputs(*compared, self.interpreted(prefix, outputs.shape), outputs, "interpreter")
+        trained = name not in grid.FORWARD
+        if trained:
+            self.compare_gradients(name, branches, self.interpreted_gradients(prefix), gradients,
+                                   "interpreter")
+        if FULL or name in GENERATED:
+            self.compare_outputs(*compared, self.generated(prefix, x), outputs, "generated code")
+            if trained:
+                self.compare_gradients(name, branches, self.generated_gradients(prefix, model, x, y),
+                                       gradients, "generated code")
 
 
 def add_tests():

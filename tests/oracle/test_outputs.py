@@ -53,7 +53,7 @@ class Evaluation(compare.OracleCase):
                 prediction = model.predict(x)
                 want = float(model.loss_of(y, prediction))
                 self.assertAlmostEqual(loss, want, delta=compare.TOLERANCE * max(1.0, abs(want)))
-                if lathe.table.has_accuracy:
+                if lathe.table.loss[0].has_accuracy:
                     self.assertAlmostEqual(accuracy, self.accuracy(prediction, indices, model),
                                            delta=1e-6)
 

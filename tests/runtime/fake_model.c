@@ -40,9 +40,10 @@ static int best(const float *p) {
     return b;
 }
 
-static void evaluate_u8(const void *state, void *workspace, const lathe_step *s, const uint8_t *x,
-                        const void *labels, lathe_metrics *m) {
-    const int32_t *label = labels;
+static void evaluate_u8(const void *state, void *workspace, const lathe_step *s,
+                        const uint8_t *const *input, const void *const *labels, lathe_metrics *m) {
+    const uint8_t *x = input[0];
+    const int32_t *label = labels[0];
     (void)workspace;
     for (int i = 0; i < s->n; i++) {
         float p[FAKE_CLASSES];
@@ -60,12 +61,14 @@ static void sweep(float *p, float *velocity, const float *gradient, int n, float
     }
 }
 
-static void train_step_u8(void *state, void *workspace, const lathe_step *s, const uint8_t *x,
-                          const void *labels, lathe_metrics *m) {
+static void train_step_u8(void *state, void *workspace, const lathe_step *s,
+                          const uint8_t *const *input, const void *const *labels,
+                          lathe_metrics *m) {
     State *st = state;
-    const int32_t *label = labels;
+    const uint8_t *x = input[0];
+    const int32_t *label = labels[0];
     float dk[WEIGHTS] = {0}, db[FAKE_CLASSES] = {0};
-    evaluate_u8(state, workspace, s, x, labels, m);
+    evaluate_u8(state, workspace, s, input, labels, m);
     for (int n = 0; n < s->n; n++) {
         float p[FAKE_CLASSES];
         forward(st, x + n * FAKE_INPUTS, p);
@@ -107,19 +110,22 @@ static void import_tensor(void *state, int i, const float *in) {
     memcpy(tensor_data(state, i), in, (size_t)tensors[i].count * sizeof *in);
 }
 
+static const lathe_value fake_input = {"x", LATHE_F32, 1, {FAKE_INPUTS}, FAKE_INPUTS};
+static const lathe_value fake_output = {"dense", LATHE_F32, 1, {FAKE_CLASSES}, FAKE_CLASSES};
+static const lathe_loss fake_loss = {0, "sparse_categorical_crossentropy", 1.0f, 0, 1};
+
 const lathe_model fake_model = {
     .abi = LATHE_ABI,
     .name = "fake",
     .model_hash = 0x1234567890abcdefu,
     .batch = FAKE_BATCH,
-    .input_rank = 1,
-    .output_rank = 1,
-    .input_dim = {FAKE_INPUTS},
-    .output_dim = {FAKE_CLASSES},
-    .input_count = FAKE_INPUTS,
-    .output_count = FAKE_CLASSES,
+    .inputs = 1,
+    .outputs = 1,
+    .losses = 1,
+    .input = &fake_input,
+    .output = &fake_output,
+    .loss = &fake_loss,
     .input_scale = 255.0f,
-    .has_accuracy = 1,
     .learning_rate = 0.1f,
     .state_bytes = sizeof(State),
     .workspace_bytes = 1,

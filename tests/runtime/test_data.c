@@ -221,7 +221,8 @@ static void test_fit_converts_labels(void **state) {
     (void)state;
     lathe_error e;
     lathe_model values = fake_model;
-    values.float_labels = 1;
+    const lathe_loss floats = {0, "mse", 1.0f, 1, 1};
+    values.loss = &floats;
     lathe_samples s = fake_samples(4);
     s.index[0] = 2;
     assert_true(lathe_samples_fit(&s, &values, "data", &e));
@@ -231,7 +232,9 @@ static void test_fit_converts_labels(void **state) {
     assert_true(lathe_samples_fit(&s, &fake_model, "data", &e));
     assert_null(s.target);
     assert_int_equal(s.index[0], 2);
-    values.output_count = 1;
+    lathe_value one = *values.output;
+    one.count = 1;
+    values.output = &one;
     assert_false(lathe_samples_fit(&s, &values, "data", &e));
     s.index[0] = 0;
     s.index[2] = 1;

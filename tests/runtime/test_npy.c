@@ -14,7 +14,7 @@ static void test_round_trip(void **state) {
     static const float v[6] = {0, 1, 2, 3, 4.5f, -5};
     lathe_error e;
     lathe_array a;
-    assert_true(lathe_npy_write(scratch_path("a.npy"), 2, (int64_t[]){2, 3}, v, &e));
+    assert_true(lathe_npy_write(scratch_path("a.npy"), LATHE_NPY_F32, 2, (int64_t[]){2, 3}, v, &e));
     assert_true(lathe_npy_read(scratch_path("a.npy"), &a, &e));
     assert_int_equal(a.rank, 2);
     assert_int_equal(a.dim[1], 3);
@@ -23,7 +23,7 @@ static void test_round_trip(void **state) {
     assert_memory_equal(back, v, sizeof v);
     free(back);
     lathe_array_free(&a);
-    assert_true(lathe_npy_write(scratch_path("b.npy"), 1, (int64_t[]){6}, v, &e));
+    assert_true(lathe_npy_write(scratch_path("b.npy"), LATHE_NPY_F32, 1, (int64_t[]){6}, v, &e));
     assert_true(lathe_npy_read(scratch_path("b.npy"), &a, &e));
     assert_int_equal(a.rank, 1);
     lathe_array_free(&a);
@@ -89,7 +89,7 @@ static void test_truncated(void **state) {
     lathe_array a;
     unsigned char *bytes;
     size_t size;
-    assert_true(lathe_npy_write(scratch_path("a.npy"), 1, (int64_t[]){4}, v, &e));
+    assert_true(lathe_npy_write(scratch_path("a.npy"), LATHE_NPY_F32, 1, (int64_t[]){4}, v, &e));
     assert_true(lathe_read_file(scratch_path("a.npy"), 1000, &bytes, &size, &e));
     for (size_t n = 0; n < size; n++) {
         unsigned char *exact = malloc(n + 1); /* so that the sanitizer sees a read beyond n */

@@ -1,5 +1,6 @@
 """Every layer and every kind of step that the examples leave out: strides, dilation, 'same' padding,
-two paths that join, batch normalisation behind a convolution with bias, overlapping pools, dropout."""
+two paths that join, batch normalisation behind a convolution with bias, overlapping pools, dropout, layer
+normalisation, interpolation, functions with polynomials of their own."""
 import keras
 from keras import layers
 
@@ -14,7 +15,10 @@ x = layers.AveragePooling2D(3, strides=2, padding="same")(x)
 x = layers.Conv2D(40, (1, 3), activation="relu")(x)
 x = layers.MaxPooling2D(2, strides=1)(x)
 x = layers.BatchNormalization(momentum=0.9)(x)
-x = layers.GlobalAveragePooling2D()(x)
+z = layers.UpSampling2D(2, interpolation="bilinear")(layers.Activation("gelu")(x))
+x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(z)])
+x = layers.LayerNormalization()(x)
+x = layers.Activation("softplus")(x)
 x = layers.Dense(33, activation="relu")(x)
 x = layers.Dropout(0.5)(x)
 outputs = layers.Dense(7, activation="softmax")(x)

@@ -1,4 +1,4 @@
 from keras import Input, Model, Sequential
 from keras.layers import BatchNormalization
 
-model = Sequential([Input((8, 8, 3)), BatchNormalization(axis=1)])
+model = Sequential([Input((8, 8, 3)), BatchNormalization(axis=4)])

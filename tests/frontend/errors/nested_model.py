@@ -1,5 +1,7 @@
 from keras import Input, Model, Sequential
 from keras.layers import Dense
 
-inner = Sequential([Input((4,)), Dense(3)])
-model = Sequential([Input((4,)), inner, Dense(2)])
+inner = Sequential([Input((4,)), Dense(3)], name="inner")
+x = Input((5,))
+y = inner(x)
+model = Model(x, inner([x, x]))

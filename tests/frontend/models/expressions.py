@@ -1,4 +1,6 @@
 # Python's arithmetic and containers.
+import math
+
 import keras
 from keras import layers
 
@@ -15,6 +17,8 @@ assert_ = [
     "A".lower() + "b".upper() == "aB", bool([]) == False, 0.1 + 0.2 > 0.3, -2**2 == -4,
     f"{3}{'x'!r:>4}{2.5:.2f}{7:03d}" == "3 'x'2.50007", "%s_%02d%%" % ("a", 5) == "a_05%",
     "{0}{1}{0}{{}}{name}".format(1, 2, name=3) == "121{}3", "\x41\u00e9\n"[0] == "A",
+    math.ceil(2.1) == 3, math.floor(-2.5) == -3, math.trunc(-2.5) == -2, math.ceil(7) == 7,
+    math.sqrt(2.25) == 1.5, math.log2(8) == 3.0, 3.14 < math.pi < 3.15,
     list(reversed([1, 2])) == [2, 1], (lambda: 3) is not None, 1 if True else 2 == 1,
 ]
 bad = [i for i, ok in enumerate(assert_) if not ok]

@@ -1,0 +1,111 @@
+/* Whole models in files: .keras archives, .h5 files with a config, JSON. */
+#include "keras_files.h"
+
+#include "keras_config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_JSON = 1 << 28 };
+
+/* ---- .keras ---- */
+
+static json_t *archive_json(const char *path, const char *member, Diag *d) {
+    size_t size;
+    unsigned char *bytes = zip_member(path, member, &size, d);
+    json_t *v = bytes ? parse_json((const char *)bytes, size, member, d) : NULL;
+    free(bytes);
+    return v;
+}
+
+/* What lathe added when it wrote the archive. */
+static void read_metadata(Module *m, const json_t *v) {
+    const json_t *own = json_object_get(v, "lathe");
+    double scale = json_number_value(json_object_get(own, "input_scale"));
+    int capacity = 0;
+    size_t i;
+    json_t *name;
+    if (scale > 0 && scale < 1e30) m->input_scale = (float)scale;
+    json_array_foreach(json_object_get(own, "classes"), i, name) {
+        const char *text =
+            arena_strdup(m->arena, json_is_string(name) ? json_string_value(name) : "");
+        ARENA_PUSH(m->arena, m->classes, m->nclasses, capacity, text);
+    }
+}
+
+Module *keras_archive_load(Arena *a, const char *path, Diag *d) {
+    json_t *config = archive_json(path, "config.json", d);
+    Module *m = NULL;
+    if (config)
+        m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
+    json_decref(config);
+    json_t *about = m ? archive_json(path, "metadata.json", d) : NULL;
+    if (about) read_metadata(m, about);
+    json_decref(about);
+    if (d->errors) return NULL;
+    size_t size;
+    unsigned char *image = m ? zip_member(path, "model.weights.h5", &size, d) : NULL;
+    Hdf5File *f = image ? hdf5_open(a, path, image, size, d) : NULL;
+    bool ok = f && read_keras_weights(m, f, d);
+    hdf5_close(f);
+    free(image);
+    return ok ? m : NULL;
+}
+
+/* ---- .h5 ---- */
+
+static json_t *attribute_json(const Hdf5File *f, const char *name, Diag *d) {
+    const Hdf5Texts *t = hdf5_texts(f, "", name);
+    return t && t->ntexts ? parse_json(t->texts[0], strlen(t->texts[0]), name, d) : NULL;
+}
+
+static Module *load_h5_model(Arena *a, const char *path, Hdf5File *f, Diag *d) {
+    const Hdf5Texts *t = hdf5_texts(f, "", "model_config");
+    if (!t || !t->ntexts) {
+        diag_error(d,
+                   "it holds weights, but not the model that they are of\n"
+                   "accepted: the model's script or config as MODEL, and this file as --weights");
+        return NULL;
+    }
+    json_t *config = attribute_json(f, "model_config", d);
+    json_t *compile = config ? attribute_json(f, "training_config", d) : NULL;
+    Module *m = config && !d->errors ? keras_config_load(a, path, config, compile, d) : NULL;
+    json_decref(config);
+    json_decref(compile);
+    return m && read_keras_weights(m, f, d) ? m : NULL;
+}
+
+Module *keras_h5_load(Arena *a, const char *path, Diag *d) {
+    Hdf5File *f = hdf5_open(a, path, NULL, 0, d);
+    Module *m = f ? load_h5_model(a, path, f, d) : NULL;
+    hdf5_close(f);
+    return m;
+}
+
+/* ---- .json ---- */
+
+static json_t *read_json(const char *path, Diag *d) {
+    FILE *file = fopen(path, "rb");
+    char *text = file ? malloc(MAX_JSON) : NULL;
+    size_t n = text ? fread(text, 1, MAX_JSON, file) : 0;
+    json_t *v = NULL;
+    if (!file || !text || ferror(file))
+        diag_error(d, "cannot read the file: %s", strerror(errno));
+    else if (n == MAX_JSON)
+        diag_error(d, "the file is too large for a model's config (more than %d bytes)", MAX_JSON);
+    else
+        v = parse_json(text, n, "the file", d);
+    free(text);
+    if (file) fclose(file);
+    return v;
+}
+
+Module *keras_json_load(Arena *a, const char *path, Diag *d) {
+    json_t *config = read_json(path, d);
+    Module *m = NULL;
+    if (config)
+        m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
+    json_decref(config);
+    return m;
+}

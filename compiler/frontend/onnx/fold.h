@@ -1,0 +1,51 @@
+/* Operators computed while the model is read, on elements that are known: constants and shapes.
+ * Integers are computed in int64 arithmetic (with the number of samples as a symbol where it comes
+ * from a shape), floats in f32. */
+#ifndef LATHE_FRONTEND_ONNX_FOLD_H
+#define LATHE_FRONTEND_ONNX_FOLD_H
+
+#include "import.h"
+
+/* ---- fold_move.c: elements moved ------------------------------------------------------------ */
+
+/* Elements of `of` by strides: element (i0, i1, ...) of a result of these dims is that at offset +
+ * sum of i[k] * stride[k]. */
+typedef struct {
+    int rank;
+    int64_t offset, dim[MAX_RANK], stride[MAX_RANK];
+} View;
+
+View view_of(const OnnxTensor *c);
+OnnxTensor *copy_view(Import *im, const OnnxTensor *of, const View *v);
+/* The same elements under another shape. */
+OnnxTensor *with_shape(Import *im, const OnnxTensor *of, int rank, const int64_t *dim);
+
+bool fold_identity(Op *o);
+bool fold_transpose(Op *o);
+bool fold_gather(Op *o);
+bool fold_concat(Op *o);
+bool fold_expand(Op *o);
+bool fold_tile(Op *o);
+
+/* ---- fold_math.c: arithmetic ---------------------------------------------------------------- */
+
+/* Joint shape by NumPy's rule; false after an error. */
+bool join_dims(Op *o, int rank, const int64_t *dim, int *joint_rank, int64_t *joint);
+bool fold_binary(Op *o);
+bool fold_unary(Op *o);
+bool fold_where(Op *o);
+bool fold_cast(Op *o);
+bool fold_reduce(Op *o);
+
+/* ---- fold_make.c: constants and shapes ------------------------------------------------------ */
+
+bool fold_constant(Op *o);
+bool fold_constant_of_shape(Op *o);
+bool fold_range(Op *o);
+/* For operators that are only computed now: all inputs must be known. */
+bool rule_known(Op *o);
+bool rule_shape(Op *o);
+bool rule_size(Op *o);
+bool fold_eye_like(Op *o);
+
+#endif

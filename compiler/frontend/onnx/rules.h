@@ -1,0 +1,98 @@
+/* The rules that emit operators, by family; table.c names them. */
+#ifndef LATHE_FRONTEND_ONNX_RULES_H
+#define LATHE_FRONTEND_ONNX_RULES_H
+
+#include "fold.h"
+
+/* ---- rules_math.c --------------------------------------------------------------------------- */
+
+/* Operands of an elementwise node brought to one rank and one order of axes. Constants become
+ * parameters without batch; trainable where `weights` says so. */
+typedef struct {
+    Value **value;
+    int rank;
+    int64_t dim[MAX_RANK];
+    int perm[MAX_RANK];
+} Joined;
+
+/* The joined shape takes in that of `like` (or NULL), which is no operand. */
+bool join_operands(Op *o, Tensor **in, int n, bool weights, const Tensor *like, Joined *j);
+bool rule_binary(Op *o);
+bool rule_mean(Op *o);
+bool rule_where(Op *o);
+bool rule_cast(Op *o);
+
+/* ---- rules_unary.c -------------------------------------------------------------------------- */
+
+bool rule_unary(Op *o);
+bool rule_activation(Op *o);
+bool rule_compose(Op *o); /* tan, sinh, ... of several functions */
+bool rule_clip(Op *o);
+bool rule_prelu(Op *o);
+bool rule_identity(Op *o);
+bool rule_dropout(Op *o);
+
+/* ---- rules_reduce.c ------------------------------------------------------------------------- */
+
+/* Axes from the attribute or the input; none and noop_with_empty_axes: 0. */
+bool reduce_axes(Op *o, uint32_t *axes, bool *keep);
+bool rule_reduce(Op *o);
+bool rule_arg(Op *o);
+bool rule_top_k(Op *o);
+bool rule_softmax(Op *o);
+bool rule_cumsum(Op *o);
+
+/* ---- rules_shape.c -------------------------------------------------------------------------- */
+
+bool rule_reshape(Op *o);
+bool rule_flatten(Op *o);
+bool rule_squeeze(Op *o);
+bool rule_unsqueeze(Op *o);
+bool rule_transpose(Op *o);
+bool rule_expand(Op *o);
+bool rule_depth_to_space(Op *o);
+bool rule_space_to_depth(Op *o);
+
+/* ---- rules_select.c ------------------------------------------------------------------------- */
+
+bool rule_concat(Op *o);
+bool rule_split(Op *o);
+bool rule_slice(Op *o);
+bool rule_gather(Op *o);
+bool rule_tile(Op *o);
+bool rule_pad(Op *o);
+bool rule_trilu(Op *o);
+
+/* ---- rules_resize.c ------------------------------------------------------------------------- */
+
+bool rule_resize(Op *o);
+
+/* ---- rules_conv.c -------------------------------------------------------------------------- */
+
+bool rule_conv(Op *o);
+bool rule_conv_transpose(Op *o);
+
+/* ---- rules_pool.c --------------------------------------------------------------------------- */
+
+bool rule_max_pool(Op *o);
+bool rule_average_pool(Op *o);
+bool rule_lp_pool(Op *o);
+bool rule_global_pool(Op *o);
+
+/* ---- rules_norm.c --------------------------------------------------------------------------- */
+
+bool rule_batch_norm(Op *o);
+bool rule_instance_norm(Op *o);
+bool rule_layer_norm(Op *o);
+bool rule_group_norm(Op *o);
+bool rule_lrn(Op *o);
+bool rule_lp_norm(Op *o);
+bool rule_rms_norm(Op *o);
+bool rule_mvn(Op *o);
+
+/* ---- rules_matrix.c ------------------------------------------------------------------------- */
+
+bool rule_gemm(Op *o);
+bool rule_matmul(Op *o);
+
+#endif

@@ -1,0 +1,5 @@
+from keras import Sequential
+
+
+def model(units):
+    return Sequential()

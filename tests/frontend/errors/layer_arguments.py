@@ -1,0 +1,22 @@
+import keras
+from keras import layers
+
+inputs = keras.Input((8, 6, 4))
+layers.Conv2DTranspose(4, 3, strides=2, output_padding=2)
+layers.LeakyReLU("steep")
+layers.UpSampling2D(2, interpolation="cubic")
+layers.Resizing(4, 4, pad_to_aspect_ratio=True)
+layers.Reshape((8, 7))(inputs)
+layers.Permute((1, 1, 2))(inputs)
+layers.GroupNormalization()(inputs)
+layers.Cropping2D(4)(inputs)
+layers.Concatenate(axis=0)([inputs, inputs])
+layers.Concatenate(axis=1)([inputs, layers.Conv2D(3, 1)(inputs)])
+layers.Subtract()([inputs, inputs, inputs])
+layers.Conv1D(4, 3)(inputs)
+layers.Conv1D(4, 9)(keras.Input((5, 2)))
+layers.Conv2D(4, 3, padding="causal")
+layers.Rescaling([1.0, 2.0])(inputs)
+layers.Normalization(mean=1.0)
+layers.Softmax(axis=5)(inputs)
+model = keras.Sequential([inputs])

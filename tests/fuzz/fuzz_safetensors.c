@@ -1,0 +1,16 @@
+/* A file of weights or a checkpoint. */
+#include "../../compiler/support/arena.h"
+#include "../../runtime/safetensors.h"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const char *path = file_with(data, size);
+    lathe_safetensors s;
+    lathe_error e;
+    if (!path) return 0;
+    bool ok = lathe_safetensors_read(path, &s, &e);
+    CHECK(ok || e.text[0]);
+    lathe_safetensors_free(&s);
+    unlink(path);
+    return 0;
+}
