@@ -142,18 +142,18 @@ typedef struct {
     float weight_decay;
     int32_t nesterov, amsgrad, centered;
     int32_t inference; /* 1: batch normalisation uses the moving statistics in training too */
-    float l1, l2;    /* weights of the sum of magnitudes and of the sum of squares */
-    int32_t every;   /* gradients are accumulated over so many steps; 0: each step is applied */
-    float limit;     /* of a gradient's elements or norm */
-    int32_t spatial; /* of dropout: one draw for all pixels of a channel */
-    int32_t augment; /* Augmentation */
-    int32_t flip;    /* 1: columns, 2: rows, 3: both */
-    float shift[4];  /* of rows from, to; of columns from, to: shares of the size */
-    int32_t fill;    /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
-    int32_t linear;  /* 1: linear interpolation, 0: the nearest pixel */
-    uint32_t stream; /* key of the random stream (dropout layer, parameter) */
-    int32_t binary;  /* BinaryFn */
-    int32_t reduce;  /* Reduction */
+    float l1, l2;      /* weights of the sum of magnitudes and of the sum of squares */
+    int32_t every;     /* gradients are accumulated over so many steps; 0: each step is applied */
+    float limit;       /* of a gradient's elements or norm */
+    int32_t spatial;   /* of dropout: one draw for all pixels of a channel */
+    int32_t augment;   /* Augmentation */
+    int32_t flip;      /* 1: columns, 2: rows, 3: both */
+    float shift[4];    /* of rows from, to; of columns from, to: shares of the size */
+    int32_t fill;      /* what is outside: 0 `value`, 1 the nearest, 2 repeated, 3 reflected */
+    int32_t linear;    /* 1: linear interpolation, 0: the nearest pixel */
+    uint32_t stream;   /* key of the random stream (dropout layer, parameter) */
+    int32_t binary;    /* BinaryFn */
+    int32_t reduce;    /* Reduction */
     /* Axes count as in the value's shape: axis 0 is the batch. */
     int32_t axis;
     int32_t axes; /* a set: bit i for axis i */

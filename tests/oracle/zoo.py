@@ -135,7 +135,13 @@ class Drawing:
         activation, layer.activation = layer.activation, keras.activations.linear
         y = np.asarray(call(layer, args), np.float64)
         layer.activation = activation
-        kernels[-1].assign(np.asarray(kernels[-1]) / np.float32(y.std()))
+        # Squeeze-and-excitation multiplies by functions of a channel's mean: strong ones would make a
+        # small difference grow from block to block. Softmax turns a logit's difference, which grows
+        # with the logits, into a relative one.
+        gate = y.ndim == 4 and y.shape[1] * y.shape[2] == 1
+        logits = y.shape[-1] == 1000
+        size = 0.25 if gate or logits else 1
+        kernels[-1].assign(np.asarray(kernels[-1]) * np.float32(size / y.std()))
         if layer.use_bias:
             layer.bias.assign(self.normal(layer.bias.shape, 0.1))
 
@@ -226,7 +232,7 @@ def check(name, count, folder):
     seed = zlib.crc32(name.encode())
     model = keras_zoo.drawn(name)
     x = images(model, count, seed)
-    run(model, x[:1], Drawing(seed))
+    run(model, x, Drawing(seed))
     weights = os.path.join(folder, name + ".safetensors")
     safetensors.numpy.save_file(tensors(model), weights)
     options = ("--exact", "--weights", weights)

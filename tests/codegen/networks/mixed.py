@@ -1,11 +1,13 @@
 """Every layer and every kind of step that the examples leave out: strides, dilation, 'same' padding,
 two paths that join, channels in groups, batch normalisation behind a convolution with bias, overlapping pools, dropout, layer
-normalisation, interpolation, functions with polynomials of their own."""
+normalisation, interpolation, functions with polynomials of their own, augmentation, regularizers, clipped
+and accumulated gradients."""
 import keras
 from keras import layers
 
 inputs = keras.Input((23, 21, 3))
-x = layers.Conv2D(20, 3, strides=2, padding="same")(inputs)
+x = layers.RandomTranslation(0.2, 0.2)(layers.RandomFlip("horizontal")(inputs))
+x = layers.Conv2D(20, 3, strides=2, padding="same", kernel_regularizer="l2")(x)
 x = layers.BatchNormalization()(x)
 x = layers.Activation("tanh")(x)
 y = layers.Conv2D(20, 3, dilation_rate=2, padding="same", activation="sigmoid")(x)
@@ -24,13 +26,13 @@ z = layers.UpSampling2D(2, interpolation="bilinear")(layers.Activation("gelu")(x
 x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(z)])
 x = layers.LayerNormalization()(x)
 x = layers.Activation("softplus")(x)
-x = layers.Dense(33, activation="relu")(x)
+x = layers.Dense(33, activation="relu", kernel_regularizer=keras.regularizers.L1L2(1e-3, 1e-3))(x)
 x = layers.Dropout(0.5)(x)
 outputs = layers.Dense(7, activation="softmax")(x)
 
 model = keras.Model(inputs, outputs, name="mixed")
 model.compile(
-    optimizer=keras.optimizers.SGD(learning_rate=0.05, momentum=0.9),
+    optimizer=keras.optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0, gradient_accumulation_steps=2),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
