@@ -20,6 +20,7 @@ static const OptionUse options[] = {
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
+    {OPTION_EMBED_WEIGHTS, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
@@ -62,6 +63,8 @@ static bool write_folder(const char *folder, const char *name, const Generated *
         return false;
     }
     return (!g->image || write_in(folder, name, ".weights", g->image, g->image_bytes)) &&
+           (!g->assembly.length ||
+            write_in(folder, name, "_weights.S", g->assembly.text, g->assembly.length)) &&
            write_in(folder, name, ".h", g->header.text, g->header.length) &&
            write_in(folder, name, ".c", g->source.text, g->source.length);
 }
@@ -120,7 +123,9 @@ int cmd_compile(int argc, char **argv) {
               codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c);
     if (ok) {
         c.single = is_c_file(output);
+        c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
         c.guarded = layers;
+        c.apart = layers;
         ok = write_code(m, &c, output);
     }
     arena_free(a);
