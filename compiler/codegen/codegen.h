@@ -22,6 +22,9 @@ typedef struct {
     bool assembled;    /* the image becomes part of the program by an assembler file */
     bool apart;        /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;      /* a buffer of its own for each value, with a guard around it */
+    bool scale;        /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;        /* how it scales: of templates/resize.h.in */
+    int shorter;       /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     Target targets[2]; /* best first */
     int ntargets;
 } CodegenOptions;

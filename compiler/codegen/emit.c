@@ -348,5 +348,6 @@ void emit_source(const File *f, StrBuf *w) {
     emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);
+    emit_scale(f, w);
     emit_closing(w);
 }

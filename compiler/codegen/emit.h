@@ -68,6 +68,10 @@ void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public funct
 void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */
 void emit_header(const File *f, StrBuf *w);   /* emit_header.c */
 
+/* emit_scale.c: scaling of photographs to the model's input; nothing without o->scale */
+void emit_scale(const File *f, StrBuf *w);
+void emit_scale_header(const File *f, StrBuf *w);
+
 /* ports.c */
 void make_ports(File *f);
 /* Gives the ports their places behind `at`; returns the end. */

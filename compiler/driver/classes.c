@@ -35,15 +35,23 @@ static bool read_classes(Module *m, const char *path) {
     return true;
 }
 
+static int64_t output_numbers(const Module *m) {
+    const Shape *out = &module_function(m, "forward")->outputs[0]->type.shape;
+    return out->dim[out->rank - 1];
+}
+
 bool open_classes(Module *m, const Options *o) {
     const char *name = o->text[OPTION_CLASSES];
-    if (!name) return true;
+    if (!name) {
+        if (m->imagenet_mode && !m->nclasses && output_numbers(m) == IMAGENET_CLASSES)
+            use_imagenet(m);
+        return true;
+    }
     if (!strcmp(name, "imagenet"))
         use_imagenet(m);
     else if (!read_classes(m, name))
         return false;
-    const Shape *out = &module_function(m, "forward")->outputs[0]->type.shape;
-    int64_t classes = out->dim[out->rank - 1];
+    int64_t classes = output_numbers(m);
     if (classes == m->nclasses) return true;
     user_error("--classes %s has %d names, the model's output %lld numbers", name, m->nclasses,
                (long long)classes);
