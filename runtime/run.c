@@ -40,6 +40,11 @@ const volatile sig_atomic_t *lathe_stop_on_signal(void) {
     return &stop_flag;
 }
 
+static void set_initial(const lathe_run *r, void *state) {
+    for (int i = 0; r->initial && i < r->model->tensors; i++)
+        if (r->initial[i]) r->model->import_tensor(state, i, r->initial[i]);
+}
+
 static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     *s = (Session){.run = r, .progress = lathe_progress_to(r->out)};
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
@@ -52,6 +57,7 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
         return lathe_fail(e, "%s: out of memory", r->folder);
     if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
     s->trainer.pool = r->pool;
+    set_initial(r, s->trainer.state);
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
     if (!r->resume && r->begin) r->begin(r->context, &s->trainer);

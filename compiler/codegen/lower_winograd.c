@@ -7,10 +7,18 @@
 enum { POINTS = 16, SAMPLES_A_PART = 16, MIN_CHANNELS = 64 };
 
 /* Below 64 channels the transforms cost more than they save. */
+/* The products have no kernel for a group of panels that is cut off, on any target. */
+static bool fills_groups(int64_t channels) {
+    const int64_t most = 32; /* floats that a register block spans */
+    int64_t pitch = pitch_of(channels);
+    return pitch <= most || pitch % most == 0;
+}
+
 bool winograd_fits(const Lower *l, const Geometry *g) {
     bool shape = g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1;
     return shape && g->groups == 1 && !l->o->exact && !strcmp(l->f->name, "train_step") &&
-           g->C >= MIN_CHANNELS && g->K >= MIN_CHANNELS && g->P > 1 && g->Q > 1;
+           g->C >= MIN_CHANNELS && g->K >= MIN_CHANNELS && fills_groups(g->C) &&
+           fills_groups(g->K) && g->P > 1 && g->Q > 1;
 }
 
 /* Tiles of a sample: rows, columns, both; and whether the last ones reach past the image. */

@@ -12,11 +12,16 @@ static const OptionUse options[] = {
     {OPTION_OUTPUT,
      "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
     {OPTION_TRAIN, NULL},
+    {OPTION_LOSS, NULL},
+    {OPTION_OPTIMIZER, NULL},
+    {OPTION_LEARNING_RATE, NULL},
+    {OPTION_METRIC, NULL},
     {OPTION_BATCH, "most samples a call (default: 1, with --train 32)"},
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
+    {OPTION_EMBED_WEIGHTS, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
@@ -65,6 +70,8 @@ static bool write_folder(const char *folder, const char *name, const Generated *
         return false;
     }
     return (!g->image || write_in(folder, name, ".weights", g->image, g->image_bytes)) &&
+           (!g->assembly.length ||
+            write_in(folder, name, "_weights.S", g->assembly.text, g->assembly.length)) &&
            write_in(folder, name, ".h", g->header.text, g->header.length) &&
            write_in(folder, name, ".c", g->source.text, g->source.length);
 }
@@ -153,7 +160,9 @@ int cmd_compile(int argc, char **argv) {
               resize_options(&o, &c.filter, &c.shorter);
     if (ok) {
         c.single = is_c_file(output);
+        c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
         c.guarded = layers;
+        c.apart = layers;
         c.scale = option_given(&o, OPTION_RESIZE);
         ok = write_code(m, &c, output);
     }

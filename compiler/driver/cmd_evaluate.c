@@ -15,6 +15,8 @@ static const OptionUse options[] = {
     {OPTION_EXACT, NULL},
     {OPTION_INPUT_SCALE, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_LOSS, NULL},
+    {OPTION_METRIC, NULL},
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
 };

@@ -30,6 +30,10 @@ static const OptionUse options[] = {
     {OPTION_SAVE_BEST, NULL},
     {OPTION_CLASS_WEIGHT, NULL},
     {OPTION_ACCUMULATE, NULL},
+    {OPTION_LOSS, NULL},
+    {OPTION_OPTIMIZER, NULL},
+    {OPTION_LEARNING_RATE, NULL},
+    {OPTION_METRIC, NULL},
     {OPTION_SEED, NULL},
     {OPTION_SEEDS, NULL},
     {OPTION_THREADS, NULL},
@@ -285,6 +289,19 @@ static uint64_t default_epochs(const Job *j) {
     return j->module->fit.epochs ? (uint64_t)j->module->fit.epochs : DEFAULT_EPOCHS;
 }
 
+/* The values that the model's description has, by tensor of the compiled model. */
+static const float **initial_values(const Job *j) {
+    const Module *m = j->module;
+    const float **values =
+        ARENA_ARRAY(m->arena, const float *, (size_t)j->native.model->tensors + 1);
+    int n = 0;
+    for (int i = 0; i < m->nparams; i++) {
+        if (m->params[i].role != PARAM_CONST) values[n++] = m->params[i].data;
+    }
+    CHECK(n == j->native.model->tensors);
+    return values;
+}
+
 static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoch *last) {
     lathe_error e;
     lathe_run r = {.model = j->native.model,
@@ -297,6 +314,7 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
                    .in_order = j->module->fit.in_order,
                    .schedule = j->module->train.optimizer.schedule,
                    .callbacks = &j->callbacks,
+                   .initial = initial_values(j),
                    .seed = seed,
                    .resume = option_given(j->options, OPTION_RESUME),
                    .out = stdout,

@@ -27,12 +27,14 @@ int cmd_convert(int argc, char **argv);
 /* Prints "lathe: error: ..." and returns 1, the exit status. */
 __attribute__((format(printf, 1, 2))) int user_error(const char *fmt, ...);
 
-/* Reads the model description o->args[0] (its variable by --model). Prints every diagnostic; NULL
- * after an error. */
+/* Reads the model description o->args[0] (its variable by --model) and applies --loss and its like.
+ * Prints every diagnostic; NULL after an error. */
 Module *open_model(Arena *a, const Options *o);
 
 /* Too many parameters are an error. */
 void check_size(const Module *m, Diag *d);
+/* --loss, --optimizer, --learning-rate and --metric of o; errors go to d. */
+void apply_training(Module *m, const Options *o, Diag *d);
 
 /* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
 

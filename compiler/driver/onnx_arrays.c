@@ -84,6 +84,7 @@ Module *open_onnx(Arena *a, const Options *o) {
     if (!read_given(a, o, &import)) return NULL;
     Module *m = onnx_load_file(a, o->args[0], &import, &d);
     if (m && !d.errors) check_size(m, &d);
+    if (m && !d.errors) apply_training(m, o, &d);
     diag_print(&d, stderr);
     return d.errors ? NULL : m;
 }

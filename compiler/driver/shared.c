@@ -2,6 +2,7 @@
 #include "../../runtime/optional/image.h"
 #include "../../runtime/safetensors.h"
 #include "../frontend/frontend.h"
+#include "../frontend/train_options.h"
 #include "../passes/passes.h"
 #include "../passes/preprocess.h"
 #include "driver.h"
@@ -44,6 +45,19 @@ static bool read_input_scale(Module *m, const Options *o) {
     return false;
 }
 
+void apply_training(Module *m, const Options *o, Diag *d) {
+    TrainOptions t = {.loss = o->text[OPTION_LOSS],
+                      .optimizer = o->text[OPTION_OPTIMIZER],
+                      .metric = o->text[OPTION_METRIC]};
+    const char *rate = o->text[OPTION_LEARNING_RATE];
+    char *end = NULL;
+    if (rate) t.learning_rate = strtof(rate, &end);
+    if (rate && (end == rate || *end || !(t.learning_rate > 0) || t.learning_rate > 1e30f))
+        diag_error(d, "--learning-rate takes a number above 0, not '%s'", rate);
+    else
+        train_options_apply(m, &t, d);
+}
+
 Module *open_model(Arena *a, const Options *o) {
     Diag d;
     if (is_onnx(o->args[0])) return open_onnx(a, o);
@@ -51,6 +65,7 @@ Module *open_model(Arena *a, const Options *o) {
     const char *variable = option_given(o, OPTION_MODEL) ? o->text[OPTION_MODEL] : NULL;
     Module *m = load_model(a, o->args[0], variable, &d);
     if (m && !d.errors) check_size(m, &d);
+    if (m && !d.errors) apply_training(m, o, &d);
     diag_print(&d, stderr);
     return d.errors || !read_input_scale(m, o) ? NULL : m;
 }

@@ -94,7 +94,7 @@ const ConfigClass *metric_classes(int *count) {
 /* ---- optimizer --------------------------------------------------------------------------------
  */
 
-static Optimizer standard_optimizer(const ConfigClass *c) {
+Optimizer optimizer_standard(const ConfigClass *c) {
     static const Optimizer rows[] = {
         [OPTIMIZER_SGD] = {.kind = OPT_SGD, .learning_rate = 0.01f},
         [OPTIMIZER_ADAM] = {.kind = OPT_ADAM,
@@ -162,7 +162,7 @@ static bool read_optimizer(Script *s, const Bound *b, Optimizer *out) {
     const ConfigClass *c = g ? config_resolve(s, b, g, FAMILY_OPTIMIZER, &inner)
                              : config_find(FAMILY_OPTIMIZER, "rmsprop");
     if (!c) return false;
-    *out = standard_optimizer(c);
+    *out = optimizer_standard(c);
     return !inner || read_optimizer_args(s, inner, out);
 }
 

@@ -64,6 +64,8 @@ void set_trainable(Script *s, ScriptLayer *l, bool trainable);
 bool order_graph(Script *s, const ScriptModel *m, ModelGraph *g);
 
 /* ---- compile_args.c ---- */
+/* An optimizer with Keras's standard arguments. */
+Optimizer optimizer_standard(const ConfigClass *c);
 Obj *model_compile(Script *s, ScriptModel *m, const CallArgs *args);
 
 /* ---- compile_outputs.c ---- */

@@ -17,7 +17,7 @@ static bool check_config(PassContext *c, const Function *f) {
     for (int i = 0; i < t->noutputs; i++) losses += t->outputs[i].loss != LOSS_NONE;
     if (!t->compiled || losses == 0 || t->optimizer.kind == OPT_NONE) {
         diag_error(c->diag, "the model cannot be trained: model.compile(...) with an optimizer and "
-                            "a loss is missing");
+                            "a loss is missing; --loss and --optimizer say it as well");
         return false;
     }
     CHECK(t->noutputs == f->noutputs);

@@ -59,6 +59,7 @@ bool pass_fold_constants(PassContext *c);
 bool pass_fold_batch_norm(PassContext *c);
 bool pass_batch_norm_to_scale_shift(PassContext *c);
 bool pass_merge_padding(PassContext *c);
+bool pass_cancel_transposes(PassContext *c);
 bool pass_fuse_activations(PassContext *c);
 bool pass_fuse_residual(PassContext *c);
 bool pass_fuse_pooling(PassContext *c);

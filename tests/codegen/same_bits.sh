@@ -183,7 +183,7 @@ case $part in
     choose "$here/networks/mixed.py"
     test_network 40 6
     rm -f reference
-    sed 's/SGD(.*)/RMSprop(momentum=0.5, centered=True)/' "$model" >rms.py
+    sed 's/SGD(.*)/RMSprop(momentum=0.5, centered=True, clipnorm=0.5)/' "$model" >rms.py
     choose rms.py
     test_network 40 6
     ;;

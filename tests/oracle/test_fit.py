@@ -9,7 +9,9 @@ import shutil
 import unittest
 
 import numpy as np
+import onnx
 import safetensors.numpy
+from onnx import helper
 
 import compare
 import lathe_abi
@@ -140,6 +142,49 @@ class Fit(compare.OracleCase):
             shutil.rmtree(run, ignore_errors=True)
             weights.append(self.train(self.write(name, optimizer, given), run, *options)[0])
         self.assertTrue((weights[0]["dense/kernel"] == weights[1]["dense/kernel"]).all())
+
+    def test_options(self):
+        """Loss, optimizer and learning rate by option are those of compile, for a script without it too."""
+        runs = []
+        for name, optimizer, keep, options in (
+                ("compiled", "keras.optimizers.Adam(0.05)", True, []),
+                ("not_compiled", "None", False, ["--optimizer", "adam", "--learning-rate", "0.05", "--loss",
+                                                 "sparse_categorical_crossentropy"]),
+                ("other", "'sgd'", True, ["--optimizer", "Adam", "--learning-rate=0.05"])):
+            script = self.write(name, optimizer, "epochs=2")
+            if not keep:
+                with open(script) as f:
+                    lines = [line for line in f if not line.startswith("model.compile")]
+                with open(script, "w") as f:
+                    f.writelines(lines)
+            run = os.path.join(compare.FOLDER, name)
+            shutil.rmtree(run, ignore_errors=True)
+            weights, rows = self.train(script, run, *options)
+            runs.append((weights["dense/kernel"].tobytes(), rows[-1]["accuracy"]))
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(runs[0], runs[2])
+
+    def test_onnx(self):
+        """Training goes on from the weights of an ONNX file. One batch an epoch: its order does not matter."""
+        weight = np.random.default_rng(5).normal(0, 0.3, (6, 4)).astype(np.float32)
+        path, run = os.path.join(compare.FOLDER, "linear.onnx"), os.path.join(compare.FOLDER, "linear")
+        shapes = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", size])
+                  for name, size in (("x", 6), ("p", 4))]
+        graph = helper.make_graph(
+            [helper.make_node("Gemm", ["x", "w", "b"], ["z"]), helper.make_node("Softmax", ["z"], ["p"])],
+            "linear", shapes[:1], shapes[1:],
+            [onnx.numpy_helper.from_array(weight, "w"),
+             onnx.numpy_helper.from_array(np.zeros(4, np.float32), "b")])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        shutil.rmtree(run, ignore_errors=True)
+        got, _ = self.train(path, run, "--loss", "sparse_categorical_crossentropy", "--optimizer", "adam",
+                            "--learning-rate", 0.05, "--epochs", 4, "--batch", SAMPLES)
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softmax")])
+        model.layers[0].set_weights([weight, np.zeros(4, np.float32)])
+        model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+        model.fit(self.x, self.y, batch_size=SAMPLES, epochs=4, verbose=0)
+        for tensor, value in zip(("w", "b"), model.get_weights()):
+            self.assert_close(got[tensor], value, tensor, 1e-4)
 
     def test_resume(self):
         """A run in three parts gives the bits of one in one part, also where callbacks remember."""

@@ -38,12 +38,14 @@ static int open_inside(Arena *a, const char *folder, const Where *w) {
         int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (next ? O_DIRECTORY : 0);
         int fd = outside ? -1 : openat(at, name, flags);
         int problem = errno;
+        struct stat st;
+        bool link =
+            fd < 0 && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
         close(at);
         if (outside)
             return refuse(
                 w, "outside of the model's folder\naccepted: files in the model's own folder");
-        if (fd < 0 && problem == ELOOP)
-            return refuse(w, "a symbolic link\naccepted: files in the model's own folder");
+        if (link) return refuse(w, "a symbolic link\naccepted: files in the model's own folder");
         if (fd < 0) return refuse(w, strerror(problem));
         at = fd;
         name = next;

@@ -343,8 +343,19 @@ static Value *put_padding(Op *o, const Tensor *x, Value *v, const Attrs *a) {
     return put_node1(o, OP_PAD, v, &p);
 }
 
+/* The order in which x is padded: an image in which only rows and columns grow is on its way to a
+ * convolution, with its channels last. */
+static void pad_order(const Op *o, const Tensor *x, const int64_t *before, const int64_t *after,
+                      int *order) {
+    bool image = !o->im->is_static && x->rank == 4 && is_plain(x);
+    for (int i = 0; i < 2; i++) image = image && !before[i] && !after[i];
+    memcpy(order, x->perm, sizeof x->perm);
+    if (image) channels_last(4, order);
+}
+
 bool rule_pad(Op *o) {
-    Tensor *x = o->in[0];
+    Tensor *x = o->in[0], *ordered;
+    int order[MAX_RANK];
     int64_t before[MAX_RANK], after[MAX_RANK], dim[MAX_RANK];
     PadMode mode = PAD_CONSTANT;
     Attrs a = {.value = attr_float(o, "value", 0.0f)};
@@ -356,18 +367,22 @@ bool rule_pad(Op *o) {
         if (c->count == 1) a.value = c->f ? c->f[0] : (float)c->i[0];
     }
     memcpy(dim, x->dim, sizeof dim);
-    Value *v = value_in(o, x, x->perm);
+    pad_order(o, x, before, after, order);
+    Value *v = value_in(o, x, order);
+    ordered = tensor_new(o->im, x->name);
+    ordered->rank = x->rank;
+    memcpy(ordered->perm, order, sizeof order);
     for (int i = 0; i < x->rank && v; i++) {
         if (!before[i] && !after[i]) continue;
-        int axis = stored_axis(o, x, i);
+        int axis = stored_axis(o, ordered, i);
         v = pad_axis(o, v, axis, x->dim[i], before[i], after[i], mode);
         dim[i] += before[i] + after[i];
         a.before[axis - 1] = (int32_t)(before[i] > 0 ? before[i] : 0);
         a.after[axis - 1] = (int32_t)(after[i] > 0 ? after[i] : 0);
         adds = adds || a.before[axis - 1] || a.after[axis - 1];
     }
-    if (mode == PAD_CONSTANT && adds) v = put_padding(o, x, v, &a);
-    return set_output(o, 0, v, x->type, x->rank, dim, x->perm);
+    if (mode == PAD_CONSTANT && adds) v = put_padding(o, ordered, v, &a);
+    return set_output(o, 0, v, x->type, x->rank, dim, order);
 }
 
 /* The upper or lower triangle: a selection by a known mask. */

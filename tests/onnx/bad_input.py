@@ -1,0 +1,113 @@
+"""Damaged and unsupported ONNX files: each ends with exit status 1 and a message that names the file and
+what is wrong. usage: bad_input.py LATHE"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FAILED = []
+
+
+def port(name, dims):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)
+
+
+def model(nodes, inputs=None, outputs=None, weights=(), opset=17):
+    graph = helper.make_graph(nodes, "g", inputs or [port("x", [None, 3, 8, 8])],
+                              outputs or [port("y", None)],
+                              [numpy_helper.from_array(np.asarray(v), k) for k, v in weights])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+def node(op, ins, outs=("y",), **attrs):
+    return helper.make_node(op, list(ins), list(outs), name=f"the_{op.lower()}", **attrs)
+
+
+def expect(lathe, name, data, *words):
+    """The file's summary fails with all these words on stderr."""
+    with tempfile.TemporaryDirectory() as folder:
+        check(lathe, Path(folder), name, data, words)
+
+
+def check(lathe, folder, name, data, words):
+    path = folder / f"{name}.onnx"
+    path.write_bytes(data if isinstance(data, bytes) else data.SerializeToString())
+    done = subprocess.run([lathe, "summary", path], capture_output=True, text=True, timeout=60)
+    missing = [w for w in (path.name, *words) if w not in done.stderr]
+    if done.returncode != 1 or missing or "internal error" in done.stderr:
+        FAILED.append(name)
+        print(f"{name}: exit status {done.returncode}, missing {missing}:\n{done.stderr}")
+
+
+def external(lathe):
+    """External data outside of the model's folder, behind links, and too short."""
+    with tempfile.TemporaryDirectory() as top:
+        inside = Path(top) / "inside"
+        inside.mkdir()
+        (Path(top) / "w.bin").write_bytes(bytes(4 * 3))
+        (inside / "short.bin").write_bytes(bytes(4))
+        os.symlink(Path(top) / "w.bin", inside / "link.bin")
+        os.symlink(top, inside / "folder")
+        for k, (place, word) in enumerate({
+                "../w.bin": "outside of the model's folder", f"{top}/w.bin": "absolute path",
+                "link.bin": "symbolic link", "folder/w.bin": "symbolic link",
+                "short.bin": "too short", "none.bin": "No such file", "": "names no file"}.items()):
+            m = model([node("Add", ["x", "w"])], weights=[("w", np.zeros(3, np.float32))],
+                      inputs=[port("x", [None, 3])])
+            w = m.graph.initializer[0]
+            w.ClearField("raw_data")
+            w.data_location = TensorProto.EXTERNAL
+            entry = w.external_data.add()
+            entry.key, entry.value = "location", place
+            check(lathe, inside, f"external{k}", m, ("'w'", word) if k != 4 else ("'w'",))
+
+
+def main():
+    lathe = sys.argv[1]
+    w = np.zeros((4, 3, 3, 3), np.float32)
+    conv = node("Conv", ["x", "w"])
+    good = model([conv], weights=[("w", w)])
+    expect(lathe, "empty", b"", "no ONNX model")
+    expect(lathe, "text", b"not a model", "no ONNX model")
+    expect(lathe, "cut", good.SerializeToString()[:-9], "no ONNX model")
+    expect(lathe, "opset", model([conv], weights=[("w", w)], opset=99), "opset 99", "accepted: 6 to")
+    expect(lathe, "several", model([node("LSTM", ["x"], ["a"]), node("Loop", ["a"], ["b"]),
+                                    node("Conv", ["b", "w"])], weights=[("w", w)]),
+           "the_lstm", "LSTM", "the_loop", "Loop", "opset 17")
+    expect(lathe, "unknown", model([node("Frobnicate", ["x"])]), "no such operator", "the_frobnicate")
+    expect(lathe, "cycle", model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]),
+                                  node("Neg", ["b"])]), "cycle")
+    expect(lathe, "missing", model([conv]), "the_conv", "'w'", "given by no node")
+    expect(lathe, "shapes", model([conv], weights=[("w", np.zeros((4, 5, 3, 3), np.float32))]),
+           "the_conv", "(4, 5, 3, 3)")
+    expect(lathe, "twice", model([node("Relu", ["x"]), helper.make_node("Neg", ["x"], ["y"])]),
+           "another node gives 'y'")
+    expect(lathe, "output", model([node("Relu", ["x"], ["z"])]), "'y'", "given by no node")
+    expect(lathe, "symbolic", model([node("Relu", ["x"])], inputs=[port("x", ["n", 3, "h", "w"])]),
+           "'x'", "dimension 2 (h)", "--input-shape")
+    expect(lathe, "axis", model([node("Softmax", ["x"], axis=9)]), "the_softmax", "axis 9")
+    expect(lathe, "unknown shape", model([node("Reshape", ["x", "s"])], inputs=[
+        port("x", [None, 3]), helper.make_tensor_value_info("s", TensorProto.INT64, [2])]),
+        "the_reshape", "not known before the model runs")
+    expect(lathe, "strings", model([node("Identity", ["x"])], inputs=[
+        helper.make_tensor_value_info("x", TensorProto.STRING, [2])]), "'x'", "string")
+    short = model([conv], weights=[("w", w)])
+    short.graph.initializer[0].raw_data = b"1234"
+    expect(lathe, "short weights", short, "'w'", "432")
+    huge = model([conv], weights=[("w", w)])
+    del huge.graph.initializer[0].dims[:]
+    huge.graph.initializer[0].dims.extend([1 << 40, 1 << 40])
+    expect(lathe, "huge weights", huge, "'w'", "too large")
+    external(lathe)
+    print(f"{len(FAILED)} failed")
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
