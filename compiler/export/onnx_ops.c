@@ -406,6 +406,8 @@ bool write_node(Build *b, const Node *n) {
     const char *x;
     switch (n->op) {
     case OP_DROPOUT: return write_unary(b, n, &(Attrs){.act = ACT_NONE});
+    case OP_AUGMENT: /* the input for inference is the last */
+        return done(b, n, node1(b, "Identity", n->name, in(b, n, n->nin - 1)));
     case OP_RELU: return write_unary(b, n, &(Attrs){.act = ACT_RELU});
     case OP_TANH: return write_unary(b, n, &(Attrs){.act = ACT_TANH});
     case OP_SIGMOID: return write_unary(b, n, &(Attrs){.act = ACT_SIGMOID});
