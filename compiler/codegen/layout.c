@@ -93,8 +93,8 @@ static void place(ParamTable *t, int index) {
     t->floats += t->param[index].floats;
 }
 
-/* Whether the training step gives the parameter a new value by its gradient: a trainable one that no
- * loss depends on stays out of the optimizer's sweep. */
+/* Whether the training step gives the parameter a new value by its gradient: a trainable one that
+ * no loss depends on stays out of the optimizer's sweep. */
 static bool is_trained(const Module *m, int index) {
     const Function *f = module_function(m, "train_step");
     if (m->params[index].role != PARAM_WEIGHT || !m->params[index].trainable) return false;
