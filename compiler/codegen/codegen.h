@@ -19,13 +19,19 @@ typedef struct {
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
+    bool assembled;    /* the image becomes part of the program by an assembler file */
+    bool apart;        /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;      /* a buffer of its own for each value, with a guard around it */
+    bool scale;        /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;        /* how it scales: of templates/resize.h.in */
+    int shorter;       /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     Target targets[2]; /* best first */
     int ntargets;
 } CodegenOptions;
 
 typedef struct {
     StrBuf source, header; /* NAME.c, NAME.h */
+    StrBuf assembly;       /* NAME_weights.S, empty if none */
     unsigned char *image;  /* NAME.weights (malloc), NULL if none */
     size_t image_bytes;
 } Generated;

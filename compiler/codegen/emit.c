@@ -137,13 +137,22 @@ static void emit_functions(const File *f, const char *name, const char *kernels,
     strbuf_free(&text);
 }
 
+/* Whether the text has the type, as a word or as the start of a function's name. */
+static bool names_type(const char *text, const char *type) {
+    size_t length = strlen(type);
+    for (const char *at = text; (at = strstr(at, type)); at += length) {
+        bool starts = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (starts && !isalnum((unsigned char)at[length])) return true;
+    }
+    return false;
+}
+
 /* The vector types that the kernels name, narrowest first, and their functions. */
 static void emit_vectors(const File *f, const Section *s, const char *kernels, StrBuf *w) {
     static const int lanes[] = {1, 4, 8, 16};
     for (int i = 0; i < 4; i++) {
         const char *name = vector_name(&s->machine, lanes[i]);
-        const char *call = arena_printf(f->m->arena, "%s_", name);
-        if (lanes[i] > s->machine.lanes || !strstr(kernels, call)) continue;
+        if (lanes[i] > s->machine.lanes || !names_type(kernels, name)) continue;
         emit_vector_type(f, s, lanes[i], w);
         emit_functions(f, name, kernels, w);
     }
@@ -348,5 +357,6 @@ void emit_source(const File *f, StrBuf *w) {
     emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);
+    emit_scale(f, w);
     emit_closing(w);
 }

@@ -46,7 +46,8 @@ typedef struct {
     int nexpected;
     unsigned char *image;
     size_t image_bytes;
-    bool embed; /* the image is part of the C file */
+    bool embed;     /* the image is part of the C file */
+    bool assembled; /* or of an assembler file */
 } File;
 
 /* A name as part of an identifier: letters, digits and underscores. */
@@ -64,7 +65,12 @@ const char *c_comment(Arena *a, const char *text);
 void emit_source(const File *f, StrBuf *w);  /* emit.c */
 void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
-void emit_header(const File *f, StrBuf *w);  /* emit_header.c */
+void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */
+void emit_header(const File *f, StrBuf *w);   /* emit_header.c */
+
+/* emit_scale.c: scaling of photographs to the model's input; nothing without o->scale */
+void emit_scale(const File *f, StrBuf *w);
+void emit_scale_header(const File *f, StrBuf *w);
 
 /* ports.c */
 void make_ports(File *f);

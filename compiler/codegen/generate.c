@@ -239,8 +239,10 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     if (!check_size(&f, d) || !prepare_self_test(&f, d)) return false;
     if (!o->train) f.image = write_image(m, f.params, f.model_hash, f.layout_hash, &f.image_bytes);
     f.embed = !o->train && (o->single || f.image_bytes <= EMBED_BYTES);
+    f.assembled = !o->train && o->assembled && !f.embed;
     emit_source(&f, &out->source);
     emit_header(&f, &out->header);
+    if (f.assembled) emit_assembly(&f, &out->assembly);
     if (f.embed) {
         free(f.image);
         return true;
@@ -253,6 +255,7 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
 void generated_free(Generated *g) {
     strbuf_free(&g->source);
     strbuf_free(&g->header);
+    strbuf_free(&g->assembly);
     free(g->image);
     *g = (Generated){0};
 }

@@ -175,7 +175,7 @@ static void place_parts(Survey *s) {
 
 void plan_homes(Lower *l) {
     l->home = ARENA_ARRAY(l->m->arena, Home, (size_t)l->f->next_id + 1);
-    if (!strcmp(l->f->name, "train_step")) return;
+    if (l->o->apart || !strcmp(l->f->name, "train_step")) return;
     Survey s = survey(l);
     for (int i = 0; i < l->f->nnodes; i++) place_over(&s, l->f->nodes[i], i);
     place_halos(&s);

@@ -93,7 +93,15 @@ static void place(ParamTable *t, int index) {
     t->floats += t->param[index].floats;
 }
 
-static bool is_trained(const Param *p) { return p->role == PARAM_WEIGHT && p->trainable; }
+/* Whether the training step gives the parameter a new value by its gradient: a trainable one that
+ * no loss depends on stays out of the optimizer's sweep. */
+static bool is_trained(const Module *m, int index) {
+    const Function *f = module_function(m, "train_step");
+    if (m->params[index].role != PARAM_WEIGHT || !m->params[index].trainable) return false;
+    for (int i = 0; i < f->naliases; i++)
+        if (f->aliases[i].in->param == index) return true;
+    return false;
+}
 
 /* Slot number k of an owner is the k-th PARAM_SLOT with that owner. */
 static int slot_number(const Module *m, int index) {
@@ -108,7 +116,7 @@ static int slot_number(const Module *m, int index) {
  * kind of slot: so one sweep of the optimizer over flat arrays updates everything. */
 static void place_state(ParamTable *t, const Module *m) {
     for (int i = 0; i < m->nparams; i++) {
-        if (!is_trained(&m->params[i])) continue;
+        if (!is_trained(m, i)) continue;
         t->param[i].grad_at = t->floats;
         place(t, i);
     }

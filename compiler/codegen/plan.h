@@ -1,7 +1,9 @@
 /* The plan: a function lowered to steps over one buffer layout, before any text is written.
  *
  * A value has a physical layout: rows of `pitch` floats, the last axis innermost; the lanes between
- * the last axis and the pitch hold finite values, and zeros in gradients. A parameter is packed in
+ * the last axis and the pitch hold finite values, and zeros in gradients. In inference a value may
+ * lie in the rows of a concatenation, have zeros around it, or take an operand's place: see
+ * homes.c. A parameter is packed in
  * panels of PW output channels: element (row, column) lies at (column / PW * rows + row) * PW +
  * column % PW, lanes past the columns are zero. Pitches and panels are the same for every target.
  */

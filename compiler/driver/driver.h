@@ -36,6 +36,9 @@ void check_size(const Module *m, Diag *d);
 /* --loss, --optimizer, --learning-rate and --metric of o; errors go to d. */
 void apply_training(Module *m, const Options *o, Diag *d);
 
+/* --input-scale. False after an error was printed. */
+bool read_input_scale(Module *m, const Options *o);
+
 /* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
 
 bool is_onnx(const char *path);
@@ -56,8 +59,17 @@ bool check_weights(const Module *m);
 /* Class names, a line each. */
 void set_classes(Module *m, const char *text);
 
-/* --preprocess: puts it in front of the model. False after an error was printed. */
-bool preprocess(Module *m, const Options *o);
+/* --preprocess, else for `photographs` what a built-in network needs: puts it in front of the
+ * model. False after an error was printed. */
+bool preprocess(Module *m, const Options *o, bool photographs);
+
+/* --resize: the filter of templates/resize.h.in (default: nearest), and --shorter (default: 0).
+ * False after an error was printed. */
+bool resize_options(const Options *o, int *filter, int *shorter);
+
+/* --classes (classes.c): gives m these names; without the option m keeps those that it has, and a
+ * built-in network with 1,000 outputs has ImageNet's. False after an error was printed. */
+bool open_classes(Module *m, const Options *o);
 
 /* Runs the training or inference pipeline with --after, --verbose and --paranoid of o. Inference
  * folds weights: parameters that open_weights did not set are drawn from --seed. False after an
@@ -78,9 +90,12 @@ void export_params(Module *m, const lathe_model *model, const void *state);
 /* ---- data sets (data.c) --------------------------------------------------------------------- */
 
 /* Loads the parts (LATHE_TRAIN | LATHE_TEST) of a data set and checks that their samples have the
- * shape of m's input; a part that was asked for may come out empty. False after an error was
- * printed, with *d freed. */
-bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d);
+ * shape of m's input; a part that was asked for may come out empty. For images whose channels come
+ * last m's input becomes such an image too. False after an error was printed, with *d freed. */
+bool open_data(Module *m, const char *path, int parts, lathe_dataset *d);
+
+/* Makes an input image of m whose channels come first one whose channels come last. */
+bool take_images(Module *m);
 
 /* Gives m the data's class names, which go into generated code. They must outlive m. */
 void use_class_names(Module *m, const lathe_dataset *d);
