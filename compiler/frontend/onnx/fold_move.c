@@ -82,6 +82,7 @@ bool fold_transpose(Op *o) {
 }
 
 bool fold_gather(Op *o) {
+    if (!has_input(o, 1)) return refuse(o, "input 1 is missing");
     const OnnxTensor *c = o->in[0]->constant, *index = o->in[1]->constant;
     int axis, rank = 0;
     if (!wrap_axis(o, attr_int(o, "axis", 0), c->rank, &axis)) return false;

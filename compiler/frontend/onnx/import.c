@@ -1,5 +1,6 @@
 /* The walk over an ONNX graph, in batch form or static form. */
 #include "import.h"
+#include "fold.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -215,6 +216,10 @@ static void import_node(Import *im, const FlatNode *flat) {
     bool ok = find_inputs(&o);
     make_outputs(&o);
     if (!ok) return;
+    if ((o.nin == 0 || !o.in[0]) && o.row->rule != rule_known) {
+        refuse(&o, "input 0 is missing");
+        return;
+    }
     if (o.row->fold && all_constant(&o)) {
         o.row->fold(&o);
         return;
