@@ -46,7 +46,8 @@ typedef struct {
     int nexpected;
     unsigned char *image;
     size_t image_bytes;
-    bool embed; /* the image is part of the C file */
+    bool embed;     /* the image is part of the C file */
+    bool assembled; /* or of an assembler file */
 } File;
 
 /* A name as part of an identifier: letters, digits and underscores. */
@@ -64,7 +65,12 @@ const char *c_comment(Arena *a, const char *text);
 void emit_source(const File *f, StrBuf *w);  /* emit.c */
 void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
-void emit_header(const File *f, StrBuf *w);  /* emit_header.c */
+void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */
+void emit_header(const File *f, StrBuf *w);   /* emit_header.c */
+
+/* emit_scale.c: scaling of photographs to the model's input; nothing without o->scale */
+void emit_scale(const File *f, StrBuf *w);
+void emit_scale_header(const File *f, StrBuf *w);
 
 /* ports.c */
 void make_ports(File *f);
@@ -77,10 +83,16 @@ const char *label_params(const File *f);
 bool has_class_labels(const File *f, const Port *loss);
 void emit_value_tables(const File *f, StrBuf *w);
 
+/* halves.c: numbers of 16 bits, rounded to nearest even. */
+uint16_t half_bits(float x, WeightsType type);
+float half_value(uint16_t h, WeightsType type);
+/* Gives the kernels that are stored in 16 bits the values that the image will hold; a finite number
+ * that the type does not reach is an error in d. */
+bool round_kernels(Module *m, const ParamTable *params, WeightsType type, Diag *d);
+
 /* image.c */
 enum { IMAGE_HEADER_BYTES = 64 };
-unsigned char *write_image(const Module *m, const ParamTable *params, uint64_t model_hash,
-                           uint64_t layout_hash, size_t *bytes);
+unsigned char *write_image(const File *f, size_t *bytes);
 uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n);
 #define FNV_START UINT64_C(0xCBF29CE484222325)
 

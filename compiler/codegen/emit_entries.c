@@ -370,8 +370,11 @@ static void emit_model(const File *f, StrBuf *w) {
                   m->nclasses ? "_classes" : "", f->nsections, id);
     strbuf_printf(w, "    %s_WEIGHTS_BYTES, %s_STATE_BYTES, %s_WORKSPACE_BYTES, %s_ALIGNMENT,\n",
                   ID, ID, ID, ID);
-    strbuf_printf(w, "    %s%s, %d, %s_tensors,\n", f->embed ? id : "0",
-                  f->embed ? "_image.byte" : "", tensors, id);
+    strbuf_printf(w, "    %s%s, %d, %s_tensors,\n", f->embed || f->assembled ? id : "0",
+                  f->embed       ? "_image.byte"
+                  : f->assembled ? "_image"
+                                 : "",
+                  tensors, id);
     emit_model_functions(f, w);
     strbuf_printf(w, "    %s_self_test,\n};\n", id);
 }
@@ -387,7 +390,7 @@ void emit_entries(const File *f, StrBuf *w) {
     if (f->o->train) {
         emit_training(f, w);
     } else {
-        WeightsParams p = {.id = f->id, .ID = f->ID};
+        WeightsParams p = {.id = f->id, .ID = f->ID, .type = (int)f->o->weights_type};
         template_weights(w, &p, "");
         emit_predict(f, false, w);
         if (f->takes_bytes) emit_predict(f, true, w);

@@ -91,6 +91,7 @@ void emit_header(const File *f, StrBuf *w) {
                                       .outputs = output_params(f)};
         template_interface_inference(w, &p, "");
     }
+    emit_scale_header(f, w);
     strbuf_printf(w,
                   "/* Computes a stored example; state and weights as in lathe_model. */\n"
                   "int %s_self_test(const lathe_weights *w, void *state, void *workspace);\n"

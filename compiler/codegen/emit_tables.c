@@ -106,7 +106,28 @@ static void emit_names(const File *f, StrBuf *w) {
     strbuf_puts(w, "};\n\n");
 }
 
+/* Beside NAME.weights, whose bytes it takes. */
+void emit_assembly(const File *f, StrBuf *w) {
+    strbuf_printf(w,
+                  "/* The weights of %s as part of a program: assemble with\n"
+                  " *     cc -c -Wa,-I,FOLDER %s_weights.S\n"
+                  " * where FOLDER has %s.weights; without -Wa,-I it is looked for in the working "
+                  "folder. */\n",
+                  f->id, f->id, f->id);
+    strbuf_printf(w,
+                  "#ifdef __APPLE__\n    .section __TEXT,__const\n#define IMAGE _%s_image\n"
+                  "#else\n    .section .note.GNU-stack,\"\",%%progbits\n    .section .rodata\n"
+                  "#define IMAGE %s_image\n#endif\n",
+                  f->id, f->id);
+    strbuf_printf(w, "    .globl IMAGE\n    .balign 64\nIMAGE:\n    .incbin \"%s.weights\"\n",
+                  f->id);
+}
+
 static void emit_embedded(const File *f, StrBuf *w) {
+    if (f->assembled)
+        strbuf_printf(w,
+                      "/* %s_weights.S defines it. */\nextern const unsigned char %s_image[];\n\n",
+                      f->id, f->id);
     if (!f->embed) return;
     strbuf_printf(
         w,

@@ -175,7 +175,7 @@ static void place_parts(Survey *s) {
 
 void plan_homes(Lower *l) {
     l->home = ARENA_ARRAY(l->m->arena, Home, (size_t)l->f->next_id + 1);
-    if (!strcmp(l->f->name, "train_step")) return;
+    if (l->o->apart || !strcmp(l->f->name, "train_step")) return;
     Survey s = survey(l);
     for (int i = 0; i < l->f->nnodes; i++) place_over(&s, l->f->nodes[i], i);
     place_halos(&s);
@@ -231,7 +231,7 @@ bool lies_in(const Lower *l, const Value *part, const Value *whole) {
 }
 
 /* Whether v's buffer has room for this padding: then the padded image begins before v. */
-bool window_into_halo(const Lower *l, const Value *v, const int32_t pad[4], Layout *x) {
+bool window_into_halo(Lower *l, const Value *v, const int32_t pad[4], Layout *x) {
     const int32_t *halo = l->home[root_of(l, v)->id].halo;
     *x = layout_of(l, v);
     if (!x->line) return false;

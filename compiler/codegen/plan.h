@@ -1,7 +1,9 @@
 /* The plan: a function lowered to steps over one buffer layout, before any text is written.
  *
  * A value has a physical layout: rows of `pitch` floats, the last axis innermost; the lanes between
- * the last axis and the pitch hold finite values, and zeros in gradients. A parameter is packed in
+ * the last axis and the pitch hold finite values, and zeros in gradients. In inference a value may
+ * lie in the rows of a concatenation, have zeros around it, or take an operand's place: see
+ * homes.c. A parameter is packed in
  * panels of PW output channels: element (row, column) lies at (column / PW * rows + row) * PW +
  * column % PW, lanes past the columns are zero. Pitches and panels are the same for every target.
  */
@@ -58,6 +60,7 @@ typedef struct {
     int64_t rows, columns; /* of the packed matrix; a vector is one row */
     int panel;             /* PW */
     int64_t floats;        /* padded to 16 */
+    bool half;             /* stored as so many 16-bit numbers, of o->weights_type */
     const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */
@@ -111,7 +114,7 @@ int panel_of(int64_t channels);
 int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column);
 
 /* layout.c: places every parameter that `functions` use. */
-ParamTable *layout_params(Module *m, bool train);
+ParamTable *layout_params(Module *m, const CodegenOptions *o);
 
 /* planner.c: offsets by lifetime; `guarded`: none shared, a guard around each. */
 enum { GUARD_FLOATS = 64 };

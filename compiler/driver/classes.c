@@ -35,15 +35,23 @@ static bool read_classes(Module *m, const char *path) {
     return true;
 }
 
+static int64_t output_numbers(const Module *m) {
+    const Shape *out = &module_function(m, "forward")->outputs[0]->type.shape;
+    return out->dim[out->rank - 1];
+}
+
 bool open_classes(Module *m, const Options *o) {
     const char *name = o->text[OPTION_CLASSES];
-    if (!name) return true;
+    if (!name) {
+        if (m->imagenet_mode && !m->nclasses && output_numbers(m) == IMAGENET_CLASSES)
+            use_imagenet(m);
+        return true;
+    }
     if (!strcmp(name, "imagenet"))
         use_imagenet(m);
     else if (!read_classes(m, name))
         return false;
-    const Shape *out = &module_function(m, "forward")->outputs[0]->type.shape;
-    int64_t classes = out->dim[out->rank - 1];
+    int64_t classes = output_numbers(m);
     if (classes == m->nclasses) return true;
     user_error("--classes %s has %d names, the model's output %lld numbers", name, m->nclasses,
                (long long)classes);
@@ -74,8 +82,9 @@ void to_probabilities(const PredictJob *j, float *row, int64_t n) {
 static void print_decoded(int64_t class, float p) {
     char text[32];
     decimal_text(p, text);
-    printf("('%.*s', '%s', %s)", NUMBER_LENGTH, imagenet_classes[class], imagenet_name(class),
-           text);
+    const char *whole = strpbrk(text, ".en") ? "" : ".0"; /* as Python prints a float */
+    printf("('%.*s', '%s', %s%s)", NUMBER_LENGTH, imagenet_classes[class], imagenet_name(class),
+           text, whole);
 }
 
 void print_classes(const PredictJob *j, float *row, int count) {

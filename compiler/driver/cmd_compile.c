@@ -1,5 +1,6 @@
 /* lathe compile: writes the C of a model, its header and its weights image. */
 #include "../../runtime/files.h"
+#include "../../runtime/optional/image.h"
 #include "driver.h"
 
 #include <stdlib.h>
@@ -20,10 +21,18 @@ static const OptionUse options[] = {
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
+    {OPTION_WEIGHTS_TYPE, NULL},
+    {OPTION_EMBED_WEIGHTS, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_INPUT_SHAPE, NULL},
+    {OPTION_PREPROCESS, NULL},
+    {OPTION_RESIZE,
+     "also write NAME_scale_image, which scales photographs to the model's input: nearest,\n"
+     "box, bilinear, hamming, bicubic or lanczos"},
+    {OPTION_SHORTER, NULL},
+    {OPTION_CLASSES, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
     {OPTION_COUNT_ALL, NULL},
@@ -62,6 +71,8 @@ static bool write_folder(const char *folder, const char *name, const Generated *
         return false;
     }
     return (!g->image || write_in(folder, name, ".weights", g->image, g->image_bytes)) &&
+           (!g->assembly.length ||
+            write_in(folder, name, "_weights.S", g->assembly.text, g->assembly.length)) &&
            write_in(folder, name, ".h", g->header.text, g->header.length) &&
            write_in(folder, name, ".c", g->source.text, g->source.length);
 }
@@ -98,9 +109,49 @@ static bool write_code(Module *m, const CodegenOptions *c, const char *output) {
     return ok;
 }
 
+/* ---- photographs ---- */
+
+/* --preprocess, --classes, --resize and --shorter. */
+static bool check_photographs(const Options *o, bool train) {
+    bool resize = option_given(o, OPTION_RESIZE);
+    if (option_given(o, OPTION_SHORTER) && !resize)
+        return user_error("--shorter goes with --resize"), false;
+    if (train && (resize || option_given(o, OPTION_PREPROCESS)))
+        return user_error("--preprocess and --resize go with inference"), false;
+    return true;
+}
+
+static bool prepare_photographs(Module *m, const Options *o) {
+    bool resize = option_given(o, OPTION_RESIZE);
+    if (!preprocess(m, o, resize) || !open_classes(m, o)) return false;
+    if (!resize) return true;
+    const Function *f = module_function(m, "forward");
+    const Shape *s = &f->inputs[0]->type.shape;
+    if (f->ninputs == 1 && s->rank == 4 && (s->dim[3] == 1 || s->dim[3] == 3) &&
+        s->dim[1] <= LATHE_MAX_SIDE && s->dim[2] <= LATHE_MAX_SIDE)
+        return true;
+    user_error(
+        "--resize is for a model whose only input is an image of 1 or 3 channels, which come "
+        "last (--preprocess\nputs them there), not %s",
+        shape_text(m->arena, s));
+    return false;
+}
+
 static bool is_c_file(const char *path) {
     size_t n = strlen(path);
     return n > 2 && !strcmp(path + n - 2, ".c");
+}
+
+static bool weights_type(const Options *o, CodegenOptions *c) {
+    const char *text = o->text[OPTION_WEIGHTS_TYPE];
+    if (!text) return true;
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a, NULL, NULL);
+    bool ok = parse_weights_type(text, c, &d);
+    diag_print(&d, stderr);
+    arena_free(a);
+    return ok;
 }
 
 int cmd_compile(int argc, char **argv) {
@@ -113,14 +164,21 @@ int cmd_compile(int argc, char **argv) {
     bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
     if (layers && (train || is_c_file(output)))
         return user_error("--layers goes with inference and a folder");
+    if (train && option_given(&o, OPTION_WEIGHTS_TYPE))
+        return user_error("--weights-type goes with inference");
+    if (!check_photographs(&o, train)) return 1;
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
-              run_passes(m, train, &o) &&
-              codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c);
+              prepare_photographs(m, &o) && run_passes(m, train, &o) &&
+              codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c) &&
+              resize_options(&o, &c.filter, &c.shorter) && weights_type(&o, &c);
     if (ok) {
         c.single = is_c_file(output);
+        c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
         c.guarded = layers;
+        c.apart = layers;
+        c.scale = option_given(&o, OPTION_RESIZE);
         ok = write_code(m, &c, output);
     }
     arena_free(a);

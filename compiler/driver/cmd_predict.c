@@ -18,7 +18,8 @@ static const OptionUse options[] = {
                    "input, in order, or as NAME=FILE.npy"},
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_EXACT, NULL},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted"},
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted; or with\n"
+                    "an image, a FILE.png of it beside the outputs that are images"},
     {OPTION_INPUT_SCALE, NULL},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE, NULL},
@@ -38,7 +39,8 @@ static const OptionUse options[] = {
 
 static const CommandSpec spec = {
     "predict",
-    "MODEL [--weights FILE] (IMAGE... | --input X.npy --output Y.npy | --grid FILE.png --data "
+    "MODEL [--weights FILE] (IMAGE... | IMAGE --output OUT.png | --input X.npy --output Y.npy | "
+    "--grid FILE.png --data "
     "PATH)",
     "Runs a trained model. Images (.jpg, .png) are scaled to the model's input as Keras's "
     "load_img\n"
@@ -52,7 +54,7 @@ static const CommandSpec spec = {
 
 bool takes_images(const PredictJob *j) {
     const lathe_model *m = j->native.model;
-    return m->inputs == 1 && m->outputs == 1 && m->predict_u8;
+    return m->inputs == 1 && m->predict_u8;
 }
 
 float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels) {
@@ -105,7 +107,7 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
     if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
-    bool image = takes_images(j) && m->input[0].rank == 3 &&
+    bool image = takes_images(j) && m->outputs == 1 && m->input[0].rank == 3 &&
                  (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
@@ -124,6 +126,11 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
 /* ---- the command ------------------------------------------------------------------------------
  */
 
+static bool is_png_name(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcmp(path + n - 4, ".png");
+}
+
 /* Exactly one of the three ways to give inputs, with what it needs. */
 static bool check_options(const Options *o) {
     bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
@@ -131,8 +138,11 @@ static bool check_options(const Options *o) {
     if (images + array + grid != 1)
         return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"),
                false;
-    if (array != option_given(o, OPTION_OUTPUT))
+    if (!images && array != option_given(o, OPTION_OUTPUT))
         return user_error("--input X.npy and --output Y.npy go together"), false;
+    if (images && option_given(o, OPTION_OUTPUT) &&
+        (o->nargs != 2 || !is_png_name(o->text[OPTION_OUTPUT])))
+        return user_error("with images, --output takes a FILE.png, for one image"), false;
     if (grid != option_given(o, OPTION_DATA))
         return user_error("--grid FILE.png and --data PATH go together"), false;
     return true;
@@ -145,7 +155,7 @@ static bool prepare(PredictJob *j) {
     int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
     if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
     bool images = !option_given(o, OPTION_INPUT);
-    if (!preprocess(j->module, o) || (images && !take_images(j->module)) ||
+    if (!preprocess(j->module, o, o->nargs > 1) || (images && !take_images(j->module)) ||
         !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
         !codegen_options(o, false, batch, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
@@ -162,6 +172,8 @@ static int predict(PredictJob *j) {
         return j->module->own_outputs ? predict_own_arrays(j) : predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
+    if (option_given(o, OPTION_OUTPUT))
+        return predict_picture(j, o->args[1], o->text[OPTION_OUTPUT]);
     return predict_images(j, o->args + 1, o->nargs - 1);
 }
 

@@ -127,7 +127,8 @@ static bool load_samples(Job *j) {
         return user_error("%s: it has no test set; use --validate 0.1 or none", path), false;
     if (j->data.train.u8 && max == 0)
         return user_error("%s: all pixels of the training set are zero", path), false;
-    bool known = has_weights(j->module) || option_given(j->options, OPTION_INPUT_SCALE);
+    bool known = has_weights(j->module) || j->module->input_scale != DEFAULT_INPUT_SCALE ||
+                 option_given(j->options, OPTION_INPUT_SCALE);
     if (max && !known) j->module->input_scale = (float)max;
     use_class_names(j->module, &j->data);
     return true;

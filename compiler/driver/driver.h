@@ -59,8 +59,17 @@ bool check_weights(const Module *m);
 /* Class names, a line each. */
 void set_classes(Module *m, const char *text);
 
-/* --preprocess: puts it in front of the model. False after an error was printed. */
-bool preprocess(Module *m, const Options *o);
+/* --preprocess, else for `photographs` what a built-in network needs: puts it in front of the
+ * model. False after an error was printed. */
+bool preprocess(Module *m, const Options *o, bool photographs);
+
+/* --resize: the filter of templates/resize.h.in (default: nearest), and --shorter (default: 0).
+ * False after an error was printed. */
+bool resize_options(const Options *o, int *filter, int *shorter);
+
+/* --classes (classes.c): gives m these names; without the option m keeps those that it has, and a
+ * built-in network with 1,000 outputs has ImageNet's. False after an error was printed. */
+bool open_classes(Module *m, const Options *o);
 
 /* Runs the training or inference pipeline with --after, --verbose and --paranoid of o. Inference
  * folds weights: parameters that open_weights did not set are drawn from --seed. False after an

@@ -2,6 +2,7 @@
 #ifndef LATHE_DRIVER_PREDICT_H
 #define LATHE_DRIVER_PREDICT_H
 
+#include "../../runtime/optional/image.h"
 #include "driver.h"
 #include "native.h"
 
@@ -12,9 +13,10 @@ typedef struct {
     void *workspace;
 } PredictJob;
 
-/* Whether the model has one input, which takes bytes, and one output. */
+/* Whether the model has one input, which takes bytes. */
 bool takes_images(const PredictJob *j);
-/* The outputs of n such inputs. To be freed; NULL after an error was printed. */
+/* The first outputs of n such inputs, of a model with one output. To be freed; NULL after an error
+ * was printed. */
 float *run_images(const PredictJob *j, int64_t n, const uint8_t *pixels);
 
 /* ---- arrays (predict_arrays.c) ---- */
@@ -30,9 +32,6 @@ int predict_own_arrays(const PredictJob *j);
 
 /* ---- classes (classes.c) ---- */
 
-/* --classes: gives m these names; without the option m keeps those that it has. False after an
- * error was printed. */
-bool open_classes(Module *m, const Options *o);
 const char *class_name(const PredictJob *j, int64_t index);
 /* The index of the largest of n numbers. */
 int64_t largest(const float *p, int64_t n);
@@ -46,7 +45,21 @@ bool classes_are_imagenet(const Module *m);
 
 /* ---- images (predict_images.c) ---- */
 
+/* How images become the model's input: --resize, --shorter. False after an error was printed. */
+bool scaling_options(const PredictJob *j, lathe_scaling *s);
+typedef struct {
+    int height, width;
+} ImageSize;
+/* An image file as the bytes of one input; *size, unless NULL, is that of the file. */
+bool load_image(const PredictJob *j, const lathe_scaling *s, const char *path, uint8_t *pixels,
+                ImageSize *size);
 /* Scales the images, runs the model on all and prints what each shows. Returns the exit status. */
 int predict_images(const PredictJob *j, char **paths, int count);
+
+/* ---- pictures (predict_picture.c) ---- */
+
+/* Draws into the PNG file `path` the scaled photograph and, side by side with it, every output that
+ * is an image of numbers from 0 to 1. Returns the exit status. */
+int predict_picture(const PredictJob *j, const char *photograph, const char *path);
 
 #endif

@@ -1,5 +1,4 @@
 /* Predictions for image files. */
-#include "../../runtime/optional/image.h"
 #include "predict.h"
 
 #include <stdlib.h>
@@ -7,48 +6,37 @@
 
 enum { SHOWN = 3 };
 
-typedef struct {
-    int height, width;
-} Size;
-
 static double seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool scaling_options(const PredictJob *j, lathe_scaling *s) {
+bool scaling_options(const PredictJob *j, lathe_scaling *s) {
     const lathe_model *m = j->native.model;
-    const char *filter = j->options->text[OPTION_RESIZE];
+    int filter, shorter;
     if (m->input[0].rank != 3 || m->input[0].dim[0] > LATHE_MAX_SIDE ||
         m->input[0].dim[1] > LATHE_MAX_SIDE)
         return user_error("the model's input is no image; use --input X.npy"), false;
-    *s = (lathe_scaling){.height = (int)m->input[0].dim[0],
-                         .width = (int)m->input[0].dim[1],
-                         .filter = filter ? lathe_filter_find(filter) : LATHE_NEAREST,
-                         .shorter = (int)option_number(j->options, OPTION_SHORTER, 0)};
-    if (s->filter < 0)
-        return user_error("--resize %s: accepted are nearest, box, bilinear, hamming, bicubic, "
-                          "lanczos",
-                          filter),
-               false;
+    if (!resize_options(j->options, &filter, &shorter)) return false;
+    *s = (lathe_scaling){(int)m->input[0].dim[0], (int)m->input[0].dim[1], filter, shorter};
     return true;
 }
 
-static bool load_image(const PredictJob *j, const lathe_scaling *s, const char *path,
-                       uint8_t *pixels, Size *size) {
+bool load_image(const PredictJob *j, const lathe_scaling *s, const char *path, uint8_t *pixels,
+                ImageSize *size) {
     lathe_image image;
     lathe_error e;
     if (!lathe_image_load(path, (int)j->native.model->input[0].dim[2], &image, &e))
         return user_error("%s", e.text), false;
-    *size = (Size){image.height, image.width};
+    if (size) *size = (ImageSize){image.height, image.width};
     bool ok = lathe_image_scale(&image, s, pixels, &e);
     if (!ok) user_error("%s: %s", path, e.text);
     lathe_image_free(&image);
     return ok;
 }
 
-static void print_image(const PredictJob *j, const char *path, Size size, float *row) {
+static void print_image(const PredictJob *j, const char *path, ImageSize size, float *row) {
     const lathe_model *m = j->native.model;
     int64_t n = m->output[0].count;
     int top = (int)option_number(j->options, OPTION_TOP, SHOWN);
@@ -72,12 +60,12 @@ static void print_image(const PredictJob *j, const char *path, Size size, float 
 int predict_images(const PredictJob *j, char **paths, int count) {
     const lathe_model *m = j->native.model;
     lathe_scaling scaling;
-    if (!takes_images(j))
+    if (!takes_images(j) || m->outputs != 1)
         return user_error(
             "images are for a model with one input and one output; use --input X.npy");
     if (!scaling_options(j, &scaling)) return 1;
     uint8_t *pixels = calloc((size_t)count, (size_t)m->input[0].count);
-    Size *size = calloc((size_t)count, sizeof *size);
+    ImageSize *size = calloc((size_t)count, sizeof *size);
     bool ok = pixels && size;
     if (!ok) user_error("out of memory for %d images", count);
     for (int i = 0; ok && i < count; i++)

@@ -1,4 +1,5 @@
 /* What several subcommands do in the same way. */
+#include "../../runtime/optional/image.h"
 #include "../../runtime/safetensors.h"
 #include "../frontend/frontend.h"
 #include "../frontend/train_options.h"
@@ -138,15 +139,31 @@ bool check_weights(const Module *m) {
     return false;
 }
 
-bool preprocess(Module *m, const Options *o) {
+bool preprocess(Module *m, const Options *o, bool photographs) {
     Diag d;
     Preprocessing p;
-    if (!option_given(o, OPTION_PREPROCESS)) return true;
+    const char *mode = o->text[OPTION_PREPROCESS];
+    if (!mode && photographs) mode = m->imagenet_mode;
+    if (!mode) return true;
     diag_init(&d, m->arena, NULL, NULL);
-    bool ok =
-        preprocessing_find(o->text[OPTION_PREPROCESS], &p, &d) && add_preprocessing(m, &p, &d);
+    bool ok = preprocessing_find(mode, &p, &d) && add_preprocessing(m, &p, &d);
     diag_print(&d, stderr);
     return ok;
+}
+
+bool resize_options(const Options *o, int *filter, int *shorter) {
+    const char *name = o->text[OPTION_RESIZE];
+    uint64_t side = option_number(o, OPTION_SHORTER, 0);
+    *filter = name ? lathe_filter_find(name) : LATHE_NEAREST;
+    *shorter = (int)side;
+    if (*filter < 0)
+        return user_error("--resize %s: accepted are nearest, box, bilinear, hamming, bicubic, "
+                          "lanczos",
+                          name),
+               false;
+    if (side > LATHE_MAX_SIDE)
+        return user_error("--shorter takes at most %d pixels", LATHE_MAX_SIDE), false;
+    return true;
 }
 
 /* ---- pipeline and code generation ----------------------------------------------------------- */

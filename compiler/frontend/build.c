@@ -178,6 +178,30 @@ static bool emit_forward(Builder *b, const ScriptModel *m) {
     return false;
 }
 
+/* ---- pixels -----------------------------------------------------------------------------------
+ */
+
+static bool is_class(const ScriptLayer *l, const char *const *names) {
+    while (*names && strcmp(l->class->name, *names)) names++;
+    return *names != NULL;
+}
+
+/* Whether the first layer that changes the numbers of the model's input scales them. */
+static bool scales_its_input(const ScriptModel *m) {
+    static const char *const moving[] = {"GetItem",           "RandomFlip", "RandomCrop",
+                                         "RandomTranslation", "Resizing",   NULL};
+    static const char *const scaling[] = {"Rescaling", "Normalization", NULL};
+    const Tensor *at = m->ninputs == 1 ? m->inputs[0] : NULL;
+    for (int i = 0; at && i < m->graph.ncalls; i++) {
+        const Tensor *t = m->graph.calls[i];
+        if (t->ninputs != 1 || t->inputs[0] != at) continue;
+        if (is_class(t->layer, scaling)) return true;
+        if (!is_class(t->layer, moving)) return false;
+        at = t->results[0];
+    }
+    return false;
+}
+
 Module *build_module(Script *s, ScriptModel *m, const char *name) {
     Builder b = {.script = s, .module = module_new(s->arena, name)};
     b.module->model_name = m->name;
@@ -188,6 +212,7 @@ Module *build_module(Script *s, ScriptModel *m, const char *name) {
     if (!finish_training(s, m, &b.module->train) || !list_model(&b, m, NULL, 0)) return NULL;
     add_connections(&b, m);
     if (!emit_forward(&b, m)) return NULL;
+    if (scales_its_input(m)) b.module->input_scale = 1.0f;
     describe_model(s, m, b.module);
     return b.module;
 }

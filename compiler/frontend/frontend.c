@@ -84,7 +84,10 @@ static Module *load_built_in(Arena *a, const ZooMember *m, Diag *d) {
     size_t length;
     char *text = zoo_source(a, m, &length);
     Module *out = keras_script_load(a, m->file, text, length, m->name, d);
-    if (out) out->name = m->name;
+    if (out) {
+        out->name = m->name;
+        out->imagenet_mode = zoo_preprocessing(m);
+    }
     return out;
 }
 

@@ -1,6 +1,7 @@
 /* Finds built-in networks by name. */
 #include "zoo.h"
 
+#include "../support/diag.h"
 #include "zoo_scripts.h" /* made by zoo_to_c.py */
 
 #include <ctype.h>
@@ -26,6 +27,23 @@ const ZooMember *zoo_find(const char *name) {
         if (same_name(m->name, name)) return m;
     }
     return NULL;
+}
+
+const char *zoo_preprocessing(const ZooMember *m) {
+    static const struct {
+        const char *start, *end, *mode;
+    } rules[] = {{"vgg", "", "caffe"},    {"resnet", "v2", "tf"},     {"resnet", "", "caffe"},
+                 {"inception", "", "tf"}, {"xception", "", "tf"},     {"mobilenetv3", "", "0,1"},
+                 {"mobilenet", "", "tf"}, {"nasnet", "", "tf"},       {"densenet", "", "torch"},
+                 {"convnext", "", "0,1"}, {"efficientnet", "", "0,1"}};
+    size_t n = strlen(m->name);
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        size_t end = strlen(rules[i].end);
+        if (!strncmp(m->name, rules[i].start, strlen(rules[i].start)) && end <= n &&
+            !strcmp(m->name + n - end, rules[i].end))
+            return rules[i].mode;
+    }
+    PANIC("no preprocessing for %s", m->name);
 }
 
 const char **zoo_names(Arena *a) {

@@ -13,6 +13,8 @@ typedef struct {
 /* The network of this name, NULL if there is none. Case, '-' and '_' do not count: "ResNet50V2",
  * "inception_v3". */
 const ZooMember *zoo_find(const char *name);
+/* How the network was trained to take pixels of 0 to 255, as --preprocess spells it. */
+const char *zoo_preprocessing(const ZooMember *m);
 /* All names, NULL-terminated. */
 const char **zoo_names(Arena *a);
 /* The script as one text. */

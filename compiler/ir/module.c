@@ -10,7 +10,7 @@ Module *module_new(Arena *a, const char *name) {
     m->arena = a;
     m->name = arena_strdup(a, name);
     m->model_name = m->name;
-    m->input_scale = 255.0f;
+    m->input_scale = DEFAULT_INPUT_SCALE;
     return m;
 }
 

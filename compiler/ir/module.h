@@ -316,6 +316,8 @@ typedef struct {
 
 /* ---- module --------------------------------------------------------------------------------- */
 
+#define DEFAULT_INPUT_SCALE 255.0f
+
 typedef struct {
     Arena *arena;
     const char *name;       /* identifier for the generated code's prefix: "model1" */
@@ -330,7 +332,11 @@ typedef struct {
     const int
         *own_index; /* which of the caller's inputs each one of forward is; -1: it is unused */
     bool whole_batch;
-    float input_scale; /* `_u8` entry points divide raw bytes by this; 255 unless told */
+    /* `_u8` entry points divide raw bytes by this: 255 unless told, 1 where the model itself begins
+     * by scaling its input */
+    float input_scale;
+    const char *imagenet_mode; /* of a built-in network: how it takes the pixels of photographs, as
+                                  --preprocess spells it; else NULL */
     Param *params;
     int nparams, params_cap;
     Function **functions;

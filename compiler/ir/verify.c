@@ -3,6 +3,7 @@
 #include "ops.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where a value of the function under test stands: `place` is the index of the node that makes it,
@@ -111,15 +112,22 @@ static bool define_params(Verifier *v) {
     return true;
 }
 
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static bool check_names(Verifier *v) {
-    for (int i = 0; i < v->f->next_id; i++) {
-        for (int k = 0; k < i && v->defined[i].value; k++) {
-            if (v->defined[k].value &&
-                strcmp(v->defined[k].value->name, v->defined[i].value->name) == 0)
-                return REJECT(v, "two values are called '%s'", v->defined[i].value->name);
-        }
-    }
-    return true;
+    int count = 0;
+    const char **names = malloc(((size_t)v->f->next_id + 1) * sizeof *names);
+    if (!names) PANIC("out of memory");
+    for (int i = 0; i < v->f->next_id; i++)
+        if (v->defined[i].value) names[count++] = v->defined[i].value->name;
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    const char *twice = NULL;
+    for (int i = 1; i < count && !twice; i++)
+        if (strcmp(names[i - 1], names[i]) == 0) twice = names[i];
+    free(names);
+    return !twice || REJECT(v, "two values are called '%s'", twice);
 }
 
 static bool check_use(Verifier *v, const Value *value, const char *by) {

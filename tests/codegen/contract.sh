@@ -106,6 +106,12 @@ check_weights() {
     must "two targets" gcc -O1 "-I$source_dir/runtime" -DFIRST=model1_model -DSECOND=lenet5_model \
       "$here/weights_image.c" both/model1.c one/lenet5.c -lm -o both.run &&
     must "two targets" ./both.run both/model1.weights none
+  for cc in gcc clang; do
+    compile "$examples/cifar10/model1.py" assembled --batch 5 --embed-weights &&
+      must "assembled weights" $cc -O1 -Wa,-I,assembled "-I$source_dir/runtime" -DFIRST=model1_model \
+        -DSECOND=lenet5_model "$here/weights_image.c" assembled/model1.c assembled/model1_weights.S \
+        one/lenet5.c -lm -o assembled.run && must "assembled weights" ./assembled.run none none
+  done
   printf '%s\n' '#include "model1.h"' '#include "lenet5.h"' \
     'int main() { return model1_model.abi == lenet5_model.abi && MODEL1_BATCH == 5 ? 0 : 1; }' >user.cc
   must "from C++" g++ -std=c++11 $strict -Ia -Ib -c user.cc -o user.o

@@ -103,6 +103,9 @@ refuses "good.py: not a safetensors file" "$lathe" predict good.py --weights goo
 refuses "takes either" "$lathe" predict good.py --weights $weights
 refuses "go together" "$lathe" predict good.py --weights $weights --input x.npy
 refuses "go together" "$lathe" predict good.py --weights $weights --grid x.png
+refuses "takes a FILE.png, for one image" "$lathe" predict good.py --weights $weights a.png b.png --output x.png
+refuses "takes a FILE.png, for one image" "$lathe" predict good.py --weights $weights a.png --output x.npy
+refuses "no output that is an image" "$lathe" predict good.py --weights $weights a.png --output x.png
 refuses "neither a JPEG nor a PNG" "$lathe" predict good.py --weights $weights good.py
 refuses "x.npy: No such file" "$lathe" predict good.py --weights $weights --input x.npy -o y.npy
 printf '\x93NUMPY\x01\x00\x46\x00%-69s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 4), }" >x.npy

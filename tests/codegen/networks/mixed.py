@@ -1,5 +1,5 @@
 """Every layer and every kind of step that the examples leave out: strides, dilation, 'same' padding,
-two paths that join, batch normalisation behind a convolution with bias, overlapping pools, dropout, layer
+two paths that join, channels in groups, batch normalisation behind a convolution with bias, overlapping pools, dropout, layer
 normalisation, interpolation, functions with polynomials of their own, augmentation, regularizers, clipped
 and accumulated gradients."""
 import keras
@@ -17,6 +17,11 @@ x = layers.AveragePooling2D(3, strides=2, padding="same")(x)
 x = layers.Conv2D(40, (1, 3), activation="relu")(x)
 x = layers.MaxPooling2D(2, strides=1)(x)
 x = layers.BatchNormalization(momentum=0.9)(x)
+y = layers.DepthwiseConv2D(3, padding="same", activation="relu")(x)
+y = layers.Conv2D(48, 3, groups=2, padding="same")(y)
+y = layers.Conv2D(16, 2, groups=8, padding="same", activation="tanh")(y)
+z = layers.Conv2DTranspose(16, 3, padding="same")(layers.Conv2D(16, 3, padding="same")(y))
+x = layers.Concatenate()([layers.Add()([z, y]), layers.Conv2D(32, 1)(x)])
 z = layers.UpSampling2D(2, interpolation="bilinear")(layers.Activation("gelu")(x))
 x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(z)])
 x = layers.LayerNormalization()(x)
