@@ -50,8 +50,9 @@ void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 /* Where predict leaves the results of its nodes, a line each: float offset in the workspace (-1:
- * the caller's output), floats a row, rows, channels, name. All of them are there together after a
- * call only where the options are those of guarded code. */
+ * the caller's output), floats from a sample to the next, lines of a sample, floats from a line to
+ * the next, rows of a line, floats from a row to the next, channels, name. All of them are there
+ * together after a call only where the options are those of guarded code. */
 bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 
 #endif

@@ -280,6 +280,16 @@ bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
     return true;
 }
 
+/* An image with a halo has lines of pixels apart; any other value is one line. */
+static void print_place(StrBuf *out, const Value *v, const Layout *y, int64_t at) {
+    int64_t width = y->line ? v->type.shape.dim[2] : y->rows;
+    int64_t line = y->line ? y->line : y->rows * y->pitch;
+    int64_t sample = y->line ? y->sample : line;
+    strbuf_printf(out, "%lld %lld %lld %lld %lld %lld %lld %s\n", (long long)at, (long long)sample,
+                  (long long)(width ? y->rows / width : 0), (long long)line, (long long)width,
+                  (long long)y->pitch, (long long)y->channels, v->name);
+}
+
 bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
     File f;
     lower_file(&f, m, o);
@@ -291,9 +301,9 @@ bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
         const Layout *y = &p->layout[v->id];
         bool buffer = y->place.kind == PLACE_BUFFER;
         if (!buffer && y->place.kind != PLACE_OUTPUT) continue;
-        int64_t at = buffer ? f.work.buffers + p->buffers[y->place.at].offset : -1;
-        strbuf_printf(out, "%lld %lld %lld %lld %s\n", (long long)at, (long long)y->pitch,
-                      (long long)y->rows, (long long)y->channels, v->name);
+        int64_t at = -1;
+        if (buffer) at = f.work.buffers + p->buffers[y->place.at].offset + y->place.offset;
+        print_place(out, v, y, at);
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* Where values lie that need not have a buffer of their own, decided before lowering:
  *   halo   an image that convolutions read with padding keeps zeros around it in its own buffer
  *   over   a result takes the place of an operand that nobody reads afterwards: the sum behind a
- *          convolution accumulates in the addend, an element by element operation works in place
+ *          convolution accumulates in the addend, an element by element operation works in place;
+ *          not in guarded code, which keeps all values
  *   whole  a part of a concatenation along channels lies in the concatenation's rows
  * Requires topological order. Only for inference: in training the backward pass reads most values
  * again. A part is exact: whole panels, so that nobody writes lanes of its neighbour. The rules
@@ -177,7 +178,7 @@ void plan_homes(Lower *l) {
     l->home = ARENA_ARRAY(l->m->arena, Home, (size_t)l->f->next_id + 1);
     if (l->o->apart || !strcmp(l->f->name, "train_step")) return;
     Survey s = survey(l);
-    for (int i = 0; i < l->f->nnodes; i++) place_over(&s, l->f->nodes[i], i);
+    for (int i = 0; i < l->f->nnodes && !l->o->guarded; i++) place_over(&s, l->f->nodes[i], i);
     place_halos(&s);
     place_parts(&s);
 }

@@ -87,8 +87,6 @@ static bool write_single(const char *path, const Generated *g) {
     return true;
 }
 
-/* A line a result: float offset in the workspace (-1: the caller's output), floats a row, rows,
- * channels, name. */
 static bool write_layers(Module *m, const CodegenOptions *c, const char *folder, Diag *d) {
     StrBuf text = {0};
     bool ok = print_values(m, c, &text, d) &&

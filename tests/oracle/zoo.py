@@ -193,19 +193,22 @@ class Kept:
         self.places, values = {}, last_values(name)
         with open(library[:-3] + ".layers") as f:
             for line in f:
-                at, pitch, rows, channels, value = line.rstrip("\n").split(" ", 4)
+                *place, value = line.rstrip("\n").split(" ", 7)
+                at, *place = map(int, place)
                 layer = value.split("/")[0]
-                if int(at) >= 0 and values.get(layer) == value:
-                    self.places[layer] = int(at), int(pitch), int(rows), int(channels)
+                if at >= 0 and values.get(layer) == value:
+                    self.places[layer] = at, *place
 
     def predict(self, x):
         return self.predictor.predict(x)
 
     def result(self, layer, n):
-        """The layer's result for the n samples of the last call, one row a sample."""
-        at, pitch, rows, channels = self.places[layer]
-        floats = self.predictor.workspace.view(np.float32)[at:at + n * rows * pitch]
-        return floats.reshape(n, rows, pitch)[:, :, :channels].reshape(n, -1)
+        """The layer's result for the n samples of the last call: samples, lines, rows, channels."""
+        at, sample, lines, line, rows, row, channels = self.places[layer]
+        floats = self.predictor.workspace.view(np.float32)[at:]
+        assert (n - 1) * sample + (lines - 1) * line + (rows - 1) * row + channels <= floats.size
+        return np.lib.stride_tricks.as_strided(floats, (n, lines, rows, channels),
+                                               (4 * sample, 4 * line, 4 * row, 4))
 
 
 class Errors:
