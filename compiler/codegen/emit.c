@@ -32,27 +32,31 @@ static void emit_opening(const File *f, StrBuf *w) {
         const char *include = f->section[i].machine.include;
         if (include && strcmp(include, last)) strbuf_printf(w, "#include <%s>\n", last = include);
     }
-    strbuf_puts(w, "\n#if defined(__GNUC__)\n"
-                   "#define LATHE_INLINE static inline __attribute__((unused))\n"
-                   "#define LATHE_PRIMITIVE static inline __attribute__((unused, "
-                   "always_inline))\n"
-                   "#define LATHE_RESTRICT __restrict\n"
-                   "#else\n"
-                   "#define LATHE_INLINE static inline\n"
-                   "#define LATHE_PRIMITIVE static inline\n"
-                   "#define LATHE_RESTRICT\n"
-                   "#endif\n"
-                   "#if defined(__clang__)\n"
-                   "#pragma STDC FP_CONTRACT OFF\n"
-                   "#elif defined(__GNUC__)\n"
-                   "#pragma GCC push_options\n"
-                   /* gcc takes stores through restrict pointers of inlined tiles for local ones
-                    * and drops the kernel: it must not look for functions without effects. */
-                   "#if __GNUC__ > 10\n"
-                   "#pragma GCC optimize(\"no-ipa-modref\")\n"
-                   "#endif\n"
-                   "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
-                   "#endif\n\n");
+    strbuf_puts(w,
+                "\n#if defined(__GNUC__)\n"
+                "#define LATHE_INLINE static inline __attribute__((unused))\n"
+                "#define LATHE_PRIMITIVE static inline __attribute__((unused, "
+                "always_inline))\n"
+                "#define LATHE_RESTRICT __restrict\n"
+                "#else\n"
+                "#define LATHE_INLINE static inline\n"
+                "#define LATHE_PRIMITIVE static inline\n"
+                "#define LATHE_RESTRICT\n"
+                "#endif\n"
+                "#if defined(__clang__)\n"
+                "#pragma STDC FP_CONTRACT OFF\n"
+                "#elif defined(__GNUC__)\n"
+                "#pragma GCC push_options\n"
+                /* gcc takes stores through restrict pointers of inlined tiles for local ones
+                 * and drops the kernel: it must not look for functions without effects. */
+                "#if __GNUC__ > 10\n"
+                "#pragma GCC optimize(\"no-ipa-modref\")\n"
+                "#endif\n"
+                "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
+                /* gcc 12.2 with AVX turns the condition of a copy in nested loops into the mask of
+                 * a load, and then folds masks to zero that are not: rows of pixels were lost. */
+                "#pragma GCC optimize(\"no-tree-loop-if-convert\")\n"
+                "#endif\n\n");
     template_random(w);
     template_scalar(w);
 }
@@ -140,13 +144,22 @@ static void emit_functions(const File *f, const char *name, const char *kernels,
     strbuf_free(&text);
 }
 
+/* Whether the text has the type, as a word or as the start of a function's name. */
+static bool names_type(const char *text, const char *type) {
+    size_t length = strlen(type);
+    for (const char *at = text; (at = strstr(at, type)); at += length) {
+        bool starts = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (starts && !isalnum((unsigned char)at[length])) return true;
+    }
+    return false;
+}
+
 /* The vector types that the kernels name, narrowest first, and their functions. */
 static void emit_vectors(const File *f, const Section *s, const char *kernels, StrBuf *w) {
     static const int lanes[] = {1, 4, 8, 16};
     for (int i = 0; i < 4; i++) {
         const char *name = vector_name(&s->machine, lanes[i]);
-        const char *call = arena_printf(f->m->arena, "%s_", name);
-        if (lanes[i] > s->machine.lanes || !strstr(kernels, call)) continue;
+        if (lanes[i] > s->machine.lanes || !names_type(kernels, name)) continue;
         emit_vector_type(f, s, lanes[i], w);
         emit_functions(f, name, kernels, w);
     }

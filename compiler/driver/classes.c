@@ -82,8 +82,9 @@ void to_probabilities(const PredictJob *j, float *row, int64_t n) {
 static void print_decoded(int64_t class, float p) {
     char text[32];
     decimal_text(p, text);
-    printf("('%.*s', '%s', %s)", NUMBER_LENGTH, imagenet_classes[class], imagenet_name(class),
-           text);
+    const char *whole = strpbrk(text, ".en") ? "" : ".0"; /* as Python prints a float */
+    printf("('%.*s', '%s', %s%s)", NUMBER_LENGTH, imagenet_classes[class], imagenet_name(class),
+           text, whole);
 }
 
 void print_classes(const PredictJob *j, float *row, int count) {

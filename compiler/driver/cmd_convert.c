@@ -1,5 +1,6 @@
 /* lathe convert: a model in another format. */
 #include "../../runtime/safetensors.h"
+#include "../export/onnx_write.h"
 #include "../frontend/frontend.h"
 #include "../passes/passes.h"
 #include "driver.h"
@@ -11,6 +12,7 @@ static const OptionUse options[] = {
     {OPTION_SEED, "key of the weights of a model that has none (default: 0)"},
     {OPTION_INPUT_SCALE, NULL},
     {OPTION_MODEL, NULL},
+    {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL}};
 
 static const CommandSpec spec = {
@@ -18,7 +20,7 @@ static const CommandSpec spec = {
     "MODEL OUT [options]",
     "Writes MODEL with its weights as OUT, in the format of its ending: .keras (with the\n"
     "optimizer's state), .h5 (model and weights as Keras 2 has them), .weights.h5 or\n"
-    ".safetensors (weights only).",
+    ".safetensors (weights only), or .onnx (the inference graph).",
     2,
     2,
     options};
@@ -48,6 +50,12 @@ static bool add_optimizer(Module *m, const char *model, uint64_t *steps) {
 static bool write_keras(Module *m, const char *path, const Options *o) {
     Diag d;
     uint64_t steps;
+    if (is_onnx(o->args[0])) {
+        user_error("%s is an ONNX graph, which has no Keras layers: it cannot be written as %s; "
+                   "accepted: .onnx, .safetensors",
+                   o->args[0], path);
+        return false;
+    }
     if (!add_optimizer(m, o->args[0], &steps)) return false;
     bool ok = save_keras(m, path, steps, &d);
     diag_print(&d, stderr);
@@ -90,13 +98,28 @@ static bool write_safetensors(Module *m, const char *path, const Options *o) {
     return false;
 }
 
+/* ---- ONNX -------------------------------------------------------------------------------------
+ */
+
+static bool write_onnx(Module *m, const char *path, const Options *o) {
+    Diag d;
+    (void)o;
+    diag_init(&d, m->arena, NULL, NULL);
+    bool ok = onnx_save(m, path, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
 /* ---- the command ------------------------------------------------------------------------------
  */
 
 static const struct {
     const char *ending;
     Writer *write;
-} writers[] = {{".keras", write_keras}, {".h5", write_keras}, {".safetensors", write_safetensors}};
+} writers[] = {{".keras", write_keras},
+               {".h5", write_keras},
+               {".safetensors", write_safetensors},
+               {".onnx", write_onnx}};
 
 static Writer *find_writer(const char *path) {
     size_t n = strlen(path);
@@ -105,7 +128,7 @@ static Writer *find_writer(const char *path) {
         if (n > k && strcmp(path + n - k, writers[i].ending) == 0) return writers[i].write;
     }
     user_error("'%s' has no ending that says the format; accepted: .keras, .h5, .weights.h5, "
-               ".safetensors",
+               ".safetensors, .onnx",
                path);
     return NULL;
 }

@@ -154,8 +154,10 @@ static bool prepare(PredictJob *j) {
     const char *weights = o->text[OPTION_WEIGHTS];
     int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
     if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
-    if (!preprocess(j->module, o, o->nargs > 1) || !open_classes(j->module, o) ||
-        !run_passes(j->module, false, o) || !codegen_options(o, false, batch, &c) ||
+    bool images = !option_given(o, OPTION_INPUT);
+    if (!preprocess(j->module, o, o->nargs > 1) || (images && !take_images(j->module)) ||
+        !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
+        !codegen_options(o, false, batch, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
     const lathe_model *m = j->native.model;

@@ -49,7 +49,8 @@ static const CommandSpec spec = {
     "train",
     "MODEL --data PATH -o RUN [options]",
     "Compiles the training step of MODEL and trains it. RUN gets weights.safetensors,\n"
-    "checkpoint.safetensors (after each epoch, and on Ctrl-C), history.csv and a copy of MODEL.\n"
+    "checkpoint.safetensors (after each epoch, and on Ctrl-C), history.csv and a copy of a "
+    "script.\n"
     "Pixels are divided by the largest one of the training set.",
     1,
     1,
@@ -206,14 +207,14 @@ static bool fit_samples(Job *j) {
     return (j->fraction == 0.0 || split_fraction(j)) && weigh_classes(j);
 }
 
-/* The folder, with a copy of the model's text. */
+/* The folder, with a copy of the model's script. */
 static bool prepare_folder(const Job *j) {
     const char *model = j->options->args[0], *slash = strrchr(model, '/');
     unsigned char *text = NULL;
     size_t size;
     lathe_error e;
     if (!lathe_make_folder(j->folder, &e)) return user_error("%s", e.text), false;
-    if (is_keras_file(model)) return true;
+    if (is_keras_file(model) || is_onnx(model)) return true;
     const char *copy =
         arena_printf(j->module->arena, "%s/%s", j->folder, slash ? slash + 1 : model);
     bool ok = lathe_read_file(model, MAX_SCRIPT, &text, &size, &e) &&
@@ -401,12 +402,18 @@ static bool build(Job *j) {
 }
 
 /* -o NAME.keras asks for that file and the folder NAME. */
-static void choose_output(Job *j, Arena *a) {
+static bool choose_output(Job *j, Arena *a) {
     const char *out = j->options->text[OPTION_OUTPUT], *ending = strrchr(out, '.');
     j->folder = out;
-    if (!ending || ending == out || strcmp(ending, ".keras") != 0) return;
+    if (!ending || ending == out || strcmp(ending, ".keras") != 0) return true;
     j->keras = out;
     j->folder = arena_strndup(a, out, (size_t)(ending - out));
+    if (!is_onnx(j->options->args[0])) return true;
+    user_error("%s is an ONNX graph, which has no Keras layers: it cannot be written as %s; give "
+               "a folder (lathe convert MODEL.onnx OUT.onnx --weights RUN/weights.safetensors "
+               "makes an ONNX file of what it gets)",
+               j->options->args[0], out);
+    return false;
 }
 
 int cmd_train(int argc, char **argv) {
@@ -418,8 +425,7 @@ int cmd_train(int argc, char **argv) {
              .seed = option_number(&o, OPTION_SEED, 0),
              .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
     Arena *a = arena_new();
-    choose_output(&j, a);
-    j.module = open_model(a, &o);
+    j.module = choose_output(&j, a) ? open_model(a, &o) : NULL;
     const char *weights = o.text[OPTION_WEIGHTS];
     bool ready = j.module && (!weights || open_weights(j.module, weights)) && read_validate(&j) &&
                  read_callbacks(&j) && load_samples(&j) && build(&j) && fit_samples(&j) &&

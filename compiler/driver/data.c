@@ -1,6 +1,9 @@
 /* Data sets for a model. */
 #include "../../runtime/optional/formats.h"
+#include "../passes/preprocess.h"
 #include "driver.h"
+
+#include <string.h>
 
 static const Shape *input_shape(const Module *m) {
     const Function *f = module_function(m, "forward");
@@ -24,14 +27,31 @@ static void name_arrays(const Module *m, lathe_data_request *r) {
     if (r->inputs > 1 || r->labels > 1) r->name = names;
 }
 
-bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d) {
+/* Whether the samples are images of the input's size, their channels last where it has them first.
+ */
+static bool other_layout(const Module *m, const lathe_samples *s) {
+    if (!channels_first(m) || s->rank != 3) return false;
+    const int64_t *in = input_shape(m)->dim, last[3] = {in[2], in[3], in[1]};
+    return memcmp(s->dim, last, sizeof last) == 0;
+}
+
+bool take_images(Module *m) {
+    Diag d;
+    diag_init(&d, m->arena, NULL, NULL);
+    bool ok = !channels_first(m) || take_channels_last(m, &d);
+    diag_print(&d, stderr);
+    return ok;
+}
+
+bool open_data(Module *m, const char *path, int parts, lathe_dataset *d) {
     const Shape *in = input_shape(m);
+    int at = channels_first(m) ? 1 : 0;
     lathe_data_request r = {.path = path, .parts = parts};
     lathe_error e;
     if (in->rank == 4) {
-        r.height = in->dim[1];
-        r.width = in->dim[2];
-        r.channels = in->dim[3];
+        r.height = in->dim[1 + at];
+        r.width = in->dim[2 + at];
+        r.channels = in->dim[at ? 1 : 3];
     }
     name_arrays(m, &r);
     if (!lathe_dataset_load(&r, lathe_all_formats, d, &e)) {
@@ -46,6 +66,8 @@ bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d) {
                    path);
         return false;
     }
+    if (other_layout(m, d->train.count ? &d->train : &d->test) && take_images(m))
+        in = input_shape(m);
     if (check_part(&d->train, in, path, &e) && check_part(&d->test, in, path, &e)) return true;
     lathe_dataset_free(d);
     user_error("%s", e.text);

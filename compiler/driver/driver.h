@@ -36,6 +36,9 @@ void check_size(const Module *m, Diag *d);
 /* --loss, --optimizer, --learning-rate and --metric of o; errors go to d. */
 void apply_training(Module *m, const Options *o, Diag *d);
 
+/* --input-scale. False after an error was printed. */
+bool read_input_scale(Module *m, const Options *o);
+
 /* ---- ONNX models (onnx_arrays.c) ------------------------------------------------------------ */
 
 bool is_onnx(const char *path);
@@ -87,9 +90,12 @@ void export_params(Module *m, const lathe_model *model, const void *state);
 /* ---- data sets (data.c) --------------------------------------------------------------------- */
 
 /* Loads the parts (LATHE_TRAIN | LATHE_TEST) of a data set and checks that their samples have the
- * shape of m's input; a part that was asked for may come out empty. False after an error was
- * printed, with *d freed. */
-bool open_data(const Module *m, const char *path, int parts, lathe_dataset *d);
+ * shape of m's input; a part that was asked for may come out empty. For images whose channels come
+ * last m's input becomes such an image too. False after an error was printed, with *d freed. */
+bool open_data(Module *m, const char *path, int parts, lathe_dataset *d);
+
+/* Makes an input image of m whose channels come first one whose channels come last. */
+bool take_images(Module *m);
 
 /* Gives m the data's class names, which go into generated code. They must outlive m. */
 void use_class_names(Module *m, const lathe_dataset *d);

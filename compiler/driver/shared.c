@@ -32,8 +32,7 @@ void check_size(const Module *m, Diag *d) {
                    (long long)elements, (long long)most);
 }
 
-/* --input-scale. */
-static bool read_input_scale(Module *m, const Options *o) {
+bool read_input_scale(Module *m, const Options *o) {
     char *end;
     if (!option_given(o, OPTION_INPUT_SCALE)) return true;
     float v = strtof(o->text[OPTION_INPUT_SCALE], &end);

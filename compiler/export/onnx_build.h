@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
     Arena *arena;
     const Module *module;
-    Diag *diag;
+    StrBuf lacking; /* a line for each node that was not written */
     LatheOnnx__Node **nodes;
     LatheOnnx__Tensor **tensors;
     int nnodes, nodes_cap, ntensors, tensors_cap;
@@ -55,7 +55,7 @@ const char *unique(Build *b, const char *hint);
 
 /* ---- operations (onnx_ops.c) ---- */
 
-/* Writes node n; false and an error in b->diag where ONNX has no such operation. */
+/* Writes node n; false and a line in b->lacking where ONNX has no such operation. */
 bool write_node(Build *b, const Node *n);
 
 #endif

@@ -10,7 +10,8 @@ static const Shape *shape(const Node *n, int i) { return &n->in[i]->type.shape; 
 static bool has_image(const Build *b, const Value *v) { return b->names[v->id].nchw != NULL; }
 
 static bool fail(Build *b, const Node *n, const char *why) {
-    diag_error(b->diag, "'%s' (%s): %s", n->name, op_name(n->op), why);
+    strbuf_printf(&b->lacking, "%s'%s' (%s): %s", b->lacking.length ? "\n  " : "", n->name,
+                  op_name(n->op), why);
     for (int i = 0; i < n->nout; i++) set_name(b, n->out[i], n->name); /* for those that follow */
     return false;
 }
@@ -405,6 +406,8 @@ bool write_node(Build *b, const Node *n) {
     const char *x;
     switch (n->op) {
     case OP_DROPOUT: return write_unary(b, n, &(Attrs){.act = ACT_NONE});
+    case OP_AUGMENT: /* the input for inference is the last */
+        return done(b, n, node1(b, "Identity", n->name, in(b, n, n->nin - 1)));
     case OP_RELU: return write_unary(b, n, &(Attrs){.act = ACT_RELU});
     case OP_TANH: return write_unary(b, n, &(Attrs){.act = ACT_TANH});
     case OP_SIGMOID: return write_unary(b, n, &(Attrs){.act = ACT_SIGMOID});

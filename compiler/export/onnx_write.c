@@ -96,7 +96,7 @@ static bool write_file(const LatheOnnx__Model *m, const char *path, Diag *d) {
 bool onnx_save(const Module *m, const char *path, Diag *d) {
     const Function *f = module_function(m, "forward");
     Arena *a = arena_new();
-    Build b = {.arena = a, .module = m, .diag = d};
+    Build b = {.arena = a, .module = m};
     LatheOnnx__Model model;
     LatheOnnx__Graph graph;
     LatheOnnx__OperatorSetId opset, *opsets[] = {&opset};
@@ -107,6 +107,7 @@ bool onnx_save(const Module *m, const char *path, Diag *d) {
     b.names = ARENA_ARRAY(a, Names, (size_t)f->next_id + 1);
     write_inputs(&b, f, &graph);
     for (int i = 0; i < f->nnodes; i++) ok = write_node(&b, f->nodes[i]) && ok;
+    if (!ok) diag_error(d, "an ONNX file cannot hold these operations:\n%s", b.lacking.text);
     if (ok) {
         write_outputs(&b, f, &graph);
         graph.name = arena_strdup(a, m->name);
@@ -123,6 +124,7 @@ bool onnx_save(const Module *m, const char *path, Diag *d) {
         model.graph = &graph;
         ok = write_file(&model, path, d);
     }
+    strbuf_free(&b.lacking);
     arena_free(a);
     return ok;
 }

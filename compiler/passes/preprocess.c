@@ -98,6 +98,39 @@ static bool push_channels_first(Front *p) {
     return push(p, OP_TRANSPOSE, "channels_first", NULL, 0, &(Attrs){.perm = {3, 1, 2}});
 }
 
+/* Gives forward an input of this shape under the name of its only one, which `*old` becomes. */
+static Front begin(Module *m, const Shape *pixels, Value **old, Diag *d) {
+    Function *f = module_function(m, "forward");
+    *old = f->inputs[0];
+    const char *name = (*old)->name;
+    (*old)->name = arena_printf(m->arena, "%s/preprocessed", name);
+    f->ninputs = 0;
+    Front p = {.c = {.module = m, .diag = d}, .f = f};
+    p.last = function_add_input(m, f, name, (Type){.dtype = DT_F32, .shape = *pixels});
+    return p;
+}
+
+static Shape with_channels_last(const Shape *s) {
+    return (Shape){4, {DIM_BATCH, s->dim[2], s->dim[3], s->dim[1]}};
+}
+
+bool channels_first(const Module *m) {
+    const Function *f = module_function(m, "forward");
+    const Shape *s = f->ninputs == 1 ? &f->inputs[0]->type.shape : NULL;
+    if (!s || s->rank != 4 || s->dim[3] == 1 || s->dim[3] == 3) return false;
+    return s->dim[1] == 1 || s->dim[1] == 3;
+}
+
+bool take_channels_last(Module *m, Diag *d) {
+    Value *old;
+    Function *f = module_function(m, "forward");
+    Shape pixels = with_channels_last(&f->inputs[0]->type.shape);
+    Front p = begin(m, &pixels, &old, d);
+    if (!push_channels_first(&p)) return false;
+    function_replace_uses(f, old, p.last);
+    return true;
+}
+
 bool add_preprocessing(Module *m, const Preprocessing *o, Diag *d) {
     Function *f = module_function(m, "forward");
     Value *old = f->ninputs == 1 ? f->inputs[0] : NULL;
@@ -108,13 +141,8 @@ bool add_preprocessing(Module *m, const Preprocessing *o, Diag *d) {
                    s ? ", not " : "", s ? shape_text(m->arena, s) : "");
         return false;
     }
-    Shape pixels = *s;
-    if (!last) pixels = (Shape){4, {DIM_BATCH, s->dim[2], s->dim[3], 3}};
-    const char *name = old->name;
-    old->name = arena_printf(m->arena, "%s/preprocessed", name);
-    f->ninputs = 0;
-    Front p = {.c = {.module = m, .diag = d}, .f = f};
-    p.last = function_add_input(m, f, name, (Type){.dtype = DT_F32, .shape = pixels});
+    Shape pixels = last ? *s : with_channels_last(s);
+    Front p = begin(m, &pixels, &old, d);
     if (o->reversed && !push_reversal(&p)) return false;
     if (!push_affine(&p, o) || (!last && !push_channels_first(&p))) return false;
     function_replace_uses(f, old, p.last);

@@ -20,4 +20,9 @@ bool preprocessing_find(const char *text, Preprocessing *p, Diag *d);
  * [N, height, width, 3] also where the model has its channels first. False with an error in d. */
 bool add_preprocessing(Module *m, const Preprocessing *p, Diag *d);
 
+/* Whether forward's only input is an image [N, C, height, width], by its 1 or 3 channels. */
+bool channels_first(const Module *m);
+/* Turns this input into [N, height, width, C], as images and data sets have their pixels. */
+bool take_channels_last(Module *m, Diag *d);
+
 #endif

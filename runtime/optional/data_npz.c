@@ -1,7 +1,7 @@
 /* .npz archives with x_train, y_train, x_test, y_test, or with x and y, which serve as the training
  * set, and as the test set where only that is asked for; sample_weight belongs to the training set.
- * Bytes stay bytes; other numbers become float. For a model with several inputs or losses the arrays
- * have their names instead of x and y. */
+ * Bytes stay bytes; other numbers become float. For a model with several inputs or losses the
+ * arrays have their names instead of x and y. */
 #include "formats.h"
 
 #include "../files.h"

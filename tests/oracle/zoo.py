@@ -30,6 +30,7 @@ import keras
 import numpy as np
 import safetensors.numpy
 
+import keras_double
 import keras_zoo
 import lathe_abi
 
@@ -70,11 +71,15 @@ def run(model, x, visit):
     return y
 
 
-def call(layer, args, kwargs=None):
+def own(layer, args, kwargs):
+    return layer(*args, **kwargs)
+
+
+def call(layer, args, kwargs=None, by=own):
     kwargs = kwargs or {}
     if isinstance(layer, keras.Layer) and layer._call_has_training_arg:
         kwargs = {**kwargs, "training": False}
-    return layer(*args, **kwargs)
+    return by(layer, args, kwargs)
 
 
 # ---- weights ---------------------------------------------------------------------------------------
@@ -210,7 +215,7 @@ class Errors:
         self.difference, self.largest = {}, {}
 
     def add(self, name, got, want):
-        want = np.asarray(want, np.float64).reshape(len(got), -1)
+        got, want = np.asarray(got).reshape(-1), np.asarray(want, np.float64).reshape(-1)
         difference = np.abs(got - want).max() if np.isfinite(got).all() else np.inf
         self.difference[name] = max(self.difference.get(name, 0), float(difference))
         self.largest[name] = max(self.largest.get(name, 0), float(np.abs(want).max()))
@@ -233,31 +238,50 @@ def check(name, count, folder):
     model = keras_zoo.drawn(name)
     x = images(model, count, seed)
     run(model, x, Drawing(seed))
+    double = keras_double.model(name, model)
     weights = os.path.join(folder, name + ".safetensors")
     safetensors.numpy.save_file(tensors(model), weights)
     options = ("--exact", "--weights", weights)
     plain = lathe_abi.Predictor(lathe_abi.build(name, os.path.join(folder, name), *options))
     kept = Kept(name, os.path.join(folder, name + ".kept"), *options)
-    errors, same, compared, outputs = Errors(), True, set(), []
+    ours, difference, keras_own = Errors(), Errors(), Errors()
+    same, layers, outputs = True, set(), []
     for i in range(count):
         part = x[i:i + 1]
         y = kept.predict(part)
         outputs.append(y)
         same = same and np.array_equal(y, plain.predict(part))
+        singles = {}
 
-        def compare(layer, args, kwargs=None):
-            want = call(layer, args, kwargs)
-            compared.add(layer.name)
+        def single(layer, args, kwargs=None):
+            value = call(layer, args, kwargs)
+            layers.add(layer.name)
             if layer.name in kept.places:
-                errors.add(layer.name, kept.result(layer.name, 1), want)
+                singles[layer.name] = np.asarray(value)
+            return value
+
+        def compare(name, got, want):
+            ours.add(name, got, want)
+            difference.add(name, got, singles[name])
+            keras_own.add(name, singles[name], want)
+
+        def reference(layer, args, kwargs=None):
+            want = call(layer, args, kwargs, keras_double.call)
+            if layer.name in kept.places:
+                compare(layer.name, kept.result(layer.name, 1), want)
+                del singles[layer.name]
             return want
 
-        errors.add("output", y, run(model, part, compare))
-    layer, error = errors.worst()
+        last = run(model, part, single)
+        want = run(double, part.astype(np.float64), reference)
+        singles["output"] = np.asarray(last)
+        compare("output", y, want)
+    layer, error = ours.worst()
     outputs = np.concatenate(outputs)
     return {"name": name, "parameters": model.count_params(), "multiply_adds": multiply_adds(name),
-            "workspace_bytes": plain.table.workspace_bytes, "layers": len(compared),
-            "compared": len(errors.difference), "error": error, "worst_layer": layer,
+            "workspace_bytes": plain.table.workspace_bytes, "layers": len(layers),
+            "compared": len(ours.difference), "error": error, "worst_layer": layer,
+            "difference": difference.worst()[1], "keras_error": keras_own.worst()[1],
             "same_bits": bool(same), "deviation": float(outputs.std(0).max() / outputs.max()),
             "seconds": round(time.time() - start, 1)}
 

@@ -19,11 +19,8 @@ static void write_image(const char *name, int height, int width, int value) {
 }
 
 static bool load(int parts, int channels, lathe_dataset *d, lathe_error *e) {
-    lathe_data_request r = {.path = scratch_path(""),
-                            .parts = parts,
-                            .height = 4,
-                            .width = 4,
-                            .channels = channels};
+    lathe_data_request r = {
+        .path = scratch_path(""), .parts = parts, .height = 4, .width = 4, .channels = channels};
     return lathe_dataset_load(&r, lathe_all_formats, d, e);
 }
 
