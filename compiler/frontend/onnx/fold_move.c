@@ -149,7 +149,7 @@ bool fold_expand(Op *o) {
         wide.dim[i] = dim[i];
         wide.stride[i] = k >= 0 && v.dim[k] > 1 ? v.stride[k] : 0;
     }
-    if (count_dims(rank, dim) > INT32_MAX) return refuse(o, "its result is too large");
+    if (count_dims(rank, dim) > MAX_COMPUTED) return refuse(o, "its result is too large");
     return set_constant(o, 0, copy_view(o->im, c, &wide));
 }
 
@@ -162,7 +162,7 @@ bool fold_tile(Op *o) {
     if (n != c->rank) return refuse(o, "%d repeats for rank %d", n, c->rank);
     for (int i = 0; i < n; i++) {
         if (repeat[i] < 0 || __builtin_mul_overflow(c->dim[i], repeat[i], &dim[i]) ||
-            __builtin_mul_overflow(total, dim[i], &total) || total > INT32_MAX)
+            __builtin_mul_overflow(total, dim[i], &total) || total > MAX_COMPUTED)
             return refuse(o, "its result is too large");
     }
     Room r = make_room(o->im, c, c->batch != NULL, n, dim);
