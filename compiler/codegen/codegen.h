@@ -13,6 +13,10 @@ typedef enum {
     TARGET_COUNT
 } Target;
 
+/* How the image stores the kernels of convolutions, dense layers and matrix products; everything
+ * else, and all arithmetic, is float. */
+typedef enum { WEIGHTS_F32, WEIGHTS_F16, WEIGHTS_BF16 } WeightsType;
+
 typedef struct {
     int batch;         /* most samples a call, >= 1 */
     bool train;        /* eval, train_step and init; else predict */
@@ -25,7 +29,8 @@ typedef struct {
     bool scale;        /* also NAME_scale_image, for a model whose only input is an image */
     int filter;        /* how it scales: of templates/resize.h.in */
     int shorter;       /* > 0: the shorter side gets so many pixels, of which the middle is kept */
-    Target targets[2]; /* best first */
+    WeightsType weights_type; /* of inference */
+    Target targets[2];        /* best first */
     int ntargets;
 } CodegenOptions;
 
@@ -38,6 +43,8 @@ typedef struct {
 
 /* "host", "avx512", "avx512,avx2", ...: fills targets; an unknown name is an error in d. */
 bool parse_targets(const char *text, CodegenOptions *o, Diag *d);
+/* "f32", "f16" or "bf16"; another name is an error in d. */
+bool parse_weights_type(const char *text, CodegenOptions *o, Diag *d);
 bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */

@@ -32,43 +32,49 @@ static void emit_opening(const File *f, StrBuf *w) {
         const char *include = f->section[i].machine.include;
         if (include && strcmp(include, last)) strbuf_printf(w, "#include <%s>\n", last = include);
     }
-    strbuf_puts(w, "\n#if defined(__GNUC__)\n"
-                   "#define LATHE_INLINE static inline __attribute__((unused))\n"
-                   "#define LATHE_PRIMITIVE static inline __attribute__((unused, "
-                   "always_inline))\n"
-                   "#define LATHE_RESTRICT __restrict\n"
-                   "#else\n"
-                   "#define LATHE_INLINE static inline\n"
-                   "#define LATHE_PRIMITIVE static inline\n"
-                   "#define LATHE_RESTRICT\n"
-                   "#endif\n"
-                   "#if defined(__clang__)\n"
-                   "#pragma STDC FP_CONTRACT OFF\n"
-                   "#elif defined(__GNUC__)\n"
-                   "#pragma GCC push_options\n"
-                   /* gcc takes stores through restrict pointers of inlined tiles for local ones
-                    * and drops the kernel: it must not look for functions without effects. */
-                   "#if __GNUC__ > 10\n"
-                   "#pragma GCC optimize(\"no-ipa-modref\")\n"
-                   "#endif\n"
-                   "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
-                   "#endif\n\n");
+    strbuf_puts(w,
+                "\n#if defined(__GNUC__)\n"
+                "#define LATHE_INLINE static inline __attribute__((unused))\n"
+                "#define LATHE_PRIMITIVE static inline __attribute__((unused, "
+                "always_inline))\n"
+                "#define LATHE_RESTRICT __restrict\n"
+                "#else\n"
+                "#define LATHE_INLINE static inline\n"
+                "#define LATHE_PRIMITIVE static inline\n"
+                "#define LATHE_RESTRICT\n"
+                "#endif\n"
+                "#if defined(__clang__)\n"
+                "#pragma STDC FP_CONTRACT OFF\n"
+                "#elif defined(__GNUC__)\n"
+                "#pragma GCC push_options\n"
+                /* gcc takes stores through restrict pointers of inlined tiles for local ones
+                 * and drops the kernel: it must not look for functions without effects. */
+                "#if __GNUC__ > 10\n"
+                "#pragma GCC optimize(\"no-ipa-modref\")\n"
+                "#endif\n"
+                "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
+                /* gcc 12.2 with AVX turns the condition of a copy in nested loops into the mask of
+                 * a load, and then folds masks to zero that are not: rows of pixels were lost. */
+                "#pragma GCC optimize(\"no-tree-loop-if-convert\")\n"
+                "#endif\n\n");
     template_random(w);
     template_scalar(w);
 }
 
-static void open_target(const Machine *m, StrBuf *w) {
+static void open_target(const File *f, const Machine *m, StrBuf *w) {
     if (!m->features) return;
+    /* Every machine with AVX2 and fused multiply-add converts f16. */
+    const char *more = f->o->weights_type == WEIGHTS_F16 && m->lanes >= 8 ? ",f16c" : "";
     strbuf_puts(w, "#if defined(__clang__)\n");
     strbuf_printf(
-        w, "#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = function)\n",
-        m->features);
+        w, "#pragma clang attribute push(__attribute__((target(\"%s%s\"))), apply_to = function)\n",
+        m->features, more);
     if (m->lanes == 16)
         strbuf_puts(w,
                     "#pragma clang attribute push(__attribute__((min_vector_width(512))), apply_to "
                     "= function)\n");
-    strbuf_printf(w, "#else\n#pragma GCC push_options\n#pragma GCC target(\"%s\")\n#endif\n\n",
-                  m->features);
+    strbuf_printf(w, "#else\n#pragma GCC push_options\n#pragma GCC target(\"%s%s\")\n#endif\n\n",
+                  m->features, more);
 }
 
 static void close_target(const Machine *m, StrBuf *w) {
@@ -86,6 +92,7 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
                       .neon = neon,
                       .avx512 = m->lanes == 16,
                       .avx = m->lanes >= 8,
+                      .half = (int)f->o->weights_type,
                       .fma = m->fma               ? 1
                              : f->o->reproducible ? 2
                                                   : 0};
@@ -185,7 +192,11 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
         strbuf_printf(w, "(%s)r->labels[%lld]", s->arg_type[i] ? s->arg_type[i] : "const float *",
                       (long long)p->at);
         break;
-    case PLACE_WEIGHTS: print_offset(f, "r->weights", p->at, w); break;
+    case PLACE_WEIGHTS:
+        if (s->arg_type[i]) strbuf_printf(w, "(%s)(const void *)(", s->arg_type[i]);
+        print_offset(f, "r->weights", p->at, w);
+        if (s->arg_type[i]) strbuf_puts(w, ")");
+        break;
     case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
     case PLACE_GRADS: print_offset(f, "r->work", p->at, w); break;
     case PLACE_BUFFER:
@@ -297,7 +308,7 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
         u->type->emit(&kernels, u->params, u->fn);
     }
     strbuf_printf(w, "/* ---- %s ---- */\n\n", s->machine.name);
-    open_target(&s->machine, w);
+    open_target(f, &s->machine, w);
     emit_vectors(f, s, kernels.text, w);
     strbuf_bytes(w, kernels.text, kernels.length);
     strbuf_free(&kernels);

@@ -83,10 +83,16 @@ const char *label_params(const File *f);
 bool has_class_labels(const File *f, const Port *loss);
 void emit_value_tables(const File *f, StrBuf *w);
 
+/* halves.c: numbers of 16 bits, rounded to nearest even. */
+uint16_t half_bits(float x, WeightsType type);
+float half_value(uint16_t h, WeightsType type);
+/* Gives the kernels that are stored in 16 bits the values that the image will hold; a finite number
+ * that the type does not reach is an error in d. */
+bool round_kernels(Module *m, const ParamTable *params, WeightsType type, Diag *d);
+
 /* image.c */
 enum { IMAGE_HEADER_BYTES = 64 };
-unsigned char *write_image(const Module *m, const ParamTable *params, uint64_t model_hash,
-                           uint64_t layout_hash, size_t *bytes);
+unsigned char *write_image(const File *f, size_t *bytes);
 uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n);
 #define FNV_START UINT64_C(0xCBF29CE484222325)
 

@@ -390,7 +390,7 @@ void emit_entries(const File *f, StrBuf *w) {
     if (f->o->train) {
         emit_training(f, w);
     } else {
-        WeightsParams p = {.id = f->id, .ID = f->ID};
+        WeightsParams p = {.id = f->id, .ID = f->ID, .type = (int)f->o->weights_type};
         template_weights(w, &p, "");
         emit_predict(f, false, w);
         if (f->takes_bytes) emit_predict(f, true, w);

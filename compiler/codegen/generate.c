@@ -45,9 +45,10 @@ static uint64_t hash_layout(const File *f) {
     StrBuf b = {0};
     for (int i = 0; i < f->m->nparams; i++) {
         const ParamLayout *l = &f->params->param[i];
-        if (l->at >= 0)
-            strbuf_printf(&b, "%s %lld %lld %d %lld\n", f->m->params[i].name, (long long)l->rows,
-                          (long long)l->columns, l->panel, (long long)l->at);
+        if (l->at < 0) continue;
+        strbuf_printf(&b, "%s %lld %lld %d %lld\n", f->m->params[i].name, (long long)l->rows,
+                      (long long)l->columns, l->panel, (long long)l->at);
+        if (l->half) strbuf_printf(&b, "stored as %d\n", (int)f->o->weights_type);
     }
     uint64_t hash = b.text ? hash_text(b.text) : FNV_START;
     strbuf_free(&b);
@@ -215,7 +216,7 @@ static void lower_file(File *f, Module *m, const CodegenOptions *o) {
     *f = (File){.m = m, .o = o, .id = choose_id(m)};
     f->ID = upper(m->arena, f->id);
     make_ports(f);
-    f->params = layout_params(m, o->train);
+    f->params = layout_params(m, o);
     name_params(f);
     for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
     lay_out_workspace(f);
@@ -236,8 +237,10 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     File f;
     *out = (Generated){0};
     lower_file(&f, m, o);
-    if (!check_size(&f, d) || !prepare_self_test(&f, d)) return false;
-    if (!o->train) f.image = write_image(m, f.params, f.model_hash, f.layout_hash, &f.image_bytes);
+    if (!check_size(&f, d) || !round_kernels(m, f.params, o->weights_type, d) ||
+        !prepare_self_test(&f, d))
+        return false;
+    if (!o->train) f.image = write_image(&f, &f.image_bytes);
     f.embed = !o->train && (o->single || f.image_bytes <= EMBED_BYTES);
     f.assembled = !o->train && o->assembled && !f.embed;
     emit_source(&f, &out->source);

@@ -232,7 +232,7 @@ bool lies_in(const Lower *l, const Value *part, const Value *whole) {
 }
 
 /* Whether v's buffer has room for this padding: then the padded image begins before v. */
-bool window_into_halo(const Lower *l, const Value *v, const int32_t pad[4], Layout *x) {
+bool window_into_halo(Lower *l, const Value *v, const int32_t pad[4], Layout *x) {
     const int32_t *halo = l->home[root_of(l, v)->id].halo;
     *x = layout_of(l, v);
     if (!x->line) return false;

@@ -46,6 +46,32 @@ static bool is_dense(const Module *m, int index) {
     return true;
 }
 
+/* Whether the node reads operand number `at` as a kernel. */
+static bool is_kernel(const Node *n, int at) {
+    switch (n->op) {
+    case OP_CONV2D:
+    case OP_CONV2D_GRAD_INPUT:
+    case OP_DENSE:
+    case OP_MATMUL: return at == 1;
+    default: return false;
+    }
+}
+
+/* Whether predict reads the parameter as a kernel and as nothing else. */
+static bool is_only_kernel(const Module *m, int index) {
+    const Function *f = module_function(m, "predict");
+    bool kernel = false;
+    for (int i = 0; i < f->nnodes; i++) {
+        const Node *n = f->nodes[i];
+        for (int j = 0; j < n->nin; j++) {
+            if (n->in[j]->param != index) continue;
+            if (!is_kernel(n, j)) return false;
+            kernel = true;
+        }
+    }
+    return kernel;
+}
+
 static ParamLayout pack(const Module *m, int index) {
     const Param *p = &m->params[index];
     int owner = p->role == PARAM_SLOT ? p->owner : index;
@@ -89,8 +115,9 @@ static bool is_used(const Module *m, int index) {
 }
 
 static void place(ParamTable *t, int index) {
-    t->param[index].at = t->floats;
-    t->floats += t->param[index].floats;
+    ParamLayout *l = &t->param[index];
+    l->at = t->floats;
+    t->floats += l->half ? (l->floats / 2 + 15) / 16 * 16 : l->floats;
 }
 
 /* Whether the training step gives the parameter a new value by its gradient: a trainable one that
@@ -133,15 +160,17 @@ static void place_state(ParamTable *t, const Module *m) {
         if (t->param[i].at < 0 && m->params[i].role != PARAM_SLOT && !is_table(m, i)) place(t, i);
 }
 
-ParamTable *layout_params(Module *m, bool train) {
+ParamTable *layout_params(Module *m, const CodegenOptions *o) {
     ParamTable *t = ARENA_NEW(m->arena, ParamTable);
     t->param = ARENA_ARRAY(m->arena, ParamLayout, (size_t)m->nparams);
     for (int i = 0; i < m->nparams; i++) t->param[i] = pack(m, i);
-    if (train) {
+    if (o->train) {
         place_state(t, m);
     } else {
-        for (int i = 0; i < m->nparams; i++)
+        for (int i = 0; i < m->nparams; i++) {
+            t->param[i].half = o->weights_type != WEIGHTS_F32 && is_only_kernel(m, i);
             if (is_used(m, i)) place(t, i);
+        }
     }
     return t;
 }

@@ -47,8 +47,33 @@ static Layout param_layout(const Lower *l, int index) {
                     .channels = p->columns};
 }
 
-Layout layout_of(const Lower *l, const Value *v) {
-    if (v->param >= 0) return param_layout(l, v->param);
+bool is_half(const Lower *l, const Value *v) {
+    return v->param >= 0 && l->params->param[v->param].half;
+}
+
+Place stored_place(const Lower *l, const Value *v) { return param_layout(l, v->param).place; }
+
+/* Widening gives the numbers themselves: nothing is rounded. */
+static Place widened(Lower *l, const Value *v) {
+    Place y = find_derived(l, DERIVED_WIDENED, v, NULL);
+    if (y.kind != PLACE_NONE) return y;
+    int lanes = l->machine->lanes;
+    WidenParams p = {.V = vector_name(l->machine, lanes),
+                     .L = lanes,
+                     .floats = l->params->param[v->param].floats};
+    y = new_buffer(l, arena_printf(l->m->arena, "%s/floats", v->name), p.floats);
+    STEP(l, l->plan->buffers[y.at].name, &kernel_widen, &p, stem_of(l, "widen", 0, lanes),
+         "weights of 16 bits as floats", in_as(stored_place(l, v), "const uint16_t *"), out(y));
+    keep_derived(l, DERIVED_WIDENED, v, NULL, y);
+    return y;
+}
+
+Layout layout_of(Lower *l, const Value *v) {
+    if (v->param >= 0) {
+        Layout y = param_layout(l, v->param);
+        if (is_half(l, v)) y.place = widened(l, v);
+        return y;
+    }
     CHECK(l->defined[v->id]);
     return l->layout[v->id];
 }

@@ -14,6 +14,7 @@ typedef enum {
     DERIVED_ROWS, /* the same pixels at another pitch, which is pad[0] */
     DERIVED_PADDED,
     DERIVED_TRANSPOSED,
+    DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_WINOGRAD,
     DERIVED_WINOGRAD_TRANSPOSED
@@ -52,7 +53,11 @@ typedef struct {
 
 /* ---- layouts and buffers (lower.c) ---------------------------------------------------------- */
 
-Layout layout_of(const Lower *l, const Value *v);
+/* Where v lies, in floats: a step widens a parameter of 16-bit numbers first. */
+Layout layout_of(Lower *l, const Value *v);
+/* Whether v is a parameter of 16-bit numbers, and where it is stored. */
+bool is_half(const Lower *l, const Value *v);
+Place stored_place(const Lower *l, const Value *v);
 int64_t sample_floats(const Layout *y);
 /* Gives v a layout: its own buffer with the usual pitch, or the place that the function's interface
  * fixes (gradients of parameters, new values of parameters). */
@@ -79,7 +84,7 @@ void plan_homes(Lower *l);
 bool define_at_home(Lower *l, const Value *v);
 bool lies_in(const Lower *l, const Value *part, const Value *whole);
 /* x: v with zeros around it, where its buffer has them. */
-bool window_into_halo(const Lower *l, const Value *v, const int32_t pad[4], Layout *x);
+bool window_into_halo(Lower *l, const Value *v, const int32_t pad[4], Layout *x);
 
 /* ---- steps (lower.c) ------------------------------------------------------------------------ */
 
@@ -135,6 +140,7 @@ typedef struct {
     int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
     int64_t panel;              /* floats from one panel of weights to the next */
     int bias, load, act, ph, pw;
+    int half;           /* 1: the weights are 16-bit numbers */
     Function1 function; /* of act */
 } SweepShape;
 

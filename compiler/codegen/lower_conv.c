@@ -359,6 +359,7 @@ static DenseParams dense_params(Lower *l, Groups *gr, SweepShape *s, int64_t C, 
     int four = rows < 4 ? rows : 4;
     DenseParams p = {.V = vector_name(l->machine, machine_lanes(l->machine, gr->last_width)),
                      .L = machine_lanes(l->machine, gr->last_width),
+                     .W = s->half ? "uint16_t" : "float",
                      .MR = rows,
                      .xs = xp,
                      .ys = yp,
@@ -412,7 +413,6 @@ void lower_dense(Lower *l, const Node *n) {
     bool bias = n->nin > 2;
     Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
     SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
-    Place w_place = layout_of(l, n->in[1]).place;
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
     if (x.rows > 1) {
         Geometry g = dense_geometry(l, n->in[0], C, K);
@@ -433,15 +433,19 @@ void lower_dense(Lower *l, const Node *n) {
         p.sweep = use_sweep(l, &s, &gr, false);
         p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
         STEP(l, n->name, &kernel_conv2d, &p, stem_of(l, "dense", s.act, gr.lanes),
-             dense_comment(l, "dense over each pixel", C, K), in(x.place), in(w_place), in(b_place),
-             out(y.place));
+             dense_comment(l, "dense over each pixel", C, K), in(x.place),
+             in(layout_of(l, n->in[1]).place), in(b_place), out(y.place));
         return;
     }
+    /* Weights that are read once a call are widened in registers. */
+    s.half = is_half(l, n->in[1]);
+    Place w_place = stored_place(l, n->in[1]);
     DenseParams p = dense_params(l, &gr, &s, C, x.pitch, y.pitch);
     p.m = C * K;
-    p.moved = 4 * (C + K) + 4 * C * K / l->o->batch;
+    p.moved = 4 * (C + K) + (s.half ? 2 : 4) * C * K / l->o->batch;
     STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense", s.act, gr.lanes),
-         dense_comment(l, "dense", C, K), in(x.place), in(w_place), in(b_place), out(y.place));
+         dense_comment(l, "dense", C, K), in(x.place),
+         s.half ? in_as(w_place, "const uint16_t *") : in(w_place), in(b_place), out(y.place));
 }
 
 void lower_dense_grad_input(Lower *l, const Node *n) {

@@ -38,7 +38,7 @@ void lower_penalty(Lower *l, const Node *n) {
 /* ---- gradients, changed in place --------------------------------------------------------------
  */
 
-static GradientMapParams gradient_map(const Lower *l, const Node *n) {
+static GradientMapParams gradient_map(Lower *l, const Node *n) {
     int lanes = machine_lanes(l->machine, SUM_LANES);
     return (GradientMapParams){.V = vector_name(l->machine, lanes),
                                .L = lanes,

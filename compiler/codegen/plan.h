@@ -60,6 +60,7 @@ typedef struct {
     int64_t rows, columns; /* of the packed matrix; a vector is one row */
     int panel;             /* PW */
     int64_t floats;        /* padded to 16 */
+    bool half;             /* stored as so many 16-bit numbers, of o->weights_type */
     const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */
@@ -113,7 +114,7 @@ int panel_of(int64_t channels);
 int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column);
 
 /* layout.c: places every parameter that `functions` use. */
-ParamTable *layout_params(Module *m, bool train);
+ParamTable *layout_params(Module *m, const CodegenOptions *o);
 
 /* planner.c: offsets by lifetime; `guarded`: none shared, a guard around each. */
 enum { GUARD_FLOATS = 64 };

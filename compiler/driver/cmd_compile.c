@@ -21,6 +21,7 @@ static const OptionUse options[] = {
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_WEIGHTS, NULL},
+    {OPTION_WEIGHTS_TYPE, NULL},
     {OPTION_EMBED_WEIGHTS, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
@@ -139,6 +140,18 @@ static bool is_c_file(const char *path) {
     return n > 2 && !strcmp(path + n - 2, ".c");
 }
 
+static bool weights_type(const Options *o, CodegenOptions *c) {
+    const char *text = o->text[OPTION_WEIGHTS_TYPE];
+    if (!text) return true;
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a, NULL, NULL);
+    bool ok = parse_weights_type(text, c, &d);
+    diag_print(&d, stderr);
+    arena_free(a);
+    return ok;
+}
+
 int cmd_compile(int argc, char **argv) {
     Options o;
     CodegenOptions c;
@@ -149,13 +162,15 @@ int cmd_compile(int argc, char **argv) {
     bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
     if (layers && (train || is_c_file(output)))
         return user_error("--layers goes with inference and a folder");
+    if (train && option_given(&o, OPTION_WEIGHTS_TYPE))
+        return user_error("--weights-type goes with inference");
     if (!check_photographs(&o, train)) return 1;
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
               prepare_photographs(m, &o) && run_passes(m, train, &o) &&
               codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c) &&
-              resize_options(&o, &c.filter, &c.shorter);
+              resize_options(&o, &c.filter, &c.shorter) && weights_type(&o, &c);
     if (ok) {
         c.single = is_c_file(output);
         c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);

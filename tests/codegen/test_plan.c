@@ -35,8 +35,8 @@ static Plan *plan_of(Built *b, const char *function) {
     KernelSet *kernels = ARENA_NEW(b->arena, KernelSet);
     kernels->arena = b->arena;
     kernels->prefix = "";
-    return lower_function(b->m, f, layout_params(b->m, b->o.train), &b->o,
-                          &machines[b->o.targets[0]], kernels);
+    return lower_function(b->m, f, layout_params(b->m, &b->o), &b->o, &machines[b->o.targets[0]],
+                          kernels);
 }
 
 static int64_t ends(const Buffer *b) { return b->offset + b->floats; }

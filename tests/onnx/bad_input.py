@@ -104,6 +104,13 @@ def main():
     del huge.graph.initializer[0].dims[:]
     huge.graph.initializer[0].dims.extend([1 << 40, 1 << 40])
     expect(lathe, "huge weights", huge, "'w'", "too large")
+    for op in ("Shape", "ReduceSum", "Identity", "Relu"):
+        expect(lathe, f"no inputs of {op}", model([node(op, [])]), f"the_{op.lower()}", "input 0 is missing")
+    for op in ("Gather", "CastLike"):
+        expect(lathe, f"one input of {op}", model([node(op, ["w"])], weights=[("w", w)]), "input 1 is missing")
+    axes = helper.make_tensor_value_info("a", TensorProto.INT64, [1])
+    expect(lathe, "no elements", model([node("Mul", ["x", "x"], ["z"]), node("ReduceSum", ["z", "a"])],
+                                       inputs=[port("x", [2, 0, 4]), axes]), "not known before")
     external(lathe)
     print(f"{len(FAILED)} failed")
     return 1 if FAILED else 0

@@ -6,6 +6,9 @@
 
 #include "import.h"
 
+/* Elements of a constant that is computed: a small file must not ask for gigabytes. */
+enum { MAX_COMPUTED = 1 << 24 };
+
 /* ---- fold_move.c: elements moved ------------------------------------------------------------ */
 
 /* Elements of `of` by strides: element (i0, i1, ...) of a result of these dims is that at offset +

@@ -38,7 +38,7 @@ bool fold_constant_of_shape(Op *o) {
     if (!dim) return false;
     if (n > MAX_RANK) return refuse(o, "%d dimensions; accepted: at most %d", n, MAX_RANK);
     for (int i = 0; i < n; i++)
-        if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) || total > INT32_MAX)
+        if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) || total > MAX_COMPUTED)
             return refuse(o, "its shape %s is negative or too large", dims_text(o->im, n, dim));
     if (value && (value->count != 1 || (!value->f && !value->i)))
         return refuse(o, "its value is not one number");
@@ -71,7 +71,7 @@ bool fold_range(Op *o) {
         x[i] = c[i]->f ? (double)c[i]->f[0] : (double)c[i]->i[0];
     }
     double count = ceil((x[1] - x[0]) / x[2]);
-    if (!(count <= INT32_MAX)) return refuse(o, "its range has no end or is too long");
+    if (!(count <= MAX_COMPUTED)) return refuse(o, "its range has no end or is too long");
     int64_t n = count > 0 ? (int64_t)count : 0;
     OnnxTensor *r = constant_new(o->im, c[0]->type, 1, &n, &f, &v);
     for (int64_t k = 0; k < n; k++) {

@@ -261,7 +261,9 @@ bool fold_where(Op *o) {
 bool fold_cast(Op *o) {
     const OnnxTensor *x = o->in[0]->constant;
     OnnxType to = (OnnxType)attr_int(o, "to", ONNX_FLOAT);
-    if (strcmp(o->node->op, "CastLike") == 0) to = o->in[1]->constant->type;
+    bool like = strcmp(o->node->op, "CastLike") == 0;
+    if (like && !has_input(o, 1)) return refuse(o, "input 1 is missing");
+    if (like) to = o->in[1]->constant->type;
     bool integer = onnx_type_is_integer(to);
     if (!integer && to != ONNX_FLOAT && to != ONNX_DOUBLE)
         return refuse(o,

@@ -82,6 +82,7 @@ bool fold_transpose(Op *o) {
 }
 
 bool fold_gather(Op *o) {
+    if (!has_input(o, 1)) return refuse(o, "input 1 is missing");
     const OnnxTensor *c = o->in[0]->constant, *index = o->in[1]->constant;
     int axis, rank = 0;
     if (!wrap_axis(o, attr_int(o, "axis", 0), c->rank, &axis)) return false;
@@ -148,7 +149,7 @@ bool fold_expand(Op *o) {
         wide.dim[i] = dim[i];
         wide.stride[i] = k >= 0 && v.dim[k] > 1 ? v.stride[k] : 0;
     }
-    if (count_dims(rank, dim) > INT32_MAX) return refuse(o, "its result is too large");
+    if (count_dims(rank, dim) > MAX_COMPUTED) return refuse(o, "its result is too large");
     return set_constant(o, 0, copy_view(o->im, c, &wide));
 }
 
@@ -161,7 +162,7 @@ bool fold_tile(Op *o) {
     if (n != c->rank) return refuse(o, "%d repeats for rank %d", n, c->rank);
     for (int i = 0; i < n; i++) {
         if (repeat[i] < 0 || __builtin_mul_overflow(c->dim[i], repeat[i], &dim[i]) ||
-            __builtin_mul_overflow(total, dim[i], &total) || total > INT32_MAX)
+            __builtin_mul_overflow(total, dim[i], &total) || total > MAX_COMPUTED)
             return refuse(o, "its result is too large");
     }
     Room r = make_room(o->im, c, c->batch != NULL, n, dim);

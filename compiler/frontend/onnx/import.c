@@ -1,5 +1,6 @@
 /* The walk over an ONNX graph, in batch form or static form. */
 #include "import.h"
+#include "fold.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -79,6 +80,19 @@ static Shape own_shape(const Tensor *t) {
     return s;
 }
 
+/* An input without elements is known: the next attempt takes it as a constant. */
+static void freeze_empty(Import *im, int index, const Tensor *t) {
+    OnnxGiven *g = &im->given[index];
+    im->frozen[index] = im->freezes = true;
+    g->rank = t->rank;
+    memcpy(g->dim, t->dim, sizeof g->dim);
+    if (g->f || g->i) return;
+    if (onnx_type_is_float(t->type))
+        g->f = ARENA_NEW(im->arena, float);
+    else
+        g->i = ARENA_NEW(im->arena, int64_t);
+}
+
 static bool add_input(Import *im, int index, int64_t *batch) {
     const OnnxPort *p = &im->model->graph.inputs[index];
     if (namemap_get(&im->tensors, p->name)) return true; /* an initialiser gives its value */
@@ -93,9 +107,7 @@ static bool add_input(Import *im, int index, int64_t *batch) {
     namemap_set(im->arena, &im->tensors, p->name, t);
     if (!input_dims(im, index, t)) return false;
     if (count_dims(t->rank, t->dim) == 0) {
-        im->frozen[index] = im->freezes = true;
-        if (!im->given[index].f && !im->given[index].i)
-            im->given[index].f = ARENA_NEW(im->arena, float);
+        freeze_empty(im, index, t);
         return true;
     }
     if (!im->is_static) {
@@ -204,6 +216,10 @@ static void import_node(Import *im, const FlatNode *flat) {
     bool ok = find_inputs(&o);
     make_outputs(&o);
     if (!ok) return;
+    if ((o.nin == 0 || !o.in[0]) && o.row->rule != rule_known) {
+        refuse(&o, "input 0 is missing");
+        return;
+    }
     if (o.row->fold && all_constant(&o)) {
         o.row->fold(&o);
         return;

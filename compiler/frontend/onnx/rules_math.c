@@ -201,7 +201,8 @@ static bool integers_fit(Op *o, BinaryFn fn, double *bound) {
 static bool old_broadcast(Op *o) {
     int axis;
     const OnnxAttr *a = find_attr(o, "axis");
-    if (o->opset >= 7 || !a || !attr_int(o, "broadcast", 0) || o->nin != 2) return true;
+    if (o->opset >= 7 || !a || !attr_int(o, "broadcast", 0) || o->nin != 2 || !o->in[1])
+        return true;
     Tensor *b = o->in[1];
     if (!wrap_axis(o, a->i, o->in[0]->rank, &axis)) return false;
     int rank = o->in[0]->rank - axis;
