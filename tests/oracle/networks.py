@@ -212,7 +212,7 @@ model.compile(optimizer=keras.optimizers.Adam(1e-3), loss='sparse_categorical_cr
 
 
 # Examples that take too long for tests of every target, gradient and option; zoo.py has their like.
-DEEP = ("alexnet", "vgg16", "googlenet", "resnet20", "hed")
+DEEP = ("alexnet", "vgg16", "googlenet", "resnet20", "hed", "filters")
 
 
 def examples():
