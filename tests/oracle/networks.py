@@ -2,6 +2,7 @@
 layer and argument. Both systems read the same text."""
 import glob
 import os
+import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -215,9 +216,15 @@ model.compile(optimizer=keras.optimizers.Adam(1e-3), loss='sparse_categorical_cr
 DEEP = ("alexnet", "vgg16", "googlenet", "resnet20", "hed", "filters")
 
 
+def describes_network(path):
+    """Beside networks, examples have tools."""
+    with open(path) as f:
+        return re.search(r"^model\b.*=", f.read(), re.MULTILINE) is not None
+
+
 def examples():
     """name -> path of the example scripts."""
-    paths = sorted(glob.glob(os.path.join(ROOT, "examples", "*", "*.py")))
+    paths = sorted(filter(describes_network, glob.glob(os.path.join(ROOT, "examples", "*", "*.py"))))
     found = {os.path.basename(p)[:-3]: p for p in paths}
     return {name: path for name, path in found.items() if name not in DEEP}
 
