@@ -6,8 +6,13 @@
 
 #include "import.h"
 
-/* Elements of a constant that is computed: a small file must not ask for gigabytes. */
-enum { MAX_COMPUTED = 1 << 24 };
+/* Elements that all computed constants of a model have together: a small file must not ask for
+ * gigabytes. (VGG-19 with computed weights has 144 million.) */
+enum { MAX_COMPUTED = 1 << 28 };
+
+/* Counts a constant of these dims among those computed; false where one is negative or together
+ * they are too large. To be asked before its elements are made. */
+bool can_compute(Op *o, int rank, const int64_t *dim);
 
 /* ---- fold_move.c: elements moved ------------------------------------------------------------ */
 

@@ -33,17 +33,15 @@ bool fold_constant_of_shape(Op *o) {
     const int64_t *dim = need_ints(o, 0, "the shape", &n, NULL);
     const OnnxAttr *a = find_attr(o, "value");
     const OnnxTensor *value = a && a->kind == ONNX_ATTR_TENSOR ? a->tensor : NULL;
-    int64_t total = 1, *v;
+    int64_t *v;
     float *f;
     if (!dim) return false;
     if (n > MAX_RANK) return refuse(o, "%d dimensions; accepted: at most %d", n, MAX_RANK);
-    for (int i = 0; i < n; i++)
-        if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) || total > MAX_COMPUTED)
-            return refuse(o, "its shape %s is negative or too large", dims_text(o->im, n, dim));
+    if (!can_compute(o, n, dim)) return false;
     if (value && (value->count != 1 || (!value->f && !value->i)))
         return refuse(o, "its value is not one number");
     OnnxTensor *c = constant_new(o->im, value ? value->type : ONNX_FLOAT, n, dim, &f, &v);
-    for (int64_t k = 0; value && k < total; k++) {
+    for (int64_t k = 0; value && k < c->count; k++) {
         if (f)
             f[k] = value->f[0];
         else
@@ -73,6 +71,7 @@ bool fold_range(Op *o) {
     double count = ceil((x[1] - x[0]) / x[2]);
     if (!(count <= MAX_COMPUTED)) return refuse(o, "its range has no end or is too long");
     int64_t n = count > 0 ? (int64_t)count : 0;
+    if (!can_compute(o, 1, &n)) return false;
     OnnxTensor *r = constant_new(o->im, c[0]->type, 1, &n, &f, &v);
     for (int64_t k = 0; k < n; k++) {
         if (f)
@@ -128,6 +127,7 @@ bool fold_eye_like(Op *o) {
     if (t->dim[0] == DIM_BATCH) return mixes_batch(o, "the number of samples is a size");
     if (!onnx_type_is_float(type) && !onnx_type_is_integer(type))
         return refuse(o, "its type %s is not supported", onnx_type_name(o->im->arena, type));
+    if (!can_compute(o, 2, t->dim)) return false;
     OnnxTensor *c = constant_new(o->im, type, 2, t->dim, &f, &v);
     for (int64_t i = 0; i < t->dim[0]; i++) {
         int64_t j = i + k;

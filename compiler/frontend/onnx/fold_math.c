@@ -141,7 +141,7 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
     int64_t dim[MAX_RANK], *v;
     float *f;
     memcpy(dim, a->dim, sizeof dim);
-    if (!join_dims(o, b->rank, b->dim, &rank, dim)) return NULL;
+    if (!join_dims(o, b->rank, b->dim, &rank, dim) || !can_compute(o, rank, dim)) return NULL;
     if ((a->f == NULL) != (b->f == NULL) && fn != BINARY_POW) {
         refuse(o, "its inputs are of different types");
         return NULL;
@@ -238,6 +238,7 @@ bool fold_where(Op *o) {
     }
     if (!in[0]->i || (in[1]->f == NULL) != (in[2]->f == NULL))
         return refuse(o, "its inputs have types that do not go together");
+    if (!can_compute(o, rank, dim)) return false;
     for (int i = 0; i < 3; i++) in[i] = spread(o, in[i], rank, dim);
     OnnxTensor *c = constant_new(o->im, in[1]->type, rank, dim, &f, &v);
     int64_t *batch = NULL;

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+bool can_compute(Op *o, int rank, const int64_t *dim) {
+    int64_t total = 1;
+    for (int i = 0; i < rank; i++)
+        if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) ||
+            o->im->computed + total > MAX_COMPUTED)
+            return refuse(o, "its shape %s is negative or too large", dims_text(o->im, rank, dim));
+    o->im->computed += total;
+    return true;
+}
+
 View view_of(const OnnxTensor *c) {
     View v = {.rank = c->rank};
     int64_t step = 1;
@@ -92,6 +102,7 @@ bool fold_gather(Op *o) {
     for (int i = 0; i < axis; i++) outer *= dim[rank++] = c->dim[i];
     for (int i = 0; i < index->rank; i++) dim[rank++] = index->dim[i];
     for (int i = axis + 1; i < c->rank; i++) inner *= dim[rank++] = c->dim[i];
+    if (!can_compute(o, rank, dim)) return false;
     Room r = make_room(o->im, c, c->batch != NULL, rank, dim);
     for (int64_t a = 0; a < outer; a++) {
         for (int64_t k = 0; k < index->count; k++) {
@@ -124,6 +135,7 @@ bool fold_concat(Op *o) {
         batch = batch || c->batch;
     }
     for (int i = 0; i < axis; i++) outer *= dim[i];
+    if (!can_compute(o, first->rank, dim)) return false;
     Room r = make_room(o->im, first, batch, first->rank, dim);
     for (int64_t a = 0; a < outer; a++) {
         for (int i = 0; i < o->nin; i++) {
@@ -149,22 +161,22 @@ bool fold_expand(Op *o) {
         wide.dim[i] = dim[i];
         wide.stride[i] = k >= 0 && v.dim[k] > 1 ? v.stride[k] : 0;
     }
-    if (count_dims(rank, dim) > MAX_COMPUTED) return refuse(o, "its result is too large");
+    if (!can_compute(o, rank, dim)) return false;
     return set_constant(o, 0, copy_view(o->im, c, &wide));
 }
 
 bool fold_tile(Op *o) {
     const OnnxTensor *c = o->in[0]->constant;
     int n;
-    int64_t dim[MAX_RANK], at[MAX_RANK] = {0}, total = 1;
+    int64_t dim[MAX_RANK], at[MAX_RANK] = {0};
     const int64_t *repeat = need_ints(o, 1, "the repeats", &n, NULL);
     if (!repeat) return false;
     if (n != c->rank) return refuse(o, "%d repeats for rank %d", n, c->rank);
     for (int i = 0; i < n; i++) {
-        if (repeat[i] < 0 || __builtin_mul_overflow(c->dim[i], repeat[i], &dim[i]) ||
-            __builtin_mul_overflow(total, dim[i], &total) || total > MAX_COMPUTED)
-            return refuse(o, "its result is too large");
+        if (repeat[i] < 0 || __builtin_mul_overflow(c->dim[i], repeat[i], &dim[i]))
+            return refuse(o, "it repeats %lld times", (long long)repeat[i]);
     }
+    if (!can_compute(o, n, dim)) return false;
     Room r = make_room(o->im, c, c->batch != NULL, n, dim);
     View v = view_of(c);
     for (int64_t k = 0; k < r.c->count; k++) {

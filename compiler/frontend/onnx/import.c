@@ -314,6 +314,7 @@ static void attempt(Import *im, const char *name) {
     im->function = module_add_function(im->module, "forward");
     im->tensors = im->names = im->layers = (NameMap){0};
     im->mixes = im->freezes = false;
+    im->computed = 0;
     im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
     im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
     im->own_output_names =

@@ -64,6 +64,7 @@ typedef struct {
     bool mixes;       /* a node mixes dimension 0 with others: try static form */
     bool freezes;     /* an input must be known: begin again */
     uint32_t streams; /* random streams given so far */
+    int64_t computed; /* elements of computed constants */
     Layer row;        /* of the node at hand */
 } Import;
 
