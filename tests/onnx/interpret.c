@@ -78,7 +78,7 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
     for (int i = 0; i < f->ninputs && !m->whole_batch && !unused; i++)
         n = (int)given[m->own_index[i]].dim[0];
     interp_set_threads(1);
-    Interp *it = interp_new(m, f, n, false, &d);
+    Interp *it = interp_new(m, f, n, true, &d);
     if (!it) {
         diag_print(&d, stderr);
         return 1;
