@@ -194,15 +194,22 @@ static const GradRule rules[OP_COUNT] = {
 
 /* ---- the walk ------------------------------------------------------------------------------- */
 
+static Autodiff autodiff_new(PassContext *c, Function *f) {
+    return (Autodiff){.c = c,
+                      .f = f,
+                      .values = f->next_id,
+                      .needed = ARENA_ARRAY(c->module->arena, bool, (size_t)f->next_id),
+                      .grad = ARENA_ARRAY(c->module->arena, Value *, (size_t)f->next_id)};
+}
+
+/* Marks what the values that are marked influence. */
 static void find_needed(Autodiff *a) {
     const Function *f = a->f;
-    for (int i = 0; i < f->nparams; i++)
-        a->needed[f->params[i]->id] = is_trainable(a->c->module, f->params[i]);
     for (int i = 0; i < f->nnodes; i++) {
         bool any = false;
         for (int k = 0; k < f->nodes[i]->nin; k++) any = any || needs(a, f->nodes[i]->in[k]);
         /* Only first results carry gradients; the others are statistics. */
-        a->needed[f->nodes[i]->out[0]->id] = any;
+        if (any) a->needed[f->nodes[i]->out[0]->id] = true;
     }
 }
 
@@ -237,12 +244,9 @@ static void name_gradient(Autodiff *a, const Value *param) {
 bool pass_autodiff(PassContext *c) {
     Function *f = module_function(c->module, "train_step");
     CHECK(f);
-    Arena *arena = c->module->arena;
-    Autodiff a = {.c = c,
-                  .f = f,
-                  .values = f->next_id,
-                  .needed = ARENA_ARRAY(arena, bool, (size_t)f->next_id),
-                  .grad = ARENA_ARRAY(arena, Value *, (size_t)f->next_id)};
+    Autodiff a = autodiff_new(c, f);
+    for (int i = 0; i < f->nparams; i++)
+        a.needed[f->params[i]->id] = is_trainable(c->module, f->params[i]);
     find_needed(&a);
     int forward = f->nnodes, nparams = f->nparams; /* constants of rules are added behind these */
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
@@ -252,5 +256,17 @@ bool pass_autodiff(PassContext *c) {
         name_gradient(&a, p);
     }
     pass_log(c, "%s: %d nodes for the gradients", f->name, f->nnodes - forward);
+    return !a.failed;
+}
+
+bool append_gradients(Module *m, Function *f, const Value *y, Value *dy, Value *const *x, int n,
+                      Value **out, Diag *d) {
+    PassContext c = {.module = m, .diag = d};
+    Autodiff a = autodiff_new(&c, f);
+    for (int i = 0; i < n; i++) a.needed[x[i]->id] = true;
+    find_needed(&a);
+    a.grad[y->id] = dy;
+    for (int i = f->nnodes - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
+    for (int i = 0; i < n; i++) out[i] = a.grad[x[i]->id];
     return !a.failed;
 }

@@ -31,6 +31,12 @@ typedef struct {
  * parameter data: materialize_params must have run. */
 bool run_pipeline(Module *m, const PipelineOptions *o, Diag *d);
 
+/* Appends to f the gradients of the sum of all elements of dy * y with respect to the n values x.
+ * out[i] is NULL where x[i] does not influence y. False and an error in d if an operation between
+ * them has no gradient. */
+bool append_gradients(Module *m, Function *f, const Value *y, Value *dy, Value *const *x, int n,
+                      Value **out, Diag *d);
+
 /* Fills data of every parameter that has none, from its initialiser and `seed`: the same bits as
  * the generated NAME_init. */
 void materialize_params(Module *m, uint64_t seed);

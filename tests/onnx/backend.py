@@ -77,7 +77,7 @@ class LatheRep(BackendRep):
         files = []
         for i, x in enumerate(inputs):
             files.append(folder / f"in{i}.npy")
-            np.save(files[-1], np.ascontiguousarray(plain(x)))
+            np.save(files[-1], np.asarray(plain(x), order="C"))
         generated = os.environ.get("LATHE_ENGINE") == "generated"
         command = self.generated(path, files) if generated else self.interpreter(path, files)
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 16, MAX_NODES = 1 << 18, OLDEST = 6, NEWEST = 27 };
+enum { MAX_DEPTH = 16, MAX_NODES = 1 << 18, OLDEST = 1, NEWEST = 27 };
 
 const char *node_text(Import *im, const OnnxNode *n, int64_t opset) {
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";

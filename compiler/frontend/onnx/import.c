@@ -1,6 +1,6 @@
 /* The walk over an ONNX graph, in batch form or static form. */
 #include "import.h"
-#include "fold.h"
+#include "rules.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -169,7 +169,7 @@ static bool find_inputs(Op *o) {
         o->in[i] = namemap_get(&o->im->tensors, n->in[i]);
         if (!o->in[i])
             ok = refuse(o, "its input '%s' is given by no node, input or initialiser", n->in[i]);
-        else if (!o->in[i]->constant && !o->in[i]->value)
+        else if (!o->in[i]->constant && !o->in[i]->value && !o->in[i]->is_sequence)
             ok = false;
     }
     return ok;
@@ -210,16 +210,27 @@ static void add_row(Op *o) {
     ARENA_PUSH(im->arena, im->module->layers, im->module->nlayers, im->module->layers_cap, *row);
 }
 
+/* A sequence goes to the operators of sequences alone. */
+static bool refuse_sequences(Op *o) {
+    if (o->row->rule == rule_sequence || o->row->rule == rule_identity) return true;
+    for (int i = 0; i < o->nin; i++)
+        if (o->in[i] && o->in[i]->is_sequence)
+            return refuse(o, "its input '%s' is a sequence; accepted: tensors", o->in[i]->name);
+    return true;
+}
+
 static void import_node(Import *im, const FlatNode *flat) {
     Op o = {.im = im, .node = flat->node, .opset = flat->opset};
-    o.row = find_operator(flat->node->op);
+    o.row = find_operator(flat->node->domain, flat->node->op);
     bool ok = find_inputs(&o);
     make_outputs(&o);
     if (!ok) return;
-    if ((o.nin == 0 || !o.in[0]) && o.row->rule != rule_known) {
+    bool bare = o.row->rule == rule_known || o.row->rule == fold_has_element;
+    if ((o.nin == 0 || !o.in[0]) && !bare) {
         refuse(&o, "input 0 is missing");
         return;
     }
+    if (!refuse_sequences(&o)) return;
     if (o.row->fold && all_constant(&o)) {
         o.row->fold(&o);
         return;
@@ -229,13 +240,28 @@ static void import_node(Import *im, const FlatNode *flat) {
     if (o.row->rule(&o) && o.parts) add_row(&o);
 }
 
+/* Operators that meant something else in old opsets, and since when they have meant what the rules
+ * take them for. */
+static const struct {
+    const char *op;
+    int64_t since;
+} changed[] = {{"Cast", 6}, {"GlobalLpPool", 2}, {"LpPool", 2}, {"Selu", 6}, {"Tile", 6}};
+
+static void check_opset(Import *im, const FlatNode *n) {
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
+        if (n->opset < changed[i].since && strcmp(n->node->op, changed[i].op) == 0)
+            diag_error(im->diag, "%s: accepted: from opset %lld on",
+                       node_text(im, n->node, n->opset), (long long)changed[i].since);
+}
+
 /* Lists every operator that has no rule. */
 static bool check_operators(Import *im) {
     for (int i = 0; i < im->nnodes; i++) {
         const OnnxNode *n = im->nodes[i].node;
-        const OpRow *row = find_operator(n->op);
+        const OpRow *row = find_operator(n->domain, n->op);
         const char *where = node_text(im, n, im->nodes[i].opset);
-        if (*n->domain && strcmp(n->domain, "ai.onnx") != 0)
+        check_opset(im, &im->nodes[i]);
+        if (!row && *n->domain && strcmp(n->domain, "ai.onnx") != 0)
             diag_error(im->diag, "%s: operators of the domain '%s' are not supported", where,
                        n->domain);
         else if (!row)
@@ -275,6 +301,8 @@ static void add_outputs(Import *im) {
             diag_error(im->diag, "the output '%s' is given by no node", name);
             continue;
         }
+        if (t->is_sequence)
+            diag_error(im->diag, "the output '%s' is a sequence; accepted: tensors", name);
         if (!t->constant && !t->value) continue; /* after an error */
         im->own_outputs[i] = own_shape(t);
         im->own_output_names[i] = name;

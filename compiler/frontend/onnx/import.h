@@ -18,7 +18,8 @@
 #include "onnx.h"
 #include "records.h"
 
-typedef struct Tensor {
+typedef struct Tensor Tensor;
+struct Tensor {
     const char *name;
     OnnxType type;
     int rank;
@@ -33,7 +34,10 @@ typedef struct Tensor {
     const char *layer;        /* row of the module's layers that gives it, or NULL */
     int input;                /* index of the graph's input, or -1 */
     int weight[2]; /* parameter made of the constant as it is, and as a kernel; -1: none */
-} Tensor;
+    bool is_sequence; /* a list of tensors: it has neither elements nor a value */
+    Tensor **items;
+    int nitems;
+};
 
 /* A node of the model after its own functions were put in place. */
 typedef struct {
@@ -96,7 +100,8 @@ struct OpRow {
 
 /* ---- the table of operators (table.c) ------------------------------------------------------- */
 
-const OpRow *find_operator(const char *name); /* NULL: there is no such operator in ONNX */
+/* NULL: there is no such operator in ONNX. */
+const OpRow *find_operator(const char *domain, const char *name);
 
 /* ---- nodes in order (graph.c) --------------------------------------------------------------- */
 

@@ -44,6 +44,8 @@ bool rule_cumsum(Op *o);
 
 /* ---- rules_shape.c -------------------------------------------------------------------------- */
 
+/* The elements of x, in plain order, under other dims. In batch form both begin with the batch. */
+bool set_reshaped(Op *o, Tensor *x, int rank, const int64_t *dim);
 bool rule_reshape(Op *o);
 bool rule_flatten(Op *o);
 bool rule_squeeze(Op *o);
@@ -62,6 +64,31 @@ bool rule_gather(Op *o);
 bool rule_tile(Op *o);
 bool rule_pad(Op *o);
 bool rule_trilu(Op *o);
+
+/* Part [start, start + size * step) of x along axis, by steps, as result k; x may be known. */
+bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size, int64_t step);
+
+/* ---- rules_sequence.c ----------------------------------------------------------------------- */
+
+enum { MAX_PARTS = 65536 };
+
+/* What rule_sequence does with its sequence: the row's argument. */
+enum { SEQUENCE_INSERT, SEQUENCE_ERASE, SEQUENCE_AT, SEQUENCE_LENGTH, SEQUENCE_JOIN };
+
+bool fold_sequence_empty(Op *o);
+bool rule_sequence_construct(Op *o);
+bool rule_sequence(Op *o);
+bool rule_split_to_sequence(Op *o);
+bool fold_has_element(Op *o);
+
+/* ---- rules_gradient.c ----------------------------------------------------------------------- */
+
+bool rule_gradient(Op *o);
+
+/* ---- random.c ------------------------------------------------------------------------------- */
+
+/* Numbers in [0, 1) as NumPy's np.random.seed(seed) and np.random.uniform draw them. */
+void legacy_uniform(uint32_t seed, int64_t n, double *out);
 
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 

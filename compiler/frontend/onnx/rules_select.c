@@ -39,8 +39,7 @@ bool rule_concat(Op *o) {
 /* ---- ranges -----------------------------------------------------------------------------------
  */
 
-/* Part [start, start + size) of x along axis as result k; x may be known. */
-static bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size, int64_t step) {
+bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size, int64_t step) {
     int64_t dim[MAX_RANK];
     memcpy(dim, x->dim, sizeof dim);
     dim[axis] = size;

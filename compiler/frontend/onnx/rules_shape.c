@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* The elements of x, in plain order, under other dims. In batch form both begin with the batch. */
-static bool set_reshaped(Op *o, Tensor *x, int rank, const int64_t *dim) {
+bool set_reshaped(Op *o, Tensor *x, int rank, const int64_t *dim) {
     if (x->constant) return set_constant(o, 0, with_shape(o->im, x->constant, rank, dim));
     if (rank > MAX_RANK - (o->im->is_static ? 1 : 0))
         return refuse(o, "its result has rank %d; accepted: at most %d", rank,

@@ -214,8 +214,31 @@ bool rule_identity(Op *o) {
     return has_input(o, 0) ? set_same(o, 0, o->in[0]) : refuse(o, "it has no input");
 }
 
+/* Training mode with a seed: the elements stay whose number, of those that ONNX's reference
+ * implementation draws, is not below the ratio (onnx/reference/ops/op_dropout.py). */
+static bool seeded_dropout(Op *o, float rate, uint32_t seed) {
+    Tensor *x = o->in[0];
+    if (!o->im->is_static) return mixes_batch(o, "its mask has an element a sample");
+    int64_t n = count_dims(x->rank, x->dim);
+    if (n > INT32_MAX) return refuse(o, "its input is too large");
+    double *drawn = ARENA_ARRAY(o->im->arena, double, (size_t)n + 1);
+    float *scale = ARENA_ARRAY(o->im->arena, float, (size_t)n + 1);
+    int64_t *mask;
+    OnnxTensor *c = constant_new(o->im, ONNX_BOOL, x->rank, x->dim, NULL, &mask);
+    legacy_uniform(seed, n, drawn);
+    for (int64_t k = 0; k < n; k++) {
+        mask[k] = drawn[k] >= (double)rate;
+        scale[k] = mask[k] ? 1.0f / (1.0f - rate) : 0.0f;
+    }
+    Shape s = {.rank = x->rank ? x->rank : 1, .dim = {1}};
+    if (x->rank) memcpy(s.dim, x->dim, sizeof *s.dim * (size_t)x->rank);
+    Value *by = put_param(o, "mask", s, PARAM_CONST, false, scale);
+    Value *v = put_binary(o, BINARY_MUL, value_in(o, x, NULL), by);
+    return set_constant(o, 1, c) && result(o, v, x->type, NULL);
+}
+
 /* For inference a copy, the mask all true. A node that was exported in training mode draws random
- * numbers, which no two systems draw alike. */
+ * numbers, which without a seed no two systems draw alike. */
 bool rule_dropout(Op *o) {
     float rate = attr_float(o, "ratio", 0.5f);
     bool training = false;
@@ -232,10 +255,12 @@ bool rule_dropout(Op *o) {
         training = c->i && c->count == 1 && c->i[0];
     }
     Tensor *x = o->in[0];
+    if (training && rate != 0.0f && find_attr(o, "seed"))
+        return seeded_dropout(o, rate, (uint32_t)attr_int(o, "seed", 0));
     if (training && rate != 0.0f)
         return refuse(o,
                       "training_mode with ratio %g: its random numbers are not defined; "
-                      "accepted: inference (lathe train drops out in any case)",
+                      "accepted: inference (lathe train drops out in any case), or a seed",
                       (double)rate);
     if (o->nout > 1 && o->out[1]) {
         Value *truth = put_unary(o, ACT_IS_NAN, value_in(o, x, NULL), 0, 0, 0);

@@ -1,6 +1,7 @@
 /* Every operator of ONNX by name: its rules, or what to use instead. */
 #include "rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ static const char quantized[] = "export the model in float";
 static const char data_shape[] = "the shape of its result depends on the data";
 static const char recurrent[] = "accepted: networks without recurrence";
 
-/* Sorted by name. */
+/* Sorted by name; operators of other domains are "domain/name". */
 static const OpRow table[] = {
     {"Abs", rule_unary, fold_unary, ACT_ABS, NULL},
     NO("Acos", NULL),
@@ -50,7 +51,7 @@ static const OpRow table[] = {
     NO("Col2Im", NULL),
     NO("Compress", data_shape),
     {"Concat", rule_concat, fold_concat, 0, NULL},
-    NO("ConcatFromSequence", sequences),
+    {"ConcatFromSequence", rule_sequence, NULL, SEQUENCE_JOIN, NULL},
     {"Constant", rule_known, fold_constant, 0, NULL},
     {"ConstantOfShape", rule_known, fold_constant_of_shape, 0, NULL},
     {"Conv", rule_conv, NULL, 0, NULL},
@@ -136,8 +137,8 @@ static const OpRow table[] = {
     {"Not", rule_unary, fold_unary, ACT_NOT, NULL},
     NO("OneHot", "use Equal with the numbers of the classes"),
     NO("Optional", sequences),
-    NO("OptionalGetElement", sequences),
-    NO("OptionalHasElement", sequences),
+    {"OptionalGetElement", rule_identity, fold_identity, 0, NULL},
+    {"OptionalHasElement", fold_has_element, fold_has_element, 0, NULL},
     {"Or", rule_binary, fold_binary, BINARY_OR, NULL},
     {"PRelu", rule_prelu, NULL, 0, NULL},
     {"Pad", rule_pad, NULL, 0, NULL},
@@ -177,12 +178,12 @@ static const OpRow table[] = {
     NO("ScatterElements", NULL),
     NO("ScatterND", NULL),
     {"Selu", rule_activation, NULL, 0, NULL},
-    NO("SequenceAt", sequences),
-    NO("SequenceConstruct", sequences),
-    NO("SequenceEmpty", sequences),
-    NO("SequenceErase", sequences),
-    NO("SequenceInsert", sequences),
-    NO("SequenceLength", sequences),
+    {"SequenceAt", rule_sequence, NULL, SEQUENCE_AT, NULL},
+    {"SequenceConstruct", rule_sequence_construct, NULL, 0, NULL},
+    {"SequenceEmpty", rule_known, fold_sequence_empty, 0, NULL},
+    {"SequenceErase", rule_sequence, NULL, SEQUENCE_ERASE, NULL},
+    {"SequenceInsert", rule_sequence, NULL, SEQUENCE_INSERT, NULL},
+    {"SequenceLength", rule_sequence, NULL, SEQUENCE_LENGTH, NULL},
     NO("SequenceMap", sequences),
     {"Shape", rule_shape, rule_shape, 0, NULL},
     {"Shrink", rule_activation, NULL, 0, NULL},
@@ -198,7 +199,7 @@ static const OpRow table[] = {
     {"Softsign", rule_unary, NULL, ACT_SOFTSIGN, NULL},
     {"SpaceToDepth", rule_space_to_depth, NULL, 0, NULL},
     {"Split", rule_split, rule_split, 0, NULL},
-    NO("SplitToSequence", sequences),
+    {"SplitToSequence", rule_split_to_sequence, NULL, 0, NULL},
     {"Sqrt", rule_unary, fold_unary, ACT_SQRT, NULL},
     {"Squeeze", rule_squeeze, rule_squeeze, 0, NULL},
     NO("StringConcat", texts),
@@ -221,12 +222,17 @@ static const OpRow table[] = {
     {"Upsample", rule_resize, NULL, 0, NULL},
     {"Where", rule_where, fold_where, 0, NULL},
     {"Xor", rule_binary, fold_binary, BINARY_XOR, NULL},
+    {"ai.onnx.preview.training/Gradient", rule_gradient, NULL, 0, NULL},
 };
 
 static int compare(const void *name, const void *row) {
     return strcmp(name, ((const OpRow *)row)->name);
 }
 
-const OpRow *find_operator(const char *name) {
-    return bsearch(name, table, sizeof table / sizeof *table, sizeof *table, compare);
+const OpRow *find_operator(const char *domain, const char *name) {
+    char full[128];
+    bool own = !*domain || strcmp(domain, "ai.onnx") == 0;
+    int n = snprintf(full, sizeof full, "%s%s%s", own ? "" : domain, own ? "" : "/", name);
+    if (n < 0 || (size_t)n >= sizeof full) return NULL;
+    return bsearch(full, table, sizeof table / sizeof *table, sizeof *table, compare);
 }
