@@ -90,6 +90,22 @@ bool rule_gradient(Op *o);
 /* Numbers in [0, 1) as NumPy's np.random.seed(seed) and np.random.uniform draw them. */
 void legacy_uniform(uint32_t seed, int64_t n, double *out);
 
+/* ---- rules_loss.c --------------------------------------------------------------------------- */
+
+bool rule_nll_loss(Op *o);
+bool rule_softmax_loss(Op *o);
+
+/* ---- rules_scatter.c ------------------------------------------------------------------------ */
+
+bool rule_gather_elements(Op *o);
+bool rule_gather_nd(Op *o);
+bool rule_compress(Op *o);
+bool rule_reverse_sequence(Op *o);
+bool rule_center_crop_pad(Op *o);
+bool rule_scatter_elements(Op *o);
+bool rule_scatter_nd(Op *o);
+bool rule_tensor_scatter(Op *o);
+
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 
 bool rule_resize(Op *o);

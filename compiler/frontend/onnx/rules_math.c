@@ -96,25 +96,17 @@ static Value *repeated(Op *o, const Tensor *t, const Joined *j) {
     return put_node1(o, OP_BROADCAST, operand_param(o, t, false, j), &a);
 }
 
-/* The first operand that is computed at run time comes first: it brings the batch. Only sums,
- * maxima and the like have more than two operands. */
-static bool lead_with_value(Tensor **in, int n) {
-    int k = 0;
-    while (k < n && in[k]->constant) k++;
-    if (k == n) return false;
-    if (n > 2 && k > 1) {
-        Tensor *t = in[0];
-        in[0] = in[k];
-        in[k] = t;
-    }
-    return true;
+static bool any_runs(Tensor **in, int n) {
+    for (int k = 0; k < n; k++)
+        if (!in[k]->constant) return true;
+    return false;
 }
 
 bool join_operands(Op *o, Tensor **in, int n, bool weights, const Tensor *like, Joined *j) {
     *j = (Joined){.value = ARENA_ARRAY(o->im->arena, Value *, (size_t)n + 1)};
     for (int i = 0; i < n; i++)
         if (!in[i]) return refuse(o, "input %d is missing", i);
-    bool runs = lead_with_value(in, n);
+    bool runs = any_runs(in, n);
     j->rank = in[0]->rank;
     memcpy(j->dim, in[0]->dim, sizeof j->dim);
     for (int i = 1; i < n; i++)
@@ -215,6 +207,17 @@ static bool old_broadcast(Op *o) {
     return true;
 }
 
+/* Sums, maxima and the like of three operands or more: one that is computed at run time comes
+ * first, for the second brings no batch to a known first one. */
+static void lead_with_value(Op *o) {
+    int k = 0;
+    while (k < o->nin && (!o->in[k] || o->in[k]->constant)) k++;
+    if (k < 2 || k == o->nin) return;
+    Tensor *t = o->in[0];
+    o->in[0] = o->in[k];
+    o->in[k] = t;
+}
+
 bool rule_binary(Op *o) {
     BinaryFn fn = (BinaryFn)o->row->argument;
     Joined j;
@@ -225,6 +228,7 @@ bool rule_binary(Op *o) {
     bool integer = onnx_type_is_integer(type), truth = binary_is_truth(fn);
     if (!old_broadcast(o) || (integer && !integers_fit(o, fn, &bound))) return false;
     bool weights = fn == BINARY_ADD || fn == BINARY_MUL;
+    lead_with_value(o);
     if (!join_operands(o, o->in, o->nin, weights, NULL, &j)) return false;
     if (o->nin == 1) return set_same(o, 0, o->in[0]);
     Value *v = j.value[0];
@@ -241,6 +245,7 @@ bool rule_binary(Op *o) {
 bool rule_mean(Op *o) {
     Joined j;
     if (o->nin == 1) return set_same(o, 0, o->in[0]);
+    lead_with_value(o);
     if (!join_operands(o, o->in, o->nin, false, NULL, &j)) return false;
     Value *v = j.value[0];
     for (int i = 1; i < o->nin; i++) v = put_binary(o, BINARY_ADD, v, j.value[i]);
