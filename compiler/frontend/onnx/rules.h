@@ -106,6 +106,10 @@ bool rule_scatter_elements(Op *o);
 bool rule_scatter_nd(Op *o);
 bool rule_tensor_scatter(Op *o);
 
+/* ---- rules_attention.c ---------------------------------------------------------------------- */
+
+bool rule_attention(Op *o);
+
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 
 bool rule_resize(Op *o);

@@ -30,7 +30,7 @@ static const OpRow table[] = {
     {"Asinh", rule_compose, NULL, 0, NULL},
     NO("Atan", NULL),
     {"Atanh", rule_compose, NULL, 0, NULL},
-    NO("Attention", "export it as MatMul and Softmax"),
+    {"Attention", rule_attention, NULL, 0, NULL},
     {"AveragePool", rule_average_pool, NULL, 0, NULL},
     {"BatchNormalization", rule_batch_norm, NULL, 0, NULL},
     NO("Bernoulli", random_numbers),
