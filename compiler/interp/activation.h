@@ -81,6 +81,14 @@ static inline real shrink(real x, const float *a) {
 
 static inline real is_inf(real x, const float *a) { return isinf(x) && (x < 0 ? a[0] : a[1]) != 0; }
 
+static inline real round_float(real x, const float *a) {
+    int exponent;
+    if (x == 0 || !isfinite(x)) return x;
+    frexp((double)x, &exponent);
+    real size = (real)ldexp(1, exponent - 1), step = (size > a[1] ? size : a[1]) * a[0];
+    return rint(x / step * 8388608) * step / 8388608; /* 2^23 */
+}
+
 /* One case of a switch over activations: y[i] for all x = from[i]. */
 #define MAP(NAME, formula)                                                                         \
     case ACT_##NAME:                                                                               \
@@ -129,6 +137,7 @@ static inline void activate(int act, const float a[3], const real *from, real *y
         MAP(FLOOR, floor(x))
         MAP(CEIL, ceil(x))
         MAP(ROUND, rint(x))
+        MAP(ROUND_FLOAT, round_float(x, a))
         MAP(TRUNC, trunc(x))
         MAP(NOT, x == 0)
         MAP(IS_NAN, x != x)

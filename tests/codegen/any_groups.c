@@ -107,6 +107,7 @@ static const struct {
     {ACT_FLOOR, 9, {0}},
     {ACT_CEIL, 9, {0}},
     {ACT_ROUND, 9, {0}},
+    {ACT_ROUND_FLOAT, 9, {8192, 0.25f}},
     {ACT_TRUNC, 9, {0}},
     {ACT_NOT, 1, {0}},
     {ACT_IS_NAN, 1, {0}},

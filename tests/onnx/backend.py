@@ -29,9 +29,9 @@ def input_names(model):
 def plain(x):
     """An array of float32 or int64."""
     x = np.asarray(x)
-    if x.dtype.kind in "biu":
+    if x.dtype.kind in "biu" or re.fullmatch("u?int[24]", x.dtype.name):
         return x.astype(np.int64)
-    if x.dtype.kind != "f" and x.dtype.name != "bfloat16":
+    if x.dtype.kind != "f" and not re.match("b?float", x.dtype.name):
         raise unittest.SkipTest(f"an input of type {x.dtype}")
     y = x.astype(np.float32)
     if not np.array_equal(np.isfinite(x), np.isfinite(y)):

@@ -35,13 +35,11 @@ static const OnnxTensor *spread(Op *o, const OnnxTensor *c, int rank, const int6
 static int64_t wrap(OnnxType t, int64_t v) {
     switch (t) {
     case ONNX_BOOL: return v != 0;
-    case ONNX_INT8: return (int8_t)v;
-    case ONNX_UINT8: return (uint8_t)v;
-    case ONNX_INT16: return (int16_t)v;
-    case ONNX_UINT16: return (uint16_t)v;
     case ONNX_INT32: return (int32_t)v;
     case ONNX_UINT32: return (uint32_t)v;
-    default: return v;
+    case ONNX_INT64:
+    case ONNX_UINT64: return v;
+    default: return wrap_narrow(t, v);
     }
 }
 
@@ -266,10 +264,8 @@ bool fold_cast(Op *o) {
     if (like && !has_input(o, 1)) return refuse(o, "input 1 is missing");
     if (like) to = o->in[1]->constant->type;
     bool integer = onnx_type_is_integer(to);
-    if (!integer && to != ONNX_FLOAT && to != ONNX_DOUBLE)
-        return refuse(o,
-                      "numbers of type %s are not computed with; accepted: float, double, "
-                      "integers and bool",
+    if (!integer && !onnx_type_is_float(to))
+        return refuse(o, "numbers of type %s are not computed with",
                       onnx_type_name(o->im->arena, to));
     if (!x->f && !x->i) return refuse(o, "its input has a type that is not read");
     float *f;
@@ -279,7 +275,9 @@ bool fold_cast(Op *o) {
         return mixes_batch(o, "the number of samples becomes a float");
     c->batch = x->batch;
     for (int64_t k = 0; k < c->count; k++) {
-        if (f)
+        if (f && is_narrow_float(to))
+            f[k] = round_narrow(o, to, x->f ? (double)x->f[k] : (double)x->i[k]);
+        else if (f)
             f[k] = x->f ? x->f[k] : (float)x->i[k];
         else if (x->i)
             v[k] = wrap(to, x->i[k]);

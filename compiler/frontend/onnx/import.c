@@ -125,7 +125,7 @@ static bool add_input(Import *im, int index, int64_t *batch) {
     im->own_inputs[im->function->ninputs] = own_shape(t);
     im->own_index[im->function->ninputs] = im->place[index];
     t->value = function_add_input(im->module, im->function, p->name, type);
-    t->bound = onnx_type_is_float(t->type) ? (double)(1ULL << 63) : 1 << 24;
+    t->bound = type_bound(t->type);
     Layer row = {.name = p->name, .class_name = "Input"};
     ARENA_PUSH(im->arena, row.outputs, row.noutputs, row.outputs_cap, type.shape);
     t->layer = p->name;

@@ -165,6 +165,8 @@ Shape stored_shape(const Import *im, int rank, const int64_t *dim, const int *pe
 /* The value of t in the order `perm` (NULL: plain), with the transpose that this may take; a
  * constant becomes a run-time value. NULL after an error. */
 Value *value_in(Op *o, Tensor *t, const int *perm);
+/* Magnitude that the integers of a type have, as far as inputs go: f32 holds those exactly. */
+double type_bound(OnnxType t);
 /* Result k: a value of these dims stored in order `perm` (NULL: plain). `type` is that of the
  * elements, `bound` as in Tensor. */
 bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,

@@ -27,16 +27,16 @@ static const struct {
              [14] = {"complex64", 0},
              [15] = {"complex128", 0},
              [ONNX_BFLOAT16] = {"bfloat16", 2},
-             [17] = {"float8e4m3fn", 0},
-             [18] = {"float8e4m3fnuz", 0},
-             [19] = {"float8e5m2", 0},
-             [20] = {"float8e5m2fnuz", 0},
-             [21] = {"uint4", 0},
-             [22] = {"int4", 0},
-             [23] = {"float4e2m1", 0},
+             [ONNX_FLOAT8E4M3FN] = {"float8e4m3fn", 0},
+             [ONNX_FLOAT8E4M3FNUZ] = {"float8e4m3fnuz", 0},
+             [ONNX_FLOAT8E5M2] = {"float8e5m2", 0},
+             [ONNX_FLOAT8E5M2FNUZ] = {"float8e5m2fnuz", 0},
+             [ONNX_UINT4] = {"uint4", 0},
+             [ONNX_INT4] = {"int4", 0},
+             [ONNX_FLOAT4E2M1] = {"float4e2m1", 0},
              [24] = {"float8e8m0", 0},
-             [25] = {"uint2", 0},
-             [26] = {"int2", 0}};
+             [ONNX_UINT2] = {"uint2", 0},
+             [ONNX_INT2] = {"int2", 0}};
 enum { NTYPES = sizeof types / sizeof *types };
 
 const char *onnx_type_name(Arena *a, OnnxType t) {
@@ -44,11 +44,23 @@ const char *onnx_type_name(Arena *a, OnnxType t) {
 }
 
 bool onnx_type_is_float(OnnxType t) {
-    return t == ONNX_FLOAT || t == ONNX_DOUBLE || t == ONNX_FLOAT16 || t == ONNX_BFLOAT16;
+    switch (t) {
+    case ONNX_FLOAT:
+    case ONNX_DOUBLE:
+    case ONNX_FLOAT16:
+    case ONNX_BFLOAT16:
+    case ONNX_FLOAT8E4M3FN:
+    case ONNX_FLOAT8E4M3FNUZ:
+    case ONNX_FLOAT8E5M2:
+    case ONNX_FLOAT8E5M2FNUZ:
+    case ONNX_FLOAT4E2M1: return true;
+    default: return false;
+    }
 }
 
 bool onnx_type_is_integer(OnnxType t) {
-    return (unsigned)t < NTYPES && types[t].size > 0 && !onnx_type_is_float(t);
+    bool packed = t == ONNX_UINT4 || t == ONNX_INT4 || t == ONNX_UINT2 || t == ONNX_INT2;
+    return packed || ((unsigned)t < NTYPES && types[t].size > 0 && !onnx_type_is_float(t));
 }
 
 static float from_bits(uint32_t bits) {

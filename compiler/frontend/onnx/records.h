@@ -22,7 +22,16 @@ typedef enum {
     ONNX_DOUBLE = 11,
     ONNX_UINT32 = 12,
     ONNX_UINT64 = 13,
-    ONNX_BFLOAT16 = 16
+    ONNX_BFLOAT16 = 16,
+    ONNX_FLOAT8E4M3FN = 17,
+    ONNX_FLOAT8E4M3FNUZ = 18,
+    ONNX_FLOAT8E5M2 = 19,
+    ONNX_FLOAT8E5M2FNUZ = 20,
+    ONNX_UINT4 = 21,
+    ONNX_INT4 = 22,
+    ONNX_FLOAT4E2M1 = 23,
+    ONNX_UINT2 = 25,
+    ONNX_INT2 = 26
 } OnnxType;
 
 /* A tensor with its elements: floats (of every float type) in f, integers and truth values in i.

@@ -110,6 +110,19 @@ bool rule_tensor_scatter(Op *o);
 
 bool rule_attention(Op *o);
 
+/* ---- number_types.c ------------------------------------------------------------------------- */
+
+/* Floats other than float and double, to which numbers are rounded. */
+bool is_narrow_float(OnnxType t);
+/* x as the type has it; the node's attribute `saturate` says what lies beyond its largest. */
+float round_narrow(const Op *o, OnnxType t, double x);
+Value *put_narrow(Op *o, OnnxType t, Value *x);
+/* Of integers of at most 16 bits; false for others. */
+bool integer_range(OnnxType t, double *least, double *most);
+/* The low bits, as these types. */
+int64_t wrap_narrow(OnnxType t, int64_t x);
+Value *put_wrap(Op *o, OnnxType t, Value *x);
+
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 
 bool rule_resize(Op *o);

@@ -131,18 +131,14 @@ bool join_operands(Op *o, Tensor **in, int n, bool weights, const Tensor *like, 
  */
 
 static double type_limit(OnnxType t) {
-    switch (t) {
-    case ONNX_BOOL: return 1;
-    case ONNX_INT8: return 127;
-    case ONNX_UINT8: return 255;
-    case ONNX_INT16: return 32767;
-    case ONNX_UINT16: return 65535;
-    default: return 1 << 24;
-    }
+    double least, most;
+    if (t == ONNX_BOOL) return 1;
+    return integer_range(t, &least, &most) ? most : 1 << 24;
 }
 
 static bool is_unsigned(OnnxType t) {
-    return t == ONNX_UINT8 || t == ONNX_UINT16 || t == ONNX_UINT32 || t == ONNX_UINT64;
+    double least, most;
+    return integer_range(t, &least, &most) ? least == 0 : t == ONNX_UINT32 || t == ONNX_UINT64;
 }
 
 /* Integers that f32 may not hold are computed now, where all operands are known or given. */
@@ -266,33 +262,45 @@ bool rule_where(Op *o) {
 /* ---- types ------------------------------------------------------------------------------------
  */
 
+/* Whether all numbers of x are numbers of the integer type. */
 static bool cast_fits(const Tensor *x, OnnxType to) {
-    if (onnx_type_is_float(x->type)) return true;
     double limit = type_limit(to);
     bool negative = !is_unsigned(x->type) && x->type != ONNX_BOOL && is_unsigned(to);
     return x->bound <= limit && !negative;
+}
+
+/* A number as another type has it: cut, rounded, its low bits. NULL after an error. */
+static Value *cast_value(Op *o, const Tensor *x, Value *v, OnnxType to) {
+    double least, most;
+    bool from_float = onnx_type_is_float(x->type), integer = onnx_type_is_integer(to);
+    Attrs a = {.dtype = to == ONNX_BOOL ? DT_BOOL : DT_I64};
+    if (integer && (to == ONNX_BOOL || from_float)) v = put_node1(o, OP_CAST, v, &a);
+    if (is_narrow_float(to)) return put_narrow(o, to, v);
+    if (!integer || to == ONNX_BOOL || (!from_float && cast_fits(x, to))) return v;
+    bool narrow = integer_range(to, &least, &most);
+    if (narrow && (from_float || x->bound <= 1 << 23)) return put_wrap(o, to, v);
+    if (from_float) return v;
+    refuse(o, "%s may not fit into %s: wrapping around is not supported",
+           onnx_type_name(o->im->arena, x->type), onnx_type_name(o->im->arena, to));
+    return NULL;
 }
 
 bool rule_cast(Op *o) {
     Tensor *x = o->in[0];
     OnnxType to = (OnnxType)attr_int(o, "to", ONNX_FLOAT);
     if (strcmp(o->node->op, "CastLike") == 0) to = has_input(o, 1) ? o->in[1]->type : to;
-    bool integer = onnx_type_is_integer(to);
-    Attrs a = {.dtype = to == ONNX_BOOL ? DT_BOOL : DT_I64};
     if (to == x->type) return set_same(o, 0, x);
-    if (!integer && to != ONNX_FLOAT && to != ONNX_DOUBLE)
-        return refuse(o,
-                      "numbers are not rounded to %s at run time; accepted: float, double, "
-                      "integers and bool",
+    if (!onnx_type_is_integer(to) && !onnx_type_is_float(to))
+        return refuse(o, "numbers of type %s are not computed with",
                       onnx_type_name(o->im->arena, to));
-    if (integer && to != ONNX_BOOL && !cast_fits(x, to))
-        return refuse(o, "%s may not fit into %s: wrapping around is not supported",
-                      onnx_type_name(o->im->arena, x->type), onnx_type_name(o->im->arena, to));
-    bool cut = integer && (to == ONNX_BOOL || onnx_type_is_float(x->type));
-    Value *v = value_in(o, x, x->constant ? NULL : x->perm);
-    if (cut) v = put_node1(o, OP_CAST, v, &a);
-    if (!set_output(o, 0, v, to, x->rank, x->dim, x->constant ? NULL : x->perm)) return false;
-    if (o->out[0] && to != ONNX_BOOL && integer)
-        o->out[0]->bound = onnx_type_is_float(x->type) ? INFINITY : x->bound;
+    const int *perm = x->constant ? NULL : x->perm;
+    Value *v = value_in(o, x, perm);
+    if (!v || !(v = cast_value(o, x, v, to))) return false;
+    if (!set_output(o, 0, v, to, x->rank, x->dim, perm)) return false;
+    if (!o->out[0] || to == ONNX_BOOL || !onnx_type_is_integer(to)) return true;
+    if (onnx_type_is_float(x->type))
+        o->out[0]->bound = INFINITY;
+    else if (x->bound < o->out[0]->bound)
+        o->out[0]->bound = x->bound;
     return true;
 }

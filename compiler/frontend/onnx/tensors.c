@@ -1,5 +1,5 @@
 /* Tensors of the model while it is imported: constants, orders of axes, results. */
-#include "import.h"
+#include "rules.h"
 
 #include <math.h>
 #include <string.h>
@@ -264,16 +264,11 @@ Value *value_in(Op *o, Tensor *t, const int *perm) {
 /* ---- results ----------------------------------------------------------------------------------
  */
 
-/* Magnitude that the integers of a type have, as far as inputs go: f32 holds those exactly. */
-static double type_bound(OnnxType t) {
-    switch (t) {
-    case ONNX_BOOL: return 1;
-    case ONNX_INT8: return 128;
-    case ONNX_UINT8: return 255;
-    case ONNX_INT16: return 32768;
-    case ONNX_UINT16: return 65535;
-    default: return onnx_type_is_float(t) ? INFINITY : 1 << 24;
-    }
+double type_bound(OnnxType t) {
+    double least, most;
+    if (t == ONNX_BOOL) return 1;
+    if (integer_range(t, &least, &most)) return -least > most ? -least : most;
+    return onnx_type_is_float(t) ? INFINITY : 1 << 24;
 }
 
 bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *dim,
