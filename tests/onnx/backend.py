@@ -95,7 +95,8 @@ class LatheRep(BackendRep):
 
     def interpreter(self, model, files):
         """The program takes an input for each of the graph's, initialisers among them."""
-        return [os.environ["LATHE_INTERPRET"], model, model.parent / "out", *files]
+        double = ["--double"] if os.environ.get("LATHE_DOUBLE") else []
+        return [os.environ["LATHE_INTERPRET"], *double, model, model.parent / "out", *files]
 
     def generated(self, model, files):
         words = [os.environ["LATHE"], "predict", str(model), "--exact"]

@@ -1,4 +1,4 @@
-/* Runs an ONNX model by the interpreter: interpret MODEL.onnx OUTPUT INPUT.npy...
+/* Runs an ONNX model by the interpreter: interpret [--double] MODEL.onnx OUTPUT INPUT.npy...
  * The inputs stand in the model's order; outputs become OUTPUT0.npy, OUTPUT1.npy, ... Exit status 2
  * says that the model was refused, with the reasons. */
 #include "../../compiler/frontend/onnx/onnx.h"
@@ -63,7 +63,7 @@ static void write_output(Arena *a, const Module *m, int k, int n, const Interp *
         fail(e.text);
 }
 
-static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) {
+static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix, bool wide) {
     Diag d;
     PipelineOptions o = {0};
     diag_init(&d, a, NULL, NULL);
@@ -78,7 +78,7 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix) 
     for (int i = 0; i < f->ninputs && !m->whole_batch && !unused; i++)
         n = (int)given[m->own_index[i]].dim[0];
     interp_set_threads(1);
-    Interp *it = interp_new(m, f, n, true, &d);
+    Interp *it = interp_new(m, f, n, wide, &d);
     if (!it) {
         diag_print(&d, stderr);
         return 1;
@@ -100,7 +100,11 @@ int main(int argc, char **argv) {
     Diag d;
     unsigned char *bytes;
     size_t size;
-    if (argc < 3 || argc > MAX_INPUTS) fail("usage: interpret MODEL.onnx OUTPUT INPUT.npy...");
+    bool wide = argc > 1 && strcmp(argv[1], "--double") == 0;
+    argc -= wide;
+    argv += wide;
+    if (argc < 3 || argc > MAX_INPUTS)
+        fail("usage: interpret [--double] MODEL.onnx OUTPUT INPUT.npy...");
     Arena *a = arena_new();
     for (int i = 3; i < argc; i++) given[i - 3] = read_given(a, argv[i]);
     if (!lathe_read_file(argv[1], (size_t)1 << 31, &bytes, &size, &e)) fail(e.text);
@@ -109,7 +113,7 @@ int main(int argc, char **argv) {
     Module *m = onnx_load(a, argv[1], bytes, size, &import, &d);
     free(bytes);
     diag_print(&d, stderr);
-    int status = m ? run(a, m, given, argv[2]) : REFUSED;
+    int status = m ? run(a, m, given, argv[2], wide) : REFUSED;
     arena_free(a);
     return status;
 }

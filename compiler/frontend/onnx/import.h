@@ -33,7 +33,7 @@ struct Tensor {
     const OnnxNode *producer; /* NULL for inputs and initialisers */
     const char *layer;        /* row of the module's layers that gives it, or NULL */
     int input;                /* index of the graph's input, or -1 */
-    int weight[2]; /* parameter made of the constant as it is, and as a kernel; -1: none */
+    int weight[2];    /* parameter made of the constant as it is, and as a kernel; -1: none */
     bool is_sequence; /* a list of tensors: it has neither elements nor a value */
     Tensor **items;
     int nitems;

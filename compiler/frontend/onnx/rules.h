@@ -123,6 +123,22 @@ bool integer_range(OnnxType t, double *least, double *most);
 int64_t wrap_narrow(OnnxType t, int64_t x);
 Value *put_wrap(Op *o, OnnxType t, Value *x);
 
+/* ---- rules_quantize.c ----------------------------------------------------------------------- */
+
+bool rule_quantize(Op *o);
+bool rule_dequantize(Op *o);
+bool rule_dynamic_quantize(Op *o);
+bool rule_matmul_integer(Op *o);
+bool rule_qlinear_matmul(Op *o);
+bool rule_conv_integer(Op *o);
+bool rule_qlinear_conv(Op *o);
+
+/* ---- rules_function.c ----------------------------------------------------------------------- */
+
+bool rule_rotary_embedding(Op *o);
+bool rule_causal_conv(Op *o);
+bool rule_linear_attention(Op *o);
+
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 
 bool rule_resize(Op *o);

@@ -155,7 +155,8 @@ bool rule_gather_nd(Op *o) {
     if (!from) return false;
     for (int64_t k = 0; k < n; k++) {
         int64_t sample = k / (n / samples);
-        if (!slice_place(o, x, (int)skip, sample, index->i + k * tuple, tuple, &place)) return false;
+        if (!slice_place(o, x, (int)skip, sample, index->i + k * tuple, tuple, &place))
+            return false;
         for (int64_t e = 0; e < size; e++) from[k * size + e] = (int32_t)(place + e);
     }
     return set_taken(o, 1, from, rank, dim);
