@@ -39,11 +39,24 @@ bool fold_tile(Op *o);
 
 /* Joint shape by NumPy's rule; false after an error. */
 bool join_dims(Op *o, int rank, const int64_t *dim, int *joint_rank, int64_t *joint);
+/* c repeated to these dims, with which its own go together. */
+const OnnxTensor *spread_constant(Op *o, const OnnxTensor *c, int rank, const int64_t *dim);
+/* An integer as the type holds it: the low bits. */
+int64_t wrap_integer(OnnxType t, int64_t v);
 bool fold_binary(Op *o);
 bool fold_unary(Op *o);
 bool fold_where(Op *o);
 bool fold_cast(Op *o);
 bool fold_reduce(Op *o);
+
+/* ---- fold_bits.c ---------------------------------------------------------------------------- */
+
+/* Functions of the bits of two integers: the row's argument. */
+typedef enum { BITS_AND, BITS_OR, BITS_XOR, BITS_LEFT, BITS_RIGHT } BitFn;
+
+bool fold_bits(Op *o);
+bool fold_bits_not(Op *o);
+bool fold_bit_cast(Op *o);
 
 /* ---- fold_make.c: constants and shapes ------------------------------------------------------ */
 
@@ -55,5 +68,6 @@ bool rule_known(Op *o);
 bool rule_shape(Op *o);
 bool rule_size(Op *o);
 bool fold_eye_like(Op *o);
+bool fold_window(Op *o);
 
 #endif

@@ -139,3 +139,31 @@ bool fold_eye_like(Op *o) {
     }
     return set_constant(o, 0, c);
 }
+
+/* w[n] = a - b cos(2 pi n / N) + c cos(4 pi n / N), N the size, or one less if not periodic. */
+static const struct {
+    const char *op;
+    double a, b, c;
+} windows[] = {{"HannWindow", 0.5, 0.5, 0},
+               {"HammingWindow", 25.0 / 46, 21.0 / 46, 0},
+               {"BlackmanWindow", 0.42, 0.5, 0.08}};
+
+bool fold_window(Op *o) {
+    const OnnxTensor *size = o->in[0] ? o->in[0]->constant : NULL;
+    OnnxType type = (OnnxType)attr_int(o, "output_datatype", ONNX_FLOAT);
+    float *f;
+    int w = 0;
+    if (!size || !size->i || size->count != 1 || size->batch)
+        return refuse(o, "its size is not one integer");
+    if (type != ONNX_FLOAT && type != ONNX_DOUBLE)
+        return refuse(o, "its type %s is not supported", onnx_type_name(o->im->arena, type));
+    if (!can_compute(o, 1, size->i)) return false;
+    while (strcmp(windows[w].op, o->node->op) != 0) w++;
+    OnnxTensor *c = constant_new(o->im, type, 1, size->i, &f, NULL);
+    int64_t period = size->i[0] - (attr_int(o, "periodic", 1) ? 0 : 1);
+    for (int64_t n = 0; n < c->count; n++) {
+        double turn = 6.28318530717958648 * (double)n / (double)(period > 0 ? period : 1);
+        f[n] = (float)(windows[w].a - windows[w].b * cos(turn) + windows[w].c * cos(2 * turn));
+    }
+    return set_constant(o, 0, c);
+}

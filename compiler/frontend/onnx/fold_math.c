@@ -20,8 +20,7 @@ bool join_dims(Op *o, int rank, const int64_t *dim, int *joint_rank, int64_t *jo
     return true;
 }
 
-/* c repeated to these dims. */
-static const OnnxTensor *spread(Op *o, const OnnxTensor *c, int rank, const int64_t *dim) {
+const OnnxTensor *spread_constant(Op *o, const OnnxTensor *c, int rank, const int64_t *dim) {
     View v = view_of(c), wide = {.rank = rank};
     for (int i = 0; i < rank; i++) {
         int k = i - (rank - c->rank);
@@ -31,8 +30,7 @@ static const OnnxTensor *spread(Op *o, const OnnxTensor *c, int rank, const int6
     return copy_view(o->im, c, &wide);
 }
 
-/* An integer as the type holds it: the low bits. */
-static int64_t wrap(OnnxType t, int64_t v) {
+int64_t wrap_integer(OnnxType t, int64_t v) {
     switch (t) {
     case ONNX_BOOL: return v != 0;
     case ONNX_INT32: return (int32_t)v;
@@ -128,7 +126,7 @@ static bool integers(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTensor *
         if (!integer_result(fn, x[0], y[0], &out[k]))
             return refuse(o, "%lld and %lld: int64 has no result for them", (long long)x[0],
                           (long long)y[0]);
-        out[k] = wrap(c->type, out[k]);
+        out[k] = wrap_integer(c->type, out[k]);
     }
     return true;
 }
@@ -144,8 +142,8 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
         refuse(o, "its inputs are of different types");
         return NULL;
     }
-    a = spread(o, a, rank, dim);
-    b = spread(o, b, rank, dim);
+    a = spread_constant(o, a, rank, dim);
+    b = spread_constant(o, b, rank, dim);
     OnnxType type = binary_is_truth(fn) ? ONNX_BOOL : a->type;
     OnnxTensor *c = constant_new(o->im, type, rank, dim, &f, &v);
     if (a->i && b->i) return integers(o, fn, a, b, c, v) ? c : NULL;
@@ -237,7 +235,7 @@ bool fold_where(Op *o) {
     if (!in[0]->i || (in[1]->f == NULL) != (in[2]->f == NULL))
         return refuse(o, "its inputs have types that do not go together");
     if (!can_compute(o, rank, dim)) return false;
-    for (int i = 0; i < 3; i++) in[i] = spread(o, in[i], rank, dim);
+    for (int i = 0; i < 3; i++) in[i] = spread_constant(o, in[i], rank, dim);
     OnnxTensor *c = constant_new(o->im, in[1]->type, rank, dim, &f, &v);
     int64_t *batch = NULL;
     if (in[1]->batch || in[2]->batch)
@@ -280,11 +278,11 @@ bool fold_cast(Op *o) {
         else if (f)
             f[k] = x->f ? x->f[k] : (float)x->i[k];
         else if (x->i)
-            v[k] = wrap(to, x->i[k]);
+            v[k] = wrap_integer(to, x->i[k]);
         else if (to == ONNX_BOOL)
             v[k] = x->f[k] != 0.0f;
         else if (fabsf(x->f[k]) < 9.0e18f)
-            v[k] = wrap(to, (int64_t)x->f[k]);
+            v[k] = wrap_integer(to, (int64_t)x->f[k]);
         else
             return refuse(o, "%g does not fit into %s", (double)x->f[k],
                           onnx_type_name(o->im->arena, to));

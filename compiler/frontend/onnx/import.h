@@ -154,6 +154,9 @@ int64_t count_dims(int rank, const int64_t *dim);
 /* The dims as the user's message has them: "(N, 3, 224)". */
 const char *dims_text(Import *im, int rank, const int64_t *dim);
 
+/* Whether the integers of a constant are numbers that f32 holds. */
+bool exact_in_float(Op *o, const Tensor *t);
+
 /* The IR axis of axis k of t as it is stored. */
 int stored_axis(const Op *o, const Tensor *t, int k);
 bool is_plain(const Tensor *t);

@@ -138,6 +138,16 @@ bool rule_qlinear_conv(Op *o);
 bool rule_rotary_embedding(Op *o);
 bool rule_causal_conv(Op *o);
 bool rule_linear_attention(Op *o);
+bool rule_one_hot(Op *o);
+bool rule_cum_prod(Op *o);
+bool rule_affine_grid(Op *o);
+
+/* ---- rules_einsum.c, rules_optimizer.c ------------------------------------------------------ */
+
+bool rule_einsum(Op *o);
+bool rule_momentum(Op *o);
+bool rule_adagrad(Op *o);
+bool rule_adam(Op *o);
 
 /* ---- rules_resize.c ------------------------------------------------------------------------- */
 

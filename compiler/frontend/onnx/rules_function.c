@@ -192,3 +192,112 @@ bool rule_linear_attention(Op *o) {
     return all && set_composed(o, 0, compose_reshape(o, all, 3, flat), o->in[0]->type) &&
            set_composed(o, 1, l.state, type);
 }
+
+/* ---- one-hot numbers --------------------------------------------------------------------------
+ */
+
+static bool read_depth(Op *o, int64_t *depth) {
+    const OnnxTensor *c = need_constant(o, 1, "the depth");
+    if (!c) return false;
+    if (c->count != 1 || c->batch) return refuse(o, "its depth is not one number");
+    *depth = c->i ? c->i[0] : (int64_t)c->f[0];
+    return (*depth > 0 && *depth < 1 << 24) || refuse(o, "its depth is %lld", (long long)*depth);
+}
+
+bool rule_one_hot(Op *o) {
+    int axis;
+    int64_t depth = 0, dim[MAX_RANK], *v;
+    if (!has_input(o, 1) || !has_input(o, 2)) return refuse(o, "it needs three inputs");
+    Tensor *index = compose_cast(o, o->in[0], ONNX_FLOAT), *values = o->in[2];
+    if (!index || !read_depth(o, &depth)) return false;
+    int rank = index->rank + 1;
+    if (values->rank != 1 || values->dim[0] != 2 || rank > MAX_RANK - 1)
+        return refuse(o, "its values are not two numbers");
+    if (!wrap_axis(o, attr_int(o, "axis", -1), rank, &axis)) return false;
+    Tensor *negative = compose2(o, "Less", index, compose_number(o, 0));
+    Tensor *wrapped[] = {negative, compose2(o, "Add", index, compose_number(o, (float)depth)),
+                         index};
+    index = compose(o, "Where", 3, wrapped, 0, NULL);
+    if (!index) return false;
+    index = compose_ints(o, "Unsqueeze", index, "axes", 1, (int64_t[]){axis});
+    for (int i = 0; i < rank; i++) dim[i] = i == axis ? depth : 1;
+    OnnxTensor *c = constant_new(o->im, ONNX_INT64, rank, dim, NULL, &v);
+    for (int64_t k = 0; k < depth; k++) v[k] = k;
+    Tensor *numbers = compose_cast(o, tensor_constant(o->im, "classes", c), ONNX_FLOAT);
+    Tensor *in[] = {compose2(o, "Equal", index, numbers), compose_slice(o, values, 0, 1, 1),
+                    compose_slice(o, values, 0, 0, 1)};
+    return set_composed(o, 0, compose(o, "Where", 3, in, 0, NULL), values->type);
+}
+
+/* ---- running products -------------------------------------------------------------------------
+ */
+
+/* x moved by `by` places along its axis, ones in their places. */
+static Tensor *shifted(Op *o, Tensor *x, int axis, int64_t by, bool reverse) {
+    int64_t pads[2 * MAX_RANK] = {0}, n = x->dim[axis];
+    if (by > n) by = n;
+    pads[reverse ? x->rank + axis : axis] = by;
+    Tensor *in[] = {x, compose_list(o, 2 * x->rank, pads), compose_number(o, 1)};
+    Tensor *wide = compose(o, "Pad", 3, in, 0, NULL);
+    return wide ? compose_slice(o, wide, axis, reverse ? by : 0, n) : NULL;
+}
+
+/* By doubling: after k rounds each element is the product of 2^k of them. */
+bool rule_cum_prod(Op *o) {
+    Tensor *x = o->in[0];
+    int axis;
+    const OnnxTensor *c = has_input(o, 1) ? need_constant(o, 1, "the axis") : NULL;
+    if (!c) return has_input(o, 1) ? false : refuse(o, "it has no axis");
+    if (!c->i || c->count != 1) return refuse(o, "its axis is not one number");
+    if (onnx_type_is_integer(x->type)) return refuse(o, "it is computed for floats only");
+    if (!wrap_axis(o, c->i[0], x->rank, &axis)) return false;
+    if (axis == 0 && !o->im->is_static) return mixes_batch(o, "it runs over dimension 0");
+    bool reverse = attr_int(o, "reverse", 0) != 0;
+    Tensor *y = attr_int(o, "exclusive", 0) ? shifted(o, x, axis, 1, reverse) : x;
+    for (int64_t by = 1; by < x->dim[axis] && y; by *= 2)
+        y = compose2(o, "Mul", y, shifted(o, y, axis, by, reverse));
+    return set_composed(o, 0, y, x->type);
+}
+
+/* ---- grids ------------------------------------------------------------------------------------
+ */
+
+/* The places of all pixels, (x, y, 1) or (x, y, z, 1), between -1 and 1. */
+static Tensor *pixel_places(Op *o, int n, const int64_t *size, bool corners) {
+    int64_t total = count_dims(n, size), dim[] = {total, n + 1};
+    float *f;
+    if (!can_compute(o, 2, dim)) return NULL;
+    OnnxTensor *c = constant_new(o->im, ONNX_FLOAT, 2, dim, &f, NULL);
+    for (int64_t k = 0; k < total; k++) {
+        int64_t rest = k;
+        for (int i = n - 1; i >= 0; i--) {
+            double s = (double)size[i], at = (double)(rest % size[i]);
+            rest /= size[i];
+            double place = corners ? (s > 1 ? 2 * at / (s - 1) - 1 : -1) : (2 * at + 1) / s - 1;
+            f[k * (n + 1) + n - 1 - i] = (float)place;
+        }
+        f[k * (n + 1) + n] = 1;
+    }
+    return tensor_constant(o->im, "places", c);
+}
+
+bool rule_affine_grid(Op *o) {
+    Tensor *theta = o->in[0];
+    int n;
+    int64_t dim[5];
+    const int64_t *size = has_input(o, 1) ? need_ints(o, 1, "the size", &n, NULL) : NULL;
+    if (!size) return has_input(o, 1) ? false : refuse(o, "it has no size");
+    if (n < 4 || n > 5 || theta->rank != 3 || theta->dim[1] != n - 2 || theta->dim[2] != n - 1)
+        return refuse(o, "its matrices %s do not fit its size",
+                      dims_text(o->im, theta->rank, theta->dim));
+    if (!o->im->is_static) return mixes_batch(o, "its size has the number of samples");
+    for (int i = 2; i < n; i++)
+        if (size[i] < 1) return refuse(o, "its size is not positive");
+    Tensor *places = pixel_places(o, n - 2, size + 2, attr_int(o, "align_corners", 0) != 0);
+    Tensor *across = compose_transpose(o, theta, (int64_t[]){0, 2, 1});
+    Tensor *grid = compose2(o, "MatMul", places, across);
+    dim[0] = theta->dim[0];
+    for (int i = 2; i < n; i++) dim[i - 1] = size[i];
+    dim[n - 1] = n - 2;
+    return set_composed(o, 0, compose_reshape(o, grid, n, dim), theta->type);
+}

@@ -57,6 +57,7 @@ static Value *operand_param(Op *o, const Tensor *t, bool weights, const Joined *
                    onnx_type_name(o->im->arena, t->type));
         return NULL;
     }
+    if (!exact_in_float(o, t)) return NULL;
     View from = view_of(c), v = {.rank = j->rank};
     for (int i = 0; i < j->rank; i++) {
         int k = j->perm[i] - (j->rank - c->rank);

@@ -396,6 +396,7 @@ bool rule_trilu(Op *o) {
         if (!c->i || c->count != 1) return refuse(o, "its k is not one integer");
         k = c->i[0];
     }
+    if (count_dims(x->rank, x->dim) == 0) return set_same(o, 0, x);
     int64_t rows = x->dim[x->rank - 2], columns = x->dim[x->rank - 1];
     if (rows == DIM_BATCH) return mixes_batch(o, "it works along dimension 0");
     float *mask = ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns));

@@ -12,7 +12,6 @@ static const char random_numbers[] = "its random numbers are not defined";
 static const char control[] = "accepted: graphs without branches and loops";
 static const char sequences[] = "accepted: tensors, not sequences";
 static const char texts[] = "accepted: tensors of numbers";
-static const char quantized[] = "export the model in float";
 static const char data_shape[] = "the shape of its result depends on the data";
 static const char recurrent[] = "accepted: networks without recurrence";
 
@@ -22,7 +21,7 @@ static const OpRow table[] = {
     NO("Acos", NULL),
     {"Acosh", rule_compose, NULL, 0, NULL},
     {"Add", rule_binary, fold_binary, BINARY_ADD, NULL},
-    NO("AffineGrid", NULL),
+    {"AffineGrid", rule_affine_grid, NULL, 0, NULL},
     {"And", rule_binary, fold_binary, BINARY_AND, NULL},
     {"ArgMax", rule_arg, NULL, 0, NULL},
     {"ArgMin", rule_arg, NULL, 1, NULL},
@@ -34,13 +33,13 @@ static const OpRow table[] = {
     {"AveragePool", rule_average_pool, NULL, 0, NULL},
     {"BatchNormalization", rule_batch_norm, NULL, 0, NULL},
     NO("Bernoulli", random_numbers),
-    NO("BitCast", NULL),
-    NO("BitShift", quantized),
-    NO("BitwiseAnd", quantized),
-    NO("BitwiseNot", quantized),
-    NO("BitwiseOr", quantized),
-    NO("BitwiseXor", quantized),
-    NO("BlackmanWindow", NULL),
+    {"BitCast", rule_known, fold_bit_cast, 0, NULL},
+    {"BitShift", rule_known, fold_bits, BITS_LEFT, NULL},
+    {"BitwiseAnd", rule_known, fold_bits, BITS_AND, NULL},
+    {"BitwiseNot", rule_known, fold_bits_not, 0, NULL},
+    {"BitwiseOr", rule_known, fold_bits, BITS_OR, NULL},
+    {"BitwiseXor", rule_known, fold_bits, BITS_XOR, NULL},
+    {"BlackmanWindow", rule_known, fold_window, 0, NULL},
     {"Cast", rule_cast, fold_cast, 0, NULL},
     {"CastLike", rule_cast, fold_cast, 0, NULL},
     {"CausalConvWithState", rule_causal_conv, NULL, 0, NULL},
@@ -59,7 +58,7 @@ static const OpRow table[] = {
     {"ConvTranspose", rule_conv_transpose, NULL, 0, NULL},
     {"Cos", rule_unary, fold_unary, ACT_COS, NULL},
     {"Cosh", rule_compose, NULL, 0, NULL},
-    NO("CumProd", NULL),
+    {"CumProd", rule_cum_prod, NULL, 0, NULL},
     {"CumSum", rule_cumsum, NULL, 0, NULL},
     NO("DFT", NULL),
     NO("DeformConv", NULL),
@@ -69,7 +68,7 @@ static const OpRow table[] = {
     {"Div", rule_binary, fold_binary, BINARY_DIV, NULL},
     {"Dropout", rule_dropout, NULL, 0, NULL},
     {"DynamicQuantizeLinear", rule_dynamic_quantize, NULL, 0, NULL},
-    NO("Einsum", "use MatMul and Transpose"),
+    {"Einsum", rule_einsum, NULL, 0, NULL},
     {"Elu", rule_activation, NULL, 0, NULL},
     {"Equal", rule_binary, fold_binary, BINARY_EQUAL, NULL},
     {"Erf", rule_unary, fold_unary, ACT_ERF, NULL},
@@ -93,8 +92,8 @@ static const OpRow table[] = {
     {"GreaterOrEqual", rule_binary, fold_binary, BINARY_GREATER_EQUAL, NULL},
     NO("GridSample", "use Resize"),
     {"GroupNormalization", rule_group_norm, NULL, 0, NULL},
-    NO("HammingWindow", NULL),
-    NO("HannWindow", NULL),
+    {"HammingWindow", rule_known, fold_window, 0, NULL},
+    {"HannWindow", rule_known, fold_window, 0, NULL},
     {"HardSigmoid", rule_activation, NULL, 0, NULL},
     {"HardSwish", rule_unary, NULL, ACT_HARD_SILU, NULL},
     {"Hardmax", rule_softmax, NULL, 0, NULL},
@@ -135,7 +134,7 @@ static const OpRow table[] = {
     NO("NonMaxSuppression", data_shape),
     NO("NonZero", data_shape),
     {"Not", rule_unary, fold_unary, ACT_NOT, NULL},
-    NO("OneHot", "use Equal with the numbers of the classes"),
+    {"OneHot", rule_one_hot, NULL, 0, NULL},
     NO("Optional", sequences),
     {"OptionalGetElement", rule_identity, fold_identity, 0, NULL},
     {"OptionalHasElement", fold_has_element, fold_has_element, 0, NULL},
@@ -222,7 +221,10 @@ static const OpRow table[] = {
     {"Upsample", rule_resize, NULL, 0, NULL},
     {"Where", rule_where, fold_where, 0, NULL},
     {"Xor", rule_binary, fold_binary, BINARY_XOR, NULL},
+    {"ai.onnx.preview.training/Adagrad", rule_adagrad, NULL, 0, NULL},
+    {"ai.onnx.preview.training/Adam", rule_adam, NULL, 0, NULL},
     {"ai.onnx.preview.training/Gradient", rule_gradient, NULL, 0, NULL},
+    {"ai.onnx.preview.training/Momentum", rule_momentum, NULL, 0, NULL},
 };
 
 static int compare(const void *name, const void *row) {

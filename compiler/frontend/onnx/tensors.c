@@ -217,6 +217,17 @@ static const float *ordered(Import *im, const OnnxTensor *c, const int *perm) {
     return out;
 }
 
+bool exact_in_float(Op *o, const Tensor *t) {
+    const OnnxTensor *c = t->constant;
+    for (int64_t k = 0; c->i && k < c->count; k++) {
+        float f = (float)c->i[k];
+        if (f >= 0x1p63f || (int64_t)f != c->i[k])
+            return refuse(o, "'%s' holds %lld: numbers are f32, which do not", t->name,
+                          (long long)c->i[k]);
+    }
+    return true;
+}
+
 /* A constant for an operation that repeats it along the batch. In batch form its own dimension 0
  * must be of size 1. */
 static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
@@ -236,6 +247,7 @@ static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
         refuse(o, "its input '%s' has type %s", t->name, onnx_type_name(im->arena, t->type));
         return NULL;
     }
+    if (!exact_in_float(o, t)) return NULL;
     Shape want = stored_shape(im, t->rank, t->dim, perm), s = {.rank = want.rank - 1};
     memcpy(s.dim, want.dim + 1, (size_t)s.rank * sizeof *s.dim);
     Attrs a = {0};
