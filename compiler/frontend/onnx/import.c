@@ -212,20 +212,22 @@ static void add_row(Op *o) {
 
 /* A sequence goes to the operators of sequences alone. */
 static bool refuse_sequences(Op *o) {
-    if (o->row->rule == rule_sequence || o->row->rule == rule_identity) return true;
+    if (o->row->rule == rule_sequence || o->row->rule == rule_identity || o->row->rule == rule_loop)
+        return true;
     for (int i = 0; i < o->nin; i++)
         if (o->in[i] && o->in[i]->is_sequence)
             return refuse(o, "its input '%s' is a sequence; accepted: tensors", o->in[i]->name);
     return true;
 }
 
-static void import_node(Import *im, const FlatNode *flat) {
+void import_node(Import *im, const FlatNode *flat) {
     Op o = {.im = im, .node = flat->node, .opset = flat->opset};
     o.row = find_operator(flat->node->domain, flat->node->op);
     bool ok = find_inputs(&o);
     make_outputs(&o);
     if (!ok) return;
-    bool bare = o.row->rule == rule_known || o.row->rule == fold_has_element;
+    bool bare = o.row->rule == rule_known || o.row->rule == fold_has_element ||
+                o.row->rule == rule_loop || o.row->rule == rule_scan;
     if ((o.nin == 0 || !o.in[0]) && !bare) {
         refuse(&o, "input 0 is missing");
         return;
@@ -343,6 +345,7 @@ static void attempt(Import *im, const char *name) {
     im->tensors = im->names = im->layers = (NameMap){0};
     im->mixes = im->freezes = false;
     im->computed = 0;
+    im->inner = 0;
     im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
     im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
     im->own_output_names =

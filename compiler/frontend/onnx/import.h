@@ -69,6 +69,7 @@ typedef struct {
     bool freezes;     /* an input must be known: begin again */
     uint32_t streams; /* random streams given so far */
     int64_t computed; /* elements of computed constants */
+    int inner;        /* nodes of graphs inside of nodes */
     Layer row;        /* of the node at hand */
 } Import;
 
@@ -117,6 +118,9 @@ __attribute__((format(printf, 2, 3))) bool refuse(Op *o, const char *fmt, ...);
 /* The node mixes dimension 0 with others: false; ends this attempt in batch form, an error in
  * static form. */
 bool mixes_batch(Op *o, const char *why);
+
+/* Emits or computes one node: its results become known by their names. */
+void import_node(Import *im, const FlatNode *flat);
 
 /* ---- attributes (attrs.c) ------------------------------------------------------------------- */
 

@@ -142,6 +142,14 @@ bool rule_one_hot(Op *o);
 bool rule_cum_prod(Op *o);
 bool rule_affine_grid(Op *o);
 
+/* ---- rules_control.c ------------------------------------------------------------------------ */
+
+enum { MAX_INNER = 1 << 18 };
+
+bool rule_if(Op *o);
+bool rule_scan(Op *o);
+bool rule_loop(Op *o);
+
 /* ---- rules_einsum.c, rules_optimizer.c ------------------------------------------------------ */
 
 bool rule_einsum(Op *o);

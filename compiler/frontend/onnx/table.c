@@ -9,7 +9,6 @@
     { name, NULL, NULL, 0, instead }
 
 static const char random_numbers[] = "its random numbers are not defined";
-static const char control[] = "accepted: graphs without branches and loops";
 static const char sequences[] = "accepted: tensors, not sequences";
 static const char texts[] = "accepted: tensors of numbers";
 static const char data_shape[] = "the shape of its result depends on the data";
@@ -98,7 +97,7 @@ static const OpRow table[] = {
     {"HardSwish", rule_unary, NULL, ACT_HARD_SILU, NULL},
     {"Hardmax", rule_softmax, NULL, 0, NULL},
     {"Identity", rule_identity, fold_identity, 0, NULL},
-    NO("If", control),
+    {"If", rule_if, NULL, 0, NULL},
     NO("ImageDecoder", "lathe predict reads images itself"),
     {"InstanceNormalization", rule_instance_norm, NULL, 0, NULL},
     {"IsInf", rule_activation, NULL, 0, NULL},
@@ -112,7 +111,7 @@ static const OpRow table[] = {
     {"LinearAttention", rule_linear_attention, NULL, 0, NULL},
     {"Log", rule_unary, fold_unary, ACT_LOG, NULL},
     {"LogSoftmax", rule_softmax, NULL, 0, NULL},
-    NO("Loop", control),
+    {"Loop", rule_loop, NULL, 0, NULL},
     {"LpNormalization", rule_lp_norm, NULL, 0, NULL},
     {"LpPool", rule_lp_pool, NULL, 0, NULL},
     {"MatMul", rule_matmul, NULL, 0, NULL},
@@ -172,7 +171,7 @@ static const OpRow table[] = {
     {"RotaryEmbedding", rule_rotary_embedding, NULL, 0, NULL},
     {"Round", rule_unary, fold_unary, ACT_ROUND, NULL},
     NO("STFT", NULL),
-    NO("Scan", control),
+    {"Scan", rule_scan, NULL, 0, NULL},
     {"Scatter", rule_scatter_elements, NULL, 0, NULL},
     {"ScatterElements", rule_scatter_elements, NULL, 0, NULL},
     {"ScatterND", rule_scatter_nd, NULL, 0, NULL},

@@ -119,7 +119,11 @@ bool can_know(Import *im, const Tensor *t) {
 const OnnxTensor *need_constant(Op *o, int i, const char *what) {
     Tensor *t = o->in[i];
     if (t->constant) return t->constant;
-    if (freeze(o->im, t, 0))
+    /* Where all inputs are constants already, another attempt would end here again. */
+    size_t n = (size_t)o->im->model->graph.ninputs;
+    bool *before = ARENA_ARRAY(o->im->arena, bool, n + 1);
+    memcpy(before, o->im->frozen, n * sizeof *before);
+    if (freeze(o->im, t, 0) && memcmp(before, o->im->frozen, n * sizeof *before) != 0)
         o->im->freezes = true;
     else
         refuse(o,
