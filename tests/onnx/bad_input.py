@@ -77,9 +77,9 @@ def main():
     expect(lathe, "text", b"not a model", "no ONNX model")
     expect(lathe, "cut", good.SerializeToString()[:-9], "no ONNX model")
     expect(lathe, "opset", model([conv], weights=[("w", w)], opset=99), "opset 99", "accepted: 1 to")
-    expect(lathe, "several", model([node("LSTM", ["x"], ["a"]), node("Loop", ["a"], ["b"]),
+    expect(lathe, "several", model([node("LSTM", ["x"], ["a"]), node("GRU", ["a"], ["b"]),
                                     node("Conv", ["b", "w"])], weights=[("w", w)]),
-           "the_lstm", "LSTM", "the_loop", "Loop", "opset 17")
+           "the_lstm", "LSTM", "the_gru", "GRU", "opset 17")
     expect(lathe, "unknown", model([node("Frobnicate", ["x"])]), "no such operator", "the_frobnicate")
     expect(lathe, "cycle", model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]),
                                   node("Neg", ["b"])]), "cycle")
@@ -111,6 +111,16 @@ def main():
     axes = helper.make_tensor_value_info("a", TensorProto.INT64, [1])
     expect(lathe, "no elements", model([node("Mul", ["x", "x"], ["z"]), node("ReduceSum", ["z", "a"])],
                                        inputs=[port("x", [2, 0, 4]), axes]), "not known before")
+    huge_shape = np.array([1 << 20, 1 << 20], np.int64)
+    expect(lathe, "huge constant", model([node("ConstantOfShape", ["s"])], weights=[("s", huge_shape)]), "too large")
+    index = np.array([0, 7], np.int64)
+    empty = helper.make_node("SequenceEmpty", [], ["s"])
+    expect(lathe, "sequence", model([empty, node("Relu", ["s"])]), "the_relu", "sequence")
+    expect(lathe, "position", model([empty, node("SequenceAt", ["s", "i"])], weights=[("i", index[:1])]),
+           "position 0 of a sequence of 0")
+    expect(lathe, "no sequence", model([node("SequenceLength", ["x"])]), "is no sequence")
+    expect(lathe, "place", model([node("Compress", ["x", "i"])], weights=[("i", index)], inputs=[port("x", [1])]),
+           "the_compress", "longer than its axis")
     external(lathe)
     print(f"{len(FAILED)} failed")
     return 1 if FAILED else 0

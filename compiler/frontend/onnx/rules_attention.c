@@ -153,6 +153,7 @@ static Value *mask_value(Op *o, const Attention *a) {
 /* Minus infinity where a key lies behind the query. */
 static Value *causal_mask(Op *o, const Attention *a) {
     int64_t rows = a->qd[2], columns = a->kd[2];
+    if (!can_compute(o, 2, (int64_t[]){rows, columns})) return NULL;
     float *f = ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns));
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)

@@ -228,6 +228,8 @@ bool rule_center_crop_pad(Op *o) {
     memcpy(dim, x->dim, sizeof dim);
     for (int i = 0; i < n; i++) {
         if (!wrap_axis(o, axes ? axes[i] : i, x->rank, &axis)) return false;
+        if (want[i] < 0 || want[i] > INT32_MAX)
+            return refuse(o, "a size of %lld", (long long)want[i]);
         int64_t more = want[i] - x->dim[axis];
         dim[axis] = want[i];
         shift[axis] = more < 0 ? -more / 2 : -(more / 2);
@@ -380,7 +382,7 @@ bool rule_tensor_scatter(Op *o) {
     for (int64_t k = 0; k < n; k++) {
         unravel(k, x->rank, update->dim, at);
         int64_t place = at[axis] + (start ? start->i[at[0]] : 0);
-        if (circle && place >= 0) place %= x->dim[axis];
+        if (circle && place >= 0 && x->dim[axis] > 0) place %= x->dim[axis];
         if (place < 0 || !wrap_index(o, place, x, axis, &at[axis]))
             return place < 0 && refuse(o, "a negative index");
         to[k] = ravel(x->rank, x->dim, at);
