@@ -37,6 +37,7 @@ class Training:
     model: str
     must: float
     batch: int = 32
+    steps: int = 100  # in a block
 
 
 def data(*path):
@@ -65,10 +66,10 @@ NETWORKS = [
 
 TRAININGS = [
     Training("model1", example("cifar10", "model1.py"), 0.12),
-    Training("model2", example("cifar10", "model2.py"), 0.25),
+    Training("model2", example("cifar10", "model2.py"), 0.25, steps=40),
     Training("lenet5", example("lenet5", "lenet5.py"), 0.12),
-    Training("resnet20", example("resnet20", "resnet20.py"), 0.5),
-    Training("vgg16", example("vgg16", "vgg16.py"), 0.8, batch=8),
+    Training("resnet20", example("resnet20", "resnet20.py"), 0.5, steps=10),
+    Training("vgg16", example("vgg16", "vgg16.py"), 0.8, batch=8, steps=2),
 ]
 
 

@@ -1,6 +1,7 @@
 """The results of bench/peers as a table (Markdown), a chart (SVG) and raw samples (JSON)."""
 import json
 import os
+import statistics
 
 import matplotlib
 
@@ -55,9 +56,8 @@ def ratio(row):
 def round_ratios(row):
     """The same for each round alone: how sure the ratio is."""
     best = best_peer(row)
-    middle = lambda block: sorted(block)[len(block) // 2]
     pairs = zip(row["systems"]["lathe"]["blocks"], row["systems"][best]["blocks"])
-    return sorted(middle(a) / middle(b) for a, b in pairs)
+    return sorted(statistics.median(a) / statistics.median(b) for a, b in pairs)
 
 
 def verdict(row):

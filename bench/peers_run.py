@@ -24,7 +24,7 @@ import lathe_abi
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGREE = 1e-3  # of the largest output: what systems may differ by
-QUICK = {"rounds": 1, "block": 0.05}
+QUICK = {"rounds": 1, "block": 0.05, "steps": 2}
 
 
 # ---- one network -------------------------------------------------------------------------------
@@ -114,6 +114,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=1, help="images a call")
     parser.add_argument("--rounds", type=int, default=9, help="blocks of each system")
+    parser.add_argument("--steps", type=int, help="training steps of a block")
     parser.add_argument("--block", type=float, default=0.5, help="seconds of a block")
     parser.add_argument("--isa", choices=("host", "avx2"), default="host", help="avx2 holds all systems to AVX2")
     parser.add_argument("--exact", action="store_true",

@@ -2,6 +2,7 @@
 import json
 import os
 import statistics
+import subprocess
 import sys
 
 import machine
@@ -26,6 +27,21 @@ def environment(system, isa, threads):
     return found
 
 
+def python_of(system):
+    """This environment's Python; for PyTorch the one that has it: it is not installed for a comparison."""
+    if not system.startswith("pytorch"):
+        return sys.executable
+    return os.environ.get("PEERS_TORCH_PYTHON") or os.path.realpath(sys.executable)
+
+
+def not_installed(system):
+    """Why a system cannot be run here, or None."""
+    if not system.startswith("pytorch"):
+        return None
+    run = subprocess.run([python_of(system), "-c", "import numpy, torch"], stderr=subprocess.DEVNULL)
+    return "PyTorch is not installed for %s" % python_of(system) if run.returncode else None
+
+
 def in_turn(script, systems, job, folder, options):
     """Runs `script SYSTEM JOB` for each, in turn: the workers, with their blocks, and the machine's load
     before and after."""
@@ -34,7 +50,7 @@ def in_turn(script, systems, job, folder, options):
         json.dump(job, f)
     workers = []
     for system in systems:
-        command = [sys.executable, os.path.join(HERE, script), system, path]
+        command = [python_of(system), os.path.join(HERE, script), system, path]
         workers.append(turns.Worker(system, command, os.path.join(folder, system + ".log"),
                                     environment(system, options.isa, options.threads)))
         note("  %s: %s" % (system, workers[-1].failure or "ready"))

@@ -5,6 +5,7 @@
 import json
 import os
 import runpy
+import subprocess
 import sys
 import time
 
@@ -14,7 +15,8 @@ import peers_workers
 import turns
 from peers_nets import ROOT
 
-TITLES = {"lathe": "lathe", "keras-jax": "Keras, JAX", "keras-tensorflow": "Keras, TensorFlow"}
+TITLES = {"lathe": "lathe", "keras-jax": "Keras, JAX", "keras-tensorflow": "Keras, TensorFlow",
+          "pytorch": "PyTorch", "pytorch-compiled": "PyTorch, compiled"}
 SYSTEMS = list(TITLES)
 # What a script that says nothing is trained with.
 LOSS, OPTIMIZER = "sparse_categorical_crossentropy", "sgd"
@@ -71,9 +73,34 @@ def lathe_steps(job):
     return lathe_abi.lathe("--version").split()[-1], job["lathe_settings"], run
 
 
+def torch_steps(job, compiled=False):
+    """A loop over shuffled batches, eager or through torch.compile."""
+    import torch
+
+    import peers_torch
+
+    batch, architecture = job["batch"], job["architecture"]
+    x, y = random_data(architecture["shape"], architecture["classes"], batch * job["steps"])
+    version, step = peers_torch.training_step(job, x, y, compiled)
+
+    def run(count):
+        for chosen in torch.randperm(count * batch).split(batch):
+            step(chosen)
+
+    return version, "channels_last, %s, %d threads" % ("torch.compile" if compiled else "eager", job["threads"]), run
+
+
+def compiled_torch_steps(job):
+    return torch_steps(job, True)
+
+
+STEPS = {"lathe": lathe_steps, "keras-jax": keras_steps, "keras-tensorflow": keras_steps, "pytorch": torch_steps,
+         "pytorch-compiled": compiled_torch_steps}
+
+
 def prepare(system, job):
     turns.hold_to_cores(job["threads"])
-    version, settings, run = (lathe_steps if system == "lathe" else keras_steps)(job)
+    version, settings, run = STEPS[system](job)
     run(min(20, job["steps"]))
     run(job["steps"])
 
@@ -101,21 +128,34 @@ def compile_lathe(training, folder, options):
     return library, "compile %s; pool of %d" % (" ".join(words), options.threads), time.perf_counter() - start
 
 
+def describe_for_torch(training, path):
+    """The architecture and the optimizer as Keras has them, which PyTorch's environment may lack."""
+    code = """if True:
+        import json, keras, runpy, sys
+        model = runpy.run_path(sys.argv[1], run_name="training_steps")["model"]
+        if not model.compiled:
+            model.compile(optimizer=sys.argv[3])
+        json.dump({"model": json.loads(model.to_json()), "optimizer": keras.optimizers.serialize(model.optimizer),
+                   "shape": model.input_shape[1:], "classes": model.output_shape[-1]}, open(sys.argv[2], "w"))"""
+    subprocess.run([sys.executable, "-c", code, training.model, path, OPTIMIZER], check=True, stderr=subprocess.DEVNULL,
+                   env=dict(os.environ, KERAS_BACKEND="jax"))
+    with open(path) as f:
+        return json.load(f)
+
+
 def measure(training, systems, options):
     """All of one network."""
     folder = os.path.join(options.out, "training", training.name)
     os.makedirs(folder, exist_ok=True)
     library, settings, seconds = compile_lathe(training, folder, options)
-    job = {"model": training.model, "batch": training.batch, "threads": options.threads, "steps": steps_of(training, options),
-           "library": library, "lathe_settings": settings}
-    workers, loads = peers_workers.in_turn("training_steps.py", systems, job, folder, options)
+    job = {"model": training.model, "batch": training.batch, "threads": options.threads, "steps": options.steps or training.steps,
+           "library": library, "lathe_settings": settings,
+           "architecture": describe_for_torch(training, os.path.join(folder, "architecture.json"))}
+    missing = {s: {"failure": reason} for s, reason in ((s, peers_workers.not_installed(s)) for s in systems) if reason}
+    workers, loads = peers_workers.in_turn("training_steps.py", [s for s in systems if s not in missing], job, folder,
+                                           options)
     return {"network": training.name, "batch": training.batch, "must": training.must, "loads": loads,
-            "compile_seconds": seconds, "systems": {w.system: peers_workers.times_of(w) for w in workers}}
-
-
-def steps_of(training, options):
-    """Steps of a block: the large network takes seconds for one."""
-    return 2 if options.quick else 3 if training.name == "vgg16" else options.steps
+            "compile_seconds": seconds, "systems": {**{w.system: peers_workers.times_of(w) for w in workers}, **missing}}
 
 
 if __name__ == "__main__":

@@ -77,16 +77,21 @@ class Worker:
     def run_block(self):
         if self.failure:
             return
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it ended: there is no answer
         result = self.answer("took")
         if result is not None:
             self.blocks.append(result)
 
     def stop(self):
         """Ends the process, which then says how much memory it took."""
-        if not self.process.stdin.closed:
+        try:
             self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.memory = self.answer("memory") or {}
         self.process.stdout.close()
         self.process.wait()
