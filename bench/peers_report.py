@@ -137,6 +137,8 @@ def details(row, report):
     if "failure" in row:
         return ["## %s" % row["network"], "", row["failure"], ""]
     work = "%.4g million multiply-adds an image; " % (row["multiply_adds"] / 1e6) if "multiply_adds" in row else ""
+    if "compile_seconds" in row:
+        work += "lathe and the C compiler took %.1f s; " % row["compile_seconds"]
     lines = ["## %s" % row["network"], "", "Batch %d; %sload %.2f before, %.2f after." % (
         row["batch"], work, *row["loads"]), "",
              "| system | version | median | least | most | GFLOP/s | of peak | memory, MB | error | settings |",
