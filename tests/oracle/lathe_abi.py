@@ -149,10 +149,10 @@ class Predictor:
         image = self.table.embedded_weights
         size = self.table.weights_bytes
         if not image:
-            contents = np.fromfile(library[:-3] + ".weights", dtype=np.uint8)
-            self.image = aligned(contents.size, 64)
-            self.image[:] = contents
-            image, size = self.image.ctypes.data, contents.size
+            with open(library[:-3] + ".weights", "rb") as f:
+                self.image = aligned(os.path.getsize(f.name), 64)
+                f.readinto(self.image)
+            image, size = self.image.ctypes.data, self.image.size
         self.weights = Weights()
         code = self.table.weights_open(self.weights, image, size)
         code = code or self.table.weights_verify(self.weights)
@@ -246,6 +246,12 @@ class Trainer:
 
     def evaluate(self, x, labels, **scalars):
         return self._call("evaluate", x, labels, scalars)
+
+
+def multiply_adds(model, *options):
+    """Of one sample, where no algorithm saves any."""
+    plan = lathe("inspect", model, "--plan", "--exact", *options)
+    return sum(int(n) for n in re.findall(r"(\d+) multiply-adds$", plan, re.M))
 
 
 def dropout_streams(script):

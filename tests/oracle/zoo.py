@@ -168,13 +168,18 @@ def tensors(model):
     return found
 
 
-def images(model, count, seed):
-    """Pictures that differ in colour, in large shapes and in detail."""
+def pictures(shape, count, seed):
+    """Pictures that differ in colour, in large shapes and in detail; values of about unit deviation."""
     random = np.random.default_rng(seed)
-    height, width, channels = model.input_shape[1:]
+    height, width, channels = shape
     coarse = random.normal(0, 1, (count, 8, 8, channels))
     x = coarse.repeat(-(-height // 8), 1).repeat(-(-width // 8), 2)[:, :height, :width]
-    x = x + random.normal(0, 0.5, (count, 1, 1, channels)) + random.normal(0, 0.3, x.shape)
+    return x + random.normal(0, 0.5, (count, 1, 1, channels)) + random.normal(0, 0.3, x.shape)
+
+
+def images(model, count, seed):
+    """Inputs of the model: pixels of 0 to 255 if its first layers scale them."""
+    x = pictures(model.input_shape[1:], count, seed)
     pixels = any(isinstance(o, (keras.layers.Rescaling, keras.layers.Normalization))
                  for o in model.operations)
     return (np.clip(128 + 50 * x, 0, 255) if pixels else x).astype(np.float32)
@@ -233,11 +238,6 @@ class Errors:
         return name, relative[name]
 
 
-def multiply_adds(name):
-    plan = lathe_abi.lathe("inspect", name, "--plan", "--exact")
-    return sum(int(n) for n in re.findall(r"(\d+) multiply-adds$", plan, re.M))
-
-
 def check(name, count, folder):
     """One row of the table."""
     start = time.time()
@@ -285,7 +285,7 @@ def check(name, count, folder):
         compare("output", y, want)
     layer, error = ours.worst()
     outputs = np.concatenate(outputs)
-    return {"name": name, "parameters": model.count_params(), "multiply_adds": multiply_adds(name),
+    return {"name": name, "parameters": model.count_params(), "multiply_adds": lathe_abi.multiply_adds(name),
             "workspace_bytes": plain.table.workspace_bytes, "layers": len(layers),
             "compared": len(ours.difference), "error": error, "worst_layer": layer,
             "difference": difference.worst()[1], "keras_error": keras_own.worst()[1],
