@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_ITEMS = 1 << 20, MAX_BYTES = 1 << 28, CPU_SECONDS = 5, BYTES_A_SECOND = 1 << 23 };
+enum { MAX_ITEMS = 1 << 20, MAX_BYTES = 1 << 28, CPU_SECONDS = 3, BYTES_A_SECOND = 1 << 23 };
 enum { REPLY_ERROR, REPLY_DATA };
 
 struct Hdf5File {
