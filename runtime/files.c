@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,8 +34,13 @@ bool lathe_read_file(const char *path, size_t most, unsigned char **bytes, size_
                      lathe_error *e) {
     *bytes = NULL;
     *size = 0;
-    FILE *f = fopen(path, "rb");
-    if (!f) return lathe_fail(e, "%s: %s", path, strerror(errno));
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not keep it waiting */
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (!f) {
+        lathe_fail(e, "%s: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return false;
+    }
     bool ok = read_stream(f, path, most, bytes, size, e);
     fclose(f);
     return ok;

@@ -3,6 +3,7 @@
  */
 #include "hdf5_file.h"
 
+#include "../../runtime/files.h"
 #include "hdf5_reader.h"
 #include "namemap.h"
 
@@ -236,6 +237,10 @@ static bool start(Hdf5File *f, const char *path, const void *image, size_t size)
 Hdf5File *hdf5_open(Arena *a, const char *path, const void *image, size_t size, Diag *d) {
     Hdf5File *f = ARENA_NEW(a, Hdf5File);
     f->arena = a;
+    if (!image && access(path, R_OK) == 0 && !lathe_file_exists(path)) {
+        diag_error(d, "cannot read it: not a regular file");
+        return NULL;
+    }
     if ((!image && access(path, R_OK) != 0) || !start(f, path, image, size)) {
         diag_error(d, "cannot open the file: %s", strerror(errno));
         return NULL;
