@@ -1,5 +1,6 @@
 /* The walk over an ONNX graph, in batch form or static form. */
 #include "import.h"
+#include "../frontend.h"
 #include "fold.h"
 
 #include <stdarg.h>
@@ -425,5 +426,10 @@ Module *onnx_load(Arena *a, const char *path, const unsigned char *bytes, size_t
     check_ports(&im, im.model->graph.inputs, im.model->graph.ninputs, "input");
     check_ports(&im, im.model->graph.outputs, im.model->graph.noutputs, "output");
     if (!flatten_model(&im) || !check_operators(&im) || d->errors) return NULL;
-    return run_attempts(&im, module_name(a, path));
+    Module *m = run_attempts(&im, module_name(a, path));
+    for (int i = 0; m && i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) warn_not_finite(p, d);
+    }
+    return m;
 }
