@@ -72,25 +72,51 @@ def keras_files():
                   os.path.join(folder("safetensors"), name))
 
 
-def onnx_file():
-    def weight(name, value):
-        return numpy_helper.from_array(value, name)
-
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["c"], ["r"], name="relu"),
-        helper.make_node("MaxPool", ["r"], ["p"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
-        helper.make_node("Reshape", ["p", "s"], ["f"], name="flat"),
-        helper.make_node("Gemm", ["f", "k", "b"], ["g"], name="fc", transB=1),
-        helper.make_node("Softmax", ["g"], ["y"], name="softmax", axis=-1),
-    ]
+def onnx_model(name, nodes, **weights):
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2, 4, 4])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])],
-        [weight("w", np.ones((2, 2, 3, 3), "f4")), weight("s", np.array([0, -1])),
-         weight("k", np.ones((3, 8), "f4")), weight("b", np.zeros(3, "f4"))])
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in weights.items()])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    seed("onnx", "model", model.SerializeToString())
+    seed("onnx", name, model.SerializeToString())
+
+
+def onnx_files():
+    """Networks, and what shapes and constants are computed by."""
+    node = helper.make_node
+    onnx_model("network", [
+        node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]),
+        node("Relu", ["c"], ["r"], name="relu"),
+        node("MaxPool", ["r"], ["p"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Reshape", ["p", "s"], ["f"], name="flat"),
+        node("Gemm", ["f", "k", "b"], ["g"], name="fc", transB=1),
+        node("Softmax", ["g"], ["y"], name="softmax", axis=-1),
+    ], w=np.ones((2, 2, 3, 3), "f4"), s=[0, -1], k=np.ones((3, 8), "f4"), b=np.zeros(3, "f4"))
+    onnx_model("shapes", [
+        node("Shape", ["x"], ["all"]),
+        node("Gather", ["all", "zero"], ["n"]),
+        node("Unsqueeze", ["n", "zero1"], ["n1"]),
+        node("Cast", ["flat"], ["flat64"], to=TensorProto.INT64),
+        node("Concat", ["n1", "flat64"], ["to"], axis=0),
+        node("Reshape", ["x", "to"], ["r"]),
+        node("Slice", ["r", "zero1", "two1", "one1"], ["s"]),
+        node("Where", ["yes", "a", "b"], ["c"]),
+        node("Sqrt", ["c"], ["root"]),
+        node("Mul", ["s", "root"], ["y"]),
+    ], zero=0, zero1=[0], one1=[1], two1=[2], flat=np.array([32], "i4"), yes=[True, False],
+        a=np.ones(2, "f4"), b=np.ones(2, "f4"))
+    onnx_model("images", [
+        node("Pad", ["x", "pads"], ["p"], mode="reflect"),
+        node("Resize", ["p", "", "scales"], ["r"], mode="linear"),
+        node("BatchNormalization", ["r", "v", "v", "v", "v"], ["n"]),
+        node("Transpose", ["n"], ["t"], perm=[0, 2, 3, 1]),
+        node("ReduceMean", ["t"], ["m"], axes=[1, 2], keepdims=0),
+        node("Split", ["m"], ["m1", "m2"], axis=1),
+        node("Expand", ["m1", "wide"], ["e"]),
+        node("MatMul", ["e", "k"], ["mm"]),
+        node("Add", ["mm", "m2"], ["y"]),
+    ], pads=[0, 0, 1, 1, 0, 0, 1, 1], scales=np.array([1, 1, 2, 2], "f4"), v=np.ones(2, "f4"),
+        wide=[1, 3], k=np.ones((3, 1), "f4"))
 
 
 def images():
@@ -141,7 +167,7 @@ def runs():
 
 
 keras_files()
-onnx_file()
+onnx_files()
 images()
 arrays()
 data_sets()

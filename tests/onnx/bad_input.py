@@ -124,6 +124,18 @@ def main():
         "the_reshape", "not known before the model runs")
     expect(lathe, "strings", model([node("Identity", ["x"])], inputs=[
         helper.make_tensor_value_info("x", TensorProto.STRING, [2])]), "'x'", "string")
+    for name, nodes, words in (
+            ("pads", [node("Pad", ["x", "p"], mode="edge")], ("the_pad", "too large")),
+            ("repeats", [node("Tile", ["x", "r"])], ("the_tile", "repeats")),
+            ("much", [node("ConstantOfShape", ["s"], [f"c{k}"]) for k in range(5)] +
+             [node("Relu", ["x"])], ("the_constantofshape", "elements are computed"))):
+        expect(lathe, f"small file, {name}", model(nodes, weights=[
+            ("p", np.array([0, 0, 0, 0, 0, 0, 0, 2**30])), ("r", np.array([1, 1, 1, 2**27])),
+            ("s", np.array([1 << 24]))]), *words)
+    for op in ("Relu", "Neg", "Add", "Where", "Transpose", "Shape"):
+        texts = model([node(op, ["t", "t", "t"][:{"Add": 2, "Where": 3}.get(op, 1)])])
+        texts.graph.initializer.append(helper.make_tensor("t", TensorProto.STRING, [2], [b"a", b"b"]))
+        expect(lathe, f"texts into {op}", texts, f"the_{op.lower()}", "'t'", "string")
     short = model([conv], weights=[("w", w)])
     short.graph.initializer[0].raw_data = b"1234"
     expect(lathe, "short weights", short, "'w'", "432")
