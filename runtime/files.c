@@ -5,6 +5,7 @@
 #include "files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,8 +34,13 @@ bool lathe_read_file(const char *path, size_t most, unsigned char **bytes, size_
                      lathe_error *e) {
     *bytes = NULL;
     *size = 0;
-    FILE *f = fopen(path, "rb");
-    if (!f) return lathe_fail(e, "%s: %s", path, strerror(errno));
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe must not keep it waiting */
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (!f) {
+        lathe_fail(e, "%s: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return false;
+    }
     bool ok = read_stream(f, path, most, bytes, size, e);
     fclose(f);
     return ok;
@@ -43,6 +49,11 @@ bool lathe_read_file(const char *path, size_t most, unsigned char **bytes, size_
 bool lathe_file_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+size_t lathe_file_size(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
 }
 
 bool lathe_folder_exists(const char *path) {

@@ -12,6 +12,7 @@
 bool lathe_read_file(const char *path, size_t most, unsigned char **bytes, size_t *size,
                      lathe_error *e);
 bool lathe_file_exists(const char *path);   /* a regular file */
+size_t lathe_file_size(const char *path);   /* in bytes; 0 where there is no file */
 bool lathe_folder_exists(const char *path); /* a directory */
 /* Makes the folder, and those above it, where they are not there. */
 bool lathe_make_folder(const char *path, lathe_error *e);

@@ -104,13 +104,18 @@ static bool set_metadata(Module *m, const lathe_safetensors *s, lathe_error *e) 
 }
 
 static bool open_safetensors(Module *m, const char *path) {
+    Diag d;
     lathe_error e;
     lathe_safetensors s;
     bool ok = lathe_safetensors_read(path, &s, &e);
+    diag_init(&d, m->arena, path, NULL);
     for (int i = 0; ok && i < m->nparams; i++) {
         Param *p = &m->params[i];
-        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) ok = set_param(m, p, &s, &e);
+        if (p->role != PARAM_WEIGHT && p->role != PARAM_STATISTIC) continue;
+        ok = set_param(m, p, &s, &e);
+        if (ok) warn_not_finite(p, &d);
     }
+    diag_print(&d, stderr);
     ok = ok && set_metadata(m, &s, &e);
     lathe_safetensors_free(&s);
     if (!ok) user_error("%s", e.text);

@@ -1,5 +1,7 @@
 /* Finds the model description that the user named: a file, or a built-in network. */
 #include "frontend.h"
+
+#include "../../runtime/files.h"
 #include "keras_files.h"
 #include "onnx/onnx.h"
 #include "zoo.h"
@@ -29,7 +31,7 @@ typedef Module *Loader(Arena *a, const char *path, Diag *d);
 
 /* The first bytes of a file, as many as there are. */
 static size_t read_start(const char *path, unsigned char start[8]) {
-    FILE *f = fopen(path, "rb");
+    FILE *f = lathe_file_exists(path) ? fopen(path, "rb") : NULL;
     size_t n = f ? fread(start, 1, 8, f) : 0;
     if (f) fclose(f);
     return n;
@@ -115,6 +117,10 @@ Module *load_model(Arena *a, const char *path, const char *variable, Diag *d) {
             unknown_name(a, path, d);
             return NULL;
         }
+    }
+    if (access(path, F_OK) == 0 && !lathe_file_exists(path)) {
+        diag_error(d, "cannot read it: not a regular file");
+        return NULL;
     }
     if (has_ending(path, ".onnx")) return onnx_load_file(a, path, NULL, d);
     if (access(path, R_OK) == 0 && loader) return loader(a, path, d);

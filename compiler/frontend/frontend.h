@@ -17,6 +17,9 @@ Module *load_model(Arena *a, const char *path, const char *variable, Diag *d);
 Module *keras_script_load(Arena *a, const char *file, const char *source, size_t length,
                           const char *variable, Diag *d);
 
+/* A warning if the parameter's data holds NaN or infinity; every reader of weights gives it. */
+void warn_not_finite(const Param *p, Diag *d);
+
 /* ---- files that Keras writes ---- */
 bool is_keras_file(const char *path); /* .keras or HDF5, by how it begins */
 /* Sets the weights and statistics of m, all of which the file (.keras, .weights.h5, .h5) must have.

@@ -3,6 +3,7 @@
  */
 #include "hdf5_file.h"
 
+#include "../../runtime/files.h"
 #include "hdf5_reader.h"
 #include "namemap.h"
 
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_ITEMS = 1 << 20, MAX_BYTES = 1 << 28, CPU_SECONDS = 5, BYTES_A_SECOND = 1 << 23 };
+enum { MAX_ITEMS = 1 << 20, MAX_BYTES = 1 << 28, CPU_SECONDS = 3, BYTES_A_SECOND = 1 << 23 };
 enum { REPLY_ERROR, REPLY_DATA };
 
 struct Hdf5File {
@@ -236,6 +237,10 @@ static bool start(Hdf5File *f, const char *path, const void *image, size_t size)
 Hdf5File *hdf5_open(Arena *a, const char *path, const void *image, size_t size, Diag *d) {
     Hdf5File *f = ARENA_NEW(a, Hdf5File);
     f->arena = a;
+    if (!image && access(path, R_OK) == 0 && !lathe_file_exists(path)) {
+        diag_error(d, "cannot read it: not a regular file");
+        return NULL;
+    }
     if ((!image && access(path, R_OK) != 0) || !start(f, path, image, size)) {
         diag_error(d, "cannot open the file: %s", strerror(errno));
         return NULL;

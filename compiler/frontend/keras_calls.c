@@ -44,8 +44,9 @@ static Obj *unsupported(Script *s, const KerasName *k, const CallArgs *args) {
         what = "operation";
     }
     if (!names) names = layer_class_names(s->arena);
-    return script_error(s, args->loc, "unknown %s '%s'%s%s", what, k->name,
-                        script_did_you_mean(s, k->name, names), script_accepted(s, names));
+    return script_error(s, args->loc, "unknown %s '%s'%s%s%s", what, k->name,
+                        layer_class_remark(k->name), script_did_you_mean(s, k->name, names),
+                        script_accepted(s, names));
 }
 
 Obj *keras_call(Script *s, const KerasName *k, const CallArgs *args) {

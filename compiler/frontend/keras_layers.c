@@ -67,10 +67,8 @@ void report_unknown(ConfigReader *r) {
         const UnknownClass *u = &r->unknown[i];
         const char *near = alternative(u->name);
         if (!near) near = diag_nearest(u->name, names);
-        const char *why =
-            strcmp(u->name, "Lambda") == 0 ? " (it holds Python code, which lathe never runs)" : "";
-        diag_error(r->script->diag, "unsupported layer class %s%s: layer%s %s%s%s", u->name, why,
-                   u->nlayers == 1 ? "" : "s", join_names(a, u),
+        diag_error(r->script->diag, "unsupported layer class %s%s: layer%s %s%s%s", u->name,
+                   layer_class_remark(u->name), u->nlayers == 1 ? "" : "s", join_names(a, u),
                    near ? "\nnearest alternative: " : "", near ? near : "");
     }
     if (r->nunknown && r->nunknown < 50)

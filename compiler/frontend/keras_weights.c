@@ -2,7 +2,6 @@
 #include "frontend.h"
 #include "keras_files.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +27,6 @@ static bool same_shape(const Shape *s, const Hdf5Record *r) {
     return true;
 }
 
-static void warn_not_numbers(const Param *p, int64_t count, Diag *d) {
-    int64_t bad = 0;
-    for (int64_t i = 0; i < count; i++) bad += !isfinite(p->data[i]);
-    if (bad)
-        diag_add(d, DIAG_WARNING, (SrcLoc){0, 0},
-                 "%s: %lld of its %lld values are no finite numbers", p->name, (long long)bad,
-                 (long long)count);
-}
-
 bool set_from_record(Module *m, int param, Hdf5File *f, const Hdf5Record *r, Diag *d) {
     Param *p = &m->params[param];
     if (!same_shape(param_shape(p), r)) {
@@ -51,7 +41,7 @@ bool set_from_record(Module *m, int param, Hdf5File *f, const Hdf5Record *r, Dia
     float *data = ARENA_ARRAY(m->arena, float, (size_t)count);
     if (!hdf5_read(f, r, data, d)) return false;
     p->data = data;
-    warn_not_numbers(p, count, d);
+    warn_not_finite(p, d);
     return true;
 }
 

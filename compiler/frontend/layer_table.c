@@ -308,3 +308,7 @@ const char **layer_class_names(Arena *a) {
     ARENA_PUSH(a, names, n, capacity, NULL);
     return names;
 }
+
+const char *layer_class_remark(const char *name) {
+    return strcmp(name, "Lambda") == 0 ? " (it holds Python code, which lathe never runs)" : "";
+}

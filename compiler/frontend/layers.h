@@ -114,6 +114,8 @@ struct LayerClass {
 extern const LayerClass layer_classes[]; /* ended by a row with a NULL name */
 const LayerClass *layer_class_find(const char *name);
 const char **layer_class_names(Arena *a);
+/* What to add to the message about a class that is none of these; may be "". */
+const char *layer_class_remark(const char *name);
 /* A layer that a module of keras.applications defines ("src.applications.convnext"; NULL: any). */
 const LayerClass *application_layer_find(const char *module, const char *name);
 bool is_application_module(const char *module);

@@ -1,6 +1,8 @@
 /* One member of a zip file that is not trusted. */
 #include "keras_files.h"
 
+#include "../../runtime/files.h"
+
 #include <stdlib.h>
 #include <zip.h>
 
@@ -22,14 +24,21 @@ static unsigned char *read_all(zip_file_t *file, uint64_t size) {
     return NULL;
 }
 
-static unsigned char *read_member(zip_t *zip, const char *member, size_t *size, Diag *d) {
+/* Sizes that the member of an archive of `archive` bytes can have. */
+static bool possible(const zip_stat_t *st, size_t archive) {
+    return (st->valid & ZIP_STAT_SIZE) && (st->valid & ZIP_STAT_COMP_SIZE) &&
+           st->comp_size <= archive && st->size <= most_bytes &&
+           (st->size <= FREE_BYTES || st->size / MOST_EXPANSION <= st->comp_size);
+}
+
+static unsigned char *read_member(zip_t *zip, size_t archive, const char *member, size_t *size,
+                                  Diag *d) {
     zip_stat_t st;
     if (zip_stat(zip, member, 0, &st) != 0) {
         diag_error(d, "the archive has no '%s'", member);
         return NULL;
     }
-    if (!(st.valid & ZIP_STAT_SIZE) || !(st.valid & ZIP_STAT_COMP_SIZE) || st.size > most_bytes ||
-        (st.size > FREE_BYTES && st.size / MOST_EXPANSION > st.comp_size)) {
+    if (!possible(&st, archive)) {
         diag_error(d, "'%s' in the archive is damaged: its size", member);
         return NULL;
     }
@@ -51,7 +60,7 @@ unsigned char *zip_member(const char *path, const char *member, size_t *size, Di
         zip_error_fini(&e);
         return NULL;
     }
-    unsigned char *bytes = read_member(zip, member, size, d);
+    unsigned char *bytes = read_member(zip, lathe_file_size(path), member, size, d);
     zip_discard(zip);
     return bytes;
 }

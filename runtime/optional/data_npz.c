@@ -11,7 +11,8 @@
 #include <string.h>
 #include <zip.h>
 
-/* Deflate cannot shrink data more than this, so that a larger claim is a lie. */
+/* Deflate cannot shrink data more than this, so that a larger claim is a lie; so is packed data
+ * larger than the archive. */
 enum { MAX_RATIO = 1032 };
 
 static bool recognise(const char *path) {
@@ -29,7 +30,7 @@ static bool read_array(zip_t *z, const char *path, const char *name, lathe_array
     zip_stat_init(&st);
     if (zip_stat(z, entry, 0, &st) != 0) return lathe_fail(e, "%s: the array is missing", label);
     if (!(st.valid & ZIP_STAT_SIZE) || !(st.valid & ZIP_STAT_COMP_SIZE) ||
-        st.size / MAX_RATIO > st.comp_size)
+        st.size / MAX_RATIO > st.comp_size || st.comp_size > lathe_file_size(path))
         return lathe_fail(e, "%s: damaged: its size is not possible", label);
     unsigned char *bytes = malloc((size_t)st.size + 1);
     if (!bytes) return lathe_fail(e, "%s: out of memory for %zu bytes", label, (size_t)st.size);

@@ -20,9 +20,12 @@ bool lathe_image_is_name(const char *name) {
 
 bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e) {
     *image = (lathe_image){height, width, channels, NULL};
-    if (height < 1 || width < 1 || height > LATHE_MAX_SIDE || width > LATHE_MAX_SIDE)
-        return lathe_fail(e, "an image of %d x %d pixels is not accepted (at most %d)", width,
-                          height, LATHE_MAX_SIDE);
+    if (height < 1 || width < 1 || height > LATHE_MAX_SIDE || width > LATHE_MAX_SIDE ||
+        height > LATHE_MAX_PIXELS / width)
+        return lathe_fail(e,
+                          "an image of %d x %d pixels is not accepted (at most %d a side, %d in "
+                          "all)",
+                          width, height, LATHE_MAX_SIDE, LATHE_MAX_PIXELS);
     image->pixel = calloc((size_t)height * (size_t)width, (size_t)channels);
     return image->pixel || lathe_fail(e, "out of memory for an image of %d x %d", width, height);
 }

@@ -8,7 +8,8 @@
 #include "../../templates/resize.h.in"
 #include "../error.h"
 
-enum { LATHE_MAX_SIDE = 16384 };
+/* A small file can claim any size, and decoding takes memory and time for all of it. */
+enum { LATHE_MAX_SIDE = 16384, LATHE_MAX_PIXELS = 1 << 26 };
 
 /* Rows of interleaved pixels; channels 1 (grey) or 3 (red, green, blue). */
 typedef struct lathe_image {

@@ -6,6 +6,9 @@
 
 #include <jpeglib.h>
 
+/* Encoders write about ten. */
+enum { MAX_SCANS = 64 };
+
 typedef struct {
     struct jpeg_error_mgr base; /* first: libjpeg knows only this */
     jmp_buf escape;
@@ -22,16 +25,23 @@ static void on_message(j_common_ptr info, int level) {
     if (level < 0) on_error(info);
 }
 
+/* A scan of a progressive image goes over all of it, however few bytes the scan has. */
+static void on_progress(j_common_ptr info) {
+    ErrorManager *m = (ErrorManager *)info->err;
+    if (((j_decompress_ptr)info)->input_scan_number <= MAX_SCANS) return;
+    snprintf(m->text, sizeof m->text, "more than %d scans", MAX_SCANS);
+    longjmp(m->escape, 1);
+}
+
 /* All between creating and destroying the decoder; libjpeg's errors jump over it. */
 static bool decode(struct jpeg_decompress_struct *d, const unsigned char *bytes, size_t size,
                    int channels, lathe_image *image, lathe_error *e) {
     jpeg_mem_src(d, bytes, (unsigned long)size);
     jpeg_read_header(d, TRUE);
+    if (!lathe_image_alloc(image, (int)d->image_height, (int)d->image_width, channels, e))
+        return false;
     d->out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(d);
-    if (d->output_height > LATHE_MAX_SIDE || d->output_width > LATHE_MAX_SIDE ||
-        !lathe_image_alloc(image, (int)d->output_height, (int)d->output_width, channels, e))
-        return lathe_fail(e, "its %u x %u pixels are too many", d->output_width, d->output_height);
     while (d->output_scanline < d->output_height) {
         JSAMPROW row =
             image->pixel + (size_t)d->output_scanline * d->output_width * (size_t)channels;
@@ -44,6 +54,7 @@ static bool decode(struct jpeg_decompress_struct *d, const unsigned char *bytes,
 bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
                        lathe_image *image, lathe_error *e) {
     struct jpeg_decompress_struct d;
+    struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
     ErrorManager manager;
     lathe_error why;
     volatile bool ok = false;
@@ -51,6 +62,7 @@ bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size
     manager.base.error_exit = on_error;
     manager.base.emit_message = on_message;
     jpeg_create_decompress(&d);
+    d.progress = &progress;
     if (setjmp(manager.escape) == 0) {
         ok = decode(&d, bytes, size, channels, image, &why);
         if (!ok) lathe_fail(e, "%s: %.400s", path, why.text);

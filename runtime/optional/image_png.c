@@ -15,10 +15,9 @@ bool lathe_png_decode(const char *path, const unsigned char *bytes, size_t size,
     if (!png_image_begin_read_from_memory(&png, bytes, size))
         return lathe_fail(e, "%s: damaged PNG image: %s", path, png.message);
     png.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-    if (png.height > LATHE_MAX_SIDE || png.width > LATHE_MAX_SIDE ||
-        !lathe_image_alloc(image, (int)png.height, (int)png.width, channels, &why)) {
+    if (!lathe_image_alloc(image, (int)png.height, (int)png.width, channels, &why)) {
         png_image_free(&png);
-        return lathe_fail(e, "%s: its %u x %u pixels are too many", path, png.width, png.height);
+        return lathe_fail(e, "%s: %.400s", path, why.text);
     }
     /* transparent pixels are laid over black, which the buffer holds */
     if (png_image_finish_read(&png, NULL, image->pixel, 0, NULL) && !png.warning_or_error)

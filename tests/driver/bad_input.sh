@@ -51,6 +51,10 @@ refuses "cannot open the file" "$lathe" summary zoo/vgg16
 "$lathe" summary ResNet50_v2 | grep -q '"resnet50v2"' || complain "a built-in name in another spelling"
 mkdir resnet50 && refuses "cannot read" "$lathe" summary resnet50
 train "none.py" none.py data
+for pipe in pipe.py pipe.h5 pipe.keras pipe.json pipe.onnx pipe.safetensors; do mkfifo $pipe; done
+for pipe in pipe.py pipe.h5 pipe.keras pipe.json pipe.onnx; do
+  refuses "not a regular file" timeout 20 "$lathe" summary $pipe
+done
 printf 'model = 1 +\n' >syntax.py
 train "syntax.py:1" syntax.py data
 
@@ -99,6 +103,11 @@ refuses "needs --data" "$lathe" evaluate good.py --weights $weights
 head -c 5000 $weights >cut.safetensors
 refuses "cut.safetensors: truncated" "$lathe" evaluate good.py --weights cut.safetensors --data data
 refuses "shape [3072, 16], but the model's is [3072, 100]" "$lathe" evaluate wide.py --weights $weights --data data
+refuses "pipe.safetensors: not a regular file" timeout 20 "$lathe" evaluate good.py --weights pipe.safetensors --data data
+refuses "pipe.h5: error: cannot read it: not a regular file" timeout 20 "$lathe" evaluate good.py --weights pipe.h5 --data data
+{ head -c -4 $weights && printf '\0\0\300\177'; } >nan.safetensors
+"$lathe" compile good.py --weights nan.safetensors -o nan >out 2>err &&
+  grep -q "nan.safetensors: warning: .*: 1 of its .* values are no finite numbers" err || complain "NaN in weights: $(cat err)"
 refuses "good.py: not a safetensors file" "$lathe" predict good.py --weights good.py picture.png
 refuses "takes either" "$lathe" predict good.py --weights $weights
 refuses "go together" "$lathe" predict good.py --weights $weights --input x.npy
@@ -107,6 +116,10 @@ refuses "takes a FILE.png, for one image" "$lathe" predict good.py --weights $we
 refuses "takes a FILE.png, for one image" "$lathe" predict good.py --weights $weights a.png --output x.npy
 refuses "no output that is an image" "$lathe" predict good.py --weights $weights a.png --output x.png
 refuses "neither a JPEG nor a PNG" "$lathe" predict good.py --weights $weights good.py
+printf '\377\330\377\340\0\020JFIF' >cut.jpg
+refuses "cut.jpg: damaged JPEG image: " "$lathe" predict good.py --weights $weights cut.jpg
+printf '\211PNG\r\n\032\n\0\0\0\rIHDR' >cut.png
+refuses "cut.png: damaged PNG image: " "$lathe" predict good.py --weights $weights cut.png
 refuses "x.npy: No such file" "$lathe" predict good.py --weights $weights --input x.npy -o y.npy
 printf '\x93NUMPY\x01\x00\x46\x00%-69s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 4), }" >x.npy
 printf 1234 >>x.npy

@@ -2,6 +2,7 @@
 Random damage never ends lathe by a signal."""
 import random
 import shutil
+import struct
 import unittest
 import zipfile
 
@@ -79,6 +80,16 @@ class Damaged(unittest.TestCase):
             z.writestr("config.json", b" " * (200 << 20))
         self.refuses(path("bad.keras"), "'config.json' in the archive is damaged: its size")
 
+    def test_false_sizes(self):
+        """A directory that claims 1.9 GB of packed data in a small archive."""
+        with open(path("good.keras"), "rb") as f:
+            data = bytearray(f.read())
+        at = data.rindex(b"PK\1\2", 0, data.rindex(b"config.json"))
+        data[at + 20:at + 28] = struct.pack("<II", 1_900_000_000, 1_900_000_000)
+        with open(path("bad.keras"), "wb") as f:
+            f.write(data)
+        self.refuses(path("bad.keras"), "'config.json' in the archive is damaged: its size")
+
     def test_hdf5_truncated(self):
         with open(path("good.h5"), "rb") as f:
             data = f.read()
@@ -106,6 +117,23 @@ class Damaged(unittest.TestCase):
                 f["layers/conv2d/vars/0"] = link
             kind = "an external" if isinstance(link, h5py.ExternalLink) else "a soft"
             self.refuses_weights(f"'layers/conv2d/vars/0' is {kind} link")
+
+    def test_links_in_models(self):
+        """The same for a group of a whole model, and inside an archive."""
+        with copy("good.h5") as f:
+            del f["model_weights"]
+            f["model_weights"] = h5py.ExternalLink(path("good.h5"), "/model_weights")
+        self.refuses(path("bad.h5"), "bad.h5", "'model_weights' is an external link")
+        with copy("good.weights.h5") as f:
+            del f["layers/dense/vars/0"]
+            f["layers/dense/vars/0"] = h5py.ExternalLink(path("good.weights.h5"), "/layers/dense/vars/0")
+        with zipfile.ZipFile(path("bad.keras"), "w") as b, zipfile.ZipFile(path("good.keras")) as a:
+            for name in a.namelist():
+                if name == "model.weights.h5":
+                    b.write(path("bad.weights.h5"), name)
+                else:
+                    b.writestr(name, a.read(name))
+        self.refuses(path("bad.keras"), "bad.keras", "'layers/dense/vars/0' is an external link")
 
     def test_outside_data(self):
         shape = (3, 3, 2, 3)

@@ -3,6 +3,9 @@
 #include "fuzz.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+
+enum { MOST_KILOBYTES = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Arena *a = arena_new();
@@ -21,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         free(out);
     }
     hdf5_close(f);
+    struct rusage children;
+    CHECK(getrusage(RUSAGE_CHILDREN, &children) == 0 && children.ru_maxrss < MOST_KILOBYTES);
     arena_free(a);
     return 0;
 }

@@ -45,8 +45,21 @@ def check(lathe, folder, name, data, words):
         print(f"{name}: exit status {done.returncode}, missing {missing}:\n{done.stderr}")
 
 
+def stored_outside(**entries):
+    """A model whose weights lie where the entries say."""
+    m = model([node("Add", ["x", "w"])], weights=[("w", np.zeros(3, np.float32))],
+              inputs=[port("x", [None, 3])])
+    w = m.graph.initializer[0]
+    w.ClearField("raw_data")
+    w.data_location = TensorProto.EXTERNAL
+    for name, value in entries.items():
+        entry = w.external_data.add()
+        entry.key, entry.value = name, value
+    return m
+
+
 def external(lathe):
-    """External data outside of the model's folder, behind links, and too short."""
+    """External data outside of the model's folder, behind links, too short, and no files at all."""
     with tempfile.TemporaryDirectory() as top:
         inside = Path(top) / "inside"
         inside.mkdir()
@@ -54,18 +67,32 @@ def external(lathe):
         (inside / "short.bin").write_bytes(bytes(4))
         os.symlink(Path(top) / "w.bin", inside / "link.bin")
         os.symlink(top, inside / "folder")
+        os.mkfifo(inside / "pipe")
         for k, (place, word) in enumerate({
                 "../w.bin": "outside of the model's folder", f"{top}/w.bin": "absolute path",
                 "link.bin": "symbolic link", "folder/w.bin": "symbolic link",
-                "short.bin": "too short", "none.bin": "No such file", "": "names no file"}.items()):
-            m = model([node("Add", ["x", "w"])], weights=[("w", np.zeros(3, np.float32))],
-                      inputs=[port("x", [None, 3])])
-            w = m.graph.initializer[0]
-            w.ClearField("raw_data")
-            w.data_location = TensorProto.EXTERNAL
-            entry = w.external_data.add()
-            entry.key, entry.value = "location", place
-            check(lathe, inside, f"external{k}", m, ("'w'", word) if k != 4 else ("'w'",))
+                "short.bin": "too short", "none.bin": "No such file", "": "names no file",
+                "pipe": "no file", ".": "no file"}.items()):
+            check(lathe, inside, f"external{k}", stored_outside(location=place), ("'w'", word))
+        (inside / "w.bin").write_bytes(bytes(4 * 3))
+        for k, (name, value, word) in enumerate((
+                ("offset", "-4", "not understood"), ("offset", "9" * 30, "too short"),
+                ("offset", "4", "too short"), ("length", "x", "not understood"),
+                ("length", "8", "8 bytes of data, but 12 are needed"))):
+            check(lathe, inside, f"entry{k}", stored_outside(location="w.bin", **{name: value}),
+                  ("'w'", word))
+
+
+def not_numbers(lathe, weights):
+    """Weights that are no numbers are taken, with a warning."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "nan.onnx"
+        weights[0, 0, 0, 0], weights[1, 1, 1, 1] = np.nan, np.inf
+        path.write_bytes(model([node("Conv", ["x", "w"])], weights=[("w", weights)]).SerializeToString())
+        done = subprocess.run([lathe, "summary", path], capture_output=True, text=True, timeout=60)
+        if done.returncode != 0 or "nan.onnx: warning: w: 2 of its 108 values are no finite numbers" not in done.stderr:
+            FAILED.append("not numbers")
+            print(f"not numbers: exit status {done.returncode}:\n{done.stderr}")
 
 
 def main():
@@ -97,6 +124,18 @@ def main():
         "the_reshape", "not known before the model runs")
     expect(lathe, "strings", model([node("Identity", ["x"])], inputs=[
         helper.make_tensor_value_info("x", TensorProto.STRING, [2])]), "'x'", "string")
+    for name, nodes, words in (
+            ("pads", [node("Pad", ["x", "p"], mode="edge")], ("the_pad", "too large")),
+            ("repeats", [node("Tile", ["x", "r"])], ("the_tile", "repeats")),
+            ("much", [node("ConstantOfShape", ["s"], [f"c{k}"]) for k in range(5)] +
+             [node("Relu", ["x"])], ("the_constantofshape", "elements are computed"))):
+        expect(lathe, f"small file, {name}", model(nodes, weights=[
+            ("p", np.array([0, 0, 0, 0, 0, 0, 0, 2**30])), ("r", np.array([1, 1, 1, 2**27])),
+            ("s", np.array([1 << 24]))]), *words)
+    for op in ("Relu", "Neg", "Add", "Where", "Transpose", "Shape"):
+        texts = model([node(op, ["t", "t", "t"][:{"Add": 2, "Where": 3}.get(op, 1)])])
+        texts.graph.initializer.append(helper.make_tensor("t", TensorProto.STRING, [2], [b"a", b"b"]))
+        expect(lathe, f"texts into {op}", texts, f"the_{op.lower()}", "'t'", "string")
     short = model([conv], weights=[("w", w)])
     short.graph.initializer[0].raw_data = b"1234"
     expect(lathe, "short weights", short, "'w'", "432")
@@ -122,6 +161,7 @@ def main():
     expect(lathe, "place", model([node("Compress", ["x", "i"])], weights=[("i", index)], inputs=[port("x", [1])]),
            "the_compress", "longer than its axis")
     external(lathe)
+    not_numbers(lathe, w.copy())
     print(f"{len(FAILED)} failed")
     return 1 if FAILED else 0
 

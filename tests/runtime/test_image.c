@@ -38,9 +38,11 @@ static void test_png(void **state) {
     assert_mentions(e.text, "1 or 3 channels");
 }
 
-static void write_jpeg(const char *name, int height, int width) {
+/* With `scans` > 0 a progressive one of so many. */
+static void write_jpeg(const char *name, int height, int width, int scans) {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr manager;
+    jpeg_scan_info scan[190] = {{.comps_in_scan = 3, .component_index = {0, 1, 2}}};
     uint8_t row[300];
     JSAMPROW rows = row;
     FILE *f = fopen(scratch_path(name), "wb");
@@ -52,6 +54,12 @@ static void write_jpeg(const char *name, int height, int width) {
     c.input_components = 3;
     c.in_color_space = JCS_RGB;
     jpeg_set_defaults(&c);
+    for (int i = 1; i < scans; i++) {
+        int coefficient = (i - 1) % 63 + 1;
+        scan[i] = (jpeg_scan_info){1, {(i - 1) / 63}, coefficient, coefficient, 0, 0};
+    }
+    c.scan_info = scans ? scan : NULL;
+    c.num_scans = scans;
     jpeg_start_compress(&c, TRUE);
     memset(row, 90, sizeof row);
     for (int i = 0; i < height; i++) jpeg_write_scanlines(&c, &rows, 1);
@@ -64,12 +72,19 @@ static void test_jpeg(void **state) {
     (void)state;
     lathe_error e;
     lathe_image im;
-    write_jpeg("a.jpg", 20, 30);
+    write_jpeg("a.jpg", 20, 30, 0);
     assert_true(lathe_image_load(scratch_path("a.jpg"), 3, &im, &e));
     assert_int_equal(im.height, 20);
     assert_int_equal(im.width, 30);
     assert_in_range(im.pixel[100], 88, 92);
     lathe_image_free(&im);
+    write_jpeg("a.jpg", 20, 30, 64);
+    assert_true(lathe_image_load(scratch_path("a.jpg"), 3, &im, &e));
+    assert_in_range(im.pixel[100], 88, 92);
+    lathe_image_free(&im);
+    write_jpeg("a.jpg", 20, 30, 190);
+    assert_false(lathe_image_load(scratch_path("a.jpg"), 3, &im, &e));
+    assert_mentions(e.text, "a.jpg: damaged JPEG image: more than 64 scans");
 }
 
 /* Every truncation of both kinds is refused, with the file's name; only PNG's end marker of 12
@@ -95,7 +110,7 @@ static void test_truncated(void **state) {
     lathe_image im = make_image(8, 8, 3);
     assert_true(lathe_png_write(scratch_path("a.png"), &im, &e));
     lathe_image_free(&im);
-    write_jpeg("a.jpg", 20, 30);
+    write_jpeg("a.jpg", 20, 30, 0);
     refuse_truncations("a.png");
     refuse_truncations("a.jpg");
 }
@@ -114,6 +129,8 @@ static void test_hostile_size(void **state) {
     free(bytes);
     assert_false(lathe_image_load(scratch_path("a.png"), 3, &im, &e));
     assert_false(lathe_image_alloc(&im, 100000, 10, 3, &e));
+    assert_false(lathe_image_alloc(&im, 16384, 16384, 3, &e));
+    assert_mentions(e.text, "16384 x 16384 pixels is not accepted");
     scratch_write("text.jpg", "hello, no image here", 20);
     assert_false(lathe_image_load(scratch_path("text.jpg"), 3, &im, &e));
     assert_mentions(e.text, "neither a JPEG nor a PNG");

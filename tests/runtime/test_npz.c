@@ -136,12 +136,29 @@ static void test_damaged(void **state) {
     }
 }
 
+/* A small archive whose directory says that an array takes 1 GB, packed and unpacked. */
+static void test_false_sizes(void **state) {
+    (void)state;
+    const Array a[] = {{"x", "|u1", "(2, 2)", bytes, 4}, {"y", "<i8", "(2,)", longs, 16}};
+    enum { PACKED = 20, UNPACKED = 24 };
+    unsigned char file[2000];
+    write_npz(a, 2);
+    FILE *f = fopen(scratch_path("d.npz"), "rb");
+    size_t n = fread(file, 1, sizeof file, f), at = 0;
+    fclose(f);
+    while (memcmp(file + at, "PK\1\2", 4) != 0) at++;
+    file[at + PACKED + 3] = file[at + UNPACKED + 3] = 0x40;
+    scratch_write("d.npz", file, n);
+    assert_refused("x.npy: damaged: its size is not possible");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_and_test),
         cmocka_unit_test(test_x_and_y),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_false_sizes),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

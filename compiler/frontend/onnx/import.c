@@ -1,5 +1,7 @@
 /* The walk over an ONNX graph, in batch form or static form. */
 #include "import.h"
+#include "../frontend.h"
+#include "fold.h"
 #include "rules.h"
 
 #include <stdarg.h>
@@ -157,6 +159,14 @@ static const char *layer_name(Import *im, const OnnxNode *n) {
     return candidate;
 }
 
+/* Constants of types that nothing computes with (texts, complex numbers) have no values. */
+static bool check_values(Op *o, const Tensor *t) {
+    const OnnxTensor *c = t->constant;
+    if (!c || c->f || c->i) return true;
+    return refuse(o, "its input '%s' is of a type that is not read: %s", t->name,
+                  onnx_type_name(o->im->arena, c->type));
+}
+
 /* Looks up the inputs. False if one is missing or was not computed because of an earlier error. */
 static bool find_inputs(Op *o) {
     const OnnxNode *n = o->node;
@@ -171,6 +181,8 @@ static bool find_inputs(Op *o) {
             ok = refuse(o, "its input '%s' is given by no node, input or initialiser", n->in[i]);
         else if (!o->in[i]->constant && !o->in[i]->value && !o->in[i]->is_sequence)
             ok = false;
+        else
+            ok = check_values(o, o->in[i]) && ok;
     }
     return ok;
 }
@@ -338,6 +350,19 @@ static void add_number(Import *im) {
 /* ---- attempts ---------------------------------------------------------------------------------
  */
 
+/* What nodes may compute before the model runs, against small files that ask for much: so much, and
+ * each initialiser some times over. */
+static bool within_reason(Import *im, const FlatNode *last) {
+    const OnnxGraph *g = &im->model->graph;
+    int64_t most = 1 << 26;
+    for (int i = 0; im->computed > most && i < g->ninitializers; i++)
+        most += 8 * g->initializers[i].count;
+    if (im->computed <= most) return true;
+    diag_error(im->diag, "%s: with it, constants of %lld elements are computed; accepted: %lld",
+               node_text(im, last->node, last->opset), (long long)im->computed, (long long)most);
+    return false;
+}
+
 static void attempt(Import *im, const char *name) {
     im->module = module_new(im->arena, name);
     im->module->model_name = *im->model->graph.name ? im->model->graph.name : name;
@@ -353,8 +378,10 @@ static void attempt(Import *im, const char *name) {
     im->output_at = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.noutputs + 1);
     im->own_outputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.noutputs + 1);
     if (!add_inputs(im)) return;
-    for (int i = 0; i < im->nnodes && !im->mixes && !im->freezes; i++)
+    for (int i = 0; i < im->nnodes && !im->mixes && !im->freezes; i++) {
         import_node(im, &im->nodes[i]);
+        if (!within_reason(im, &im->nodes[i])) return;
+    }
     if (!im->mixes && !im->freezes && !im->diag->errors) add_outputs(im);
     if (!im->diag->errors && im->function->noutputs == 0) add_number(im);
     if (im->function->ninputs == 0) add_unused_input(im);
@@ -457,5 +484,10 @@ Module *onnx_load(Arena *a, const char *path, const unsigned char *bytes, size_t
     check_ports(&im, im.model->graph.inputs, im.model->graph.ninputs, "input");
     check_ports(&im, im.model->graph.outputs, im.model->graph.noutputs, "output");
     if (!flatten_model(&im) || !check_operators(&im) || d->errors) return NULL;
-    return run_attempts(&im, module_name(a, path));
+    Module *m = run_attempts(&im, module_name(a, path));
+    for (int i = 0; m && i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (p->role == PARAM_WEIGHT || p->role == PARAM_STATISTIC) warn_not_finite(p, d);
+    }
+    return m;
 }

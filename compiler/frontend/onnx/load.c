@@ -12,6 +12,7 @@ Module *onnx_load_file(Arena *a, const char *path, const OnnxImport *import, Dia
     lathe_error e;
     diag_init(d, a, path, NULL);
     if (!lathe_read_file(path, MAX_BYTES, &bytes, &size, &e)) {
+        diag_init(d, a, NULL, NULL); /* the text has the path */
         diag_error(d, "%s", e.text);
         return NULL;
     }

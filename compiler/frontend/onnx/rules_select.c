@@ -250,7 +250,7 @@ bool rule_tile(Op *o) {
         if (repeat[i] == 1) continue;
         if (!behind_batch(o, x, i)) return false;
         dim[i] = x->dim[i] * repeat[i];
-        if (repeat[i] < 1 || repeat[i] > INT32_MAX || dim[i] > INT32_MAX)
+        if (repeat[i] < 1 || repeat[i] > MAX_COMPUTED || dim[i] > MAX_COMPUTED)
             return refuse(o, "it repeats %lld times", (long long)repeat[i]);
         int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)dim[i]);
         float *one = ARENA_ARRAY(o->im->arena, float, (size_t)dim[i]);
@@ -287,6 +287,10 @@ static Value *pad_axis(Op *o, Value *v, int axis, int64_t n, int64_t before, int
         return put_slice(o, v, axis, start, end - start, 1);
     }
     int64_t size = n + before + after;
+    if (size > MAX_COMPUTED) {
+        refuse(o, "an axis of %lld elements is too large", (long long)size);
+        return NULL;
+    }
     int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)size);
     float *one = ARENA_ARRAY(o->im->arena, float, (size_t)size);
     for (int64_t k = 0; k < size; k++) {

@@ -73,6 +73,7 @@ OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim
     OnnxTensor *c = ARENA_NEW(im->arena, OnnxTensor);
     *c = (OnnxTensor){.name = "", .type = type, .rank = rank, .count = count_dims(rank, dim)};
     for (int i = 0; i < rank; i++) c->dim[i] = dim[i];
+    im->computed += c->count;
     if (f) *f = NULL;
     if (v) *v = NULL;
     if (onnx_type_is_float(type)) {
