@@ -22,6 +22,9 @@ int64_t conv_columns(const Node *n);
 
 /* Output pixels a tile side that serve this node of predict best: 2 or 4; 0: direct. */
 int choose_winograd(const CodegenOptions *o, const Node *n);
+/* Whether it passes in blocks of tiles through scratch of a core's own, or in three steps whose
+ * buffers cores share. Both give the same bits. `floats`: of transformed input and products. */
+bool choose_blocks_of_tiles(const CodegenOptions *o, const Node *n, int64_t floats);
 
 /* The node's padding (top, bottom, left, right), at the end as much more as whole tiles read. */
 void winograd_padding(const Node *n, int m, int32_t pad[4]);

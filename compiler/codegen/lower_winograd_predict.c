@@ -11,10 +11,9 @@
 #include "algorithm.h"
 
 enum {
-    SHARED_FLOATS = 4 << 20, /* of transformed input and products of a sample, in buffers */
-    BLOCK_FLOATS = 1 << 18,  /* the same of a block: a megabyte */
-    SLOTS = 8,               /* blocks at a time, with scratch for each */
-    PLANE_GAP = 16           /* keeps planes from lying a power of two apart */
+    BLOCK_FLOATS = 1 << 18, /* transformed input and products of a block: a megabyte */
+    SLOTS = 8,              /* blocks at a time, with scratch for each */
+    PLANE_GAP = 16          /* keeps planes from lying a power of two apart */
 };
 
 typedef struct {
@@ -217,8 +216,8 @@ void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                   .pw = pools ? n->attr.pool[1] : 1,
                   .CP = pitch_of(g->C),
                   .KP = pitch_of(g->K)};
-    if (w.t.points * w.t.count * (w.CP + w.KP) <= SHARED_FLOATS)
-        lower_shared(&w);
-    else
+    if (choose_blocks_of_tiles(l->o, n, w.t.points * w.t.count * (w.CP + w.KP)))
         lower_blocks(&w);
+    else
+        lower_shared(&w);
 }
