@@ -23,6 +23,8 @@ typedef struct {
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
+    bool any_kernels;  /* for tests: kernels drawn from the legal ones, by kernel_seed, not chosen */
+    uint64_t kernel_seed;
     bool assembled;    /* the image becomes part of the program by an assembler file */
     bool apart;        /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;      /* a buffer of its own for each value, with a guard around it */
@@ -43,6 +45,8 @@ typedef struct {
 
 /* "host", "avx512", "avx512,avx2", ...: fills targets; an unknown name is an error in d. */
 bool parse_targets(const char *text, CodegenOptions *o, Diag *d);
+/* "random:SEED"; another text is an error in d. */
+bool parse_kernels(const char *text, CodegenOptions *o, Diag *d);
 /* "f32", "f16" or "bf16"; another name is an error in d. */
 bool parse_weights_type(const char *text, CodegenOptions *o, Diag *d);
 bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);

@@ -54,8 +54,11 @@ static void survey_input(Survey *s, const Node *n, int input, int index) {
     if (!image && !addend) s->windows[v->id] = false;
     if (!reads_strided(n, input)) s->strided[v->id] = false;
     if (n->op == OP_CONCAT) s->concats[v->id]++;
-    for (int i = 0; i < 4 && image && !skips_padding(n); i++)
-        if (n->attr.pad[i] > s->pad[v->id][i]) s->pad[v->id][i] = n->attr.pad[i];
+    if (!image || skips_padding(n)) return;
+    int32_t pad[4];
+    padding_of(s->l, n, pad);
+    for (int i = 0; i < 4; i++)
+        if (pad[i] > s->pad[v->id][i]) s->pad[v->id][i] = pad[i];
 }
 
 static Survey survey(Lower *l) {

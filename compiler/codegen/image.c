@@ -33,6 +33,8 @@ static void pack_tensor(const File *f, int index, unsigned char *payload) {
     CHECK(data);
     if (l->half)
         pack_halves(data, l, f->o->weights_type, to);
+    else if (l->winograd)
+        pack_winograd(data, l, to);
     else
         pack_floats(data, l, to);
 }

@@ -1,4 +1,5 @@
 /* Physical layout of values' rows and of parameters. */
+#include "algorithm.h"
 #include "plan.h"
 
 #include <string.h>
@@ -70,6 +71,28 @@ static bool is_only_kernel(const Module *m, int index) {
         }
     }
     return kernel;
+}
+
+/* The algorithm that all convolutions of predict that read the parameter have in common. */
+static int common_winograd(const Module *m, const CodegenOptions *o, int index) {
+    const Function *f = module_function(m, "predict");
+    int found = 0;
+    for (int i = 0; i < f->nnodes; i++) {
+        const Node *n = f->nodes[i];
+        for (int j = 0; j < n->nin; j++) {
+            if (n->in[j]->param != index) continue;
+            int tile = j == 1 ? choose_winograd(o, n) : 0;
+            if (!tile || (found && found != tile)) return 0;
+            found = tile;
+        }
+    }
+    return found;
+}
+
+/* A 3x3 kernel as so many products take it. */
+static void transform(ParamLayout *l, int tile) {
+    l->winograd = tile;
+    l->floats = l->floats / 9 * (tile + 2) * (tile + 2);
 }
 
 static ParamLayout pack(const Module *m, int index) {
@@ -169,6 +192,8 @@ ParamTable *layout_params(Module *m, const CodegenOptions *o) {
     } else {
         for (int i = 0; i < m->nparams; i++) {
             t->param[i].half = o->weights_type != WEIGHTS_F32 && is_only_kernel(m, i);
+            int tile = common_winograd(m, o, i);
+            if (tile) transform(&t->param[i], tile);
             if (is_used(m, i)) place(t, i);
         }
     }

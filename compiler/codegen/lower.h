@@ -140,7 +140,8 @@ typedef struct {
     int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
     int64_t panel;              /* floats from one panel of weights to the next */
     int bias, load, act, ph, pw;
-    int half;           /* 1: the weights are 16-bit numbers */
+    int half;  /* 1: the weights are 16-bit numbers */
+    int ahead; /* 1: the sweep takes the weights that will be needed next, and asks for them */
     Function1 function; /* of act */
 } SweepShape;
 
@@ -161,6 +162,10 @@ typedef struct {
     int64_t sh, sw, dh, dw;
 } Geometry;
 
+/* lower_winograd_predict.c: x has the zeros that winograd_padding asks for. */
+void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m);
+/* m of the F(m x m, 3x3) by which n's kernel is stored; 0: n is computed directly. */
+int winograd_of(const Lower *l, const Node *n);
 /* Whether Winograd's F(2x2,3x3) serves this layer: looks at the layer and the function only. */
 bool winograd_fits(const Lower *l, const Geometry *g);
 void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
@@ -172,6 +177,8 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 
 /* Whether the kernel of this convolution needs no zeros around its image. */
 bool skips_padding(const Node *n);
+/* The zeros that it needs: top, bottom, left, right. */
+void padding_of(const Lower *l, const Node *n, int32_t pad[4]);
 /* lower_grouped.c: with groups too small for those kernels. */
 void lower_grouped(Lower *l, const Node *n);
 void lower_grouped_grad_input(Lower *l, const Node *n);

@@ -1,6 +1,8 @@
 /* Convolutions and their gradients, direct: register blocks over pixels and output channels. */
 #include "lower.h"
 
+#include "algorithm.h"
+
 static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
     const Attrs *a = &n->attr;
     int64_t groups = a->groups > 1 ? a->groups : 1;
@@ -60,6 +62,15 @@ bool skips_padding(const Node *n) {
     return !blocks_fit(n->attr.groups, n->out[0]->type.shape.dim[3] / n->attr.groups);
 }
 
+int winograd_of(const Lower *l, const Node *n) {
+    int index = n->in[1]->param;
+    return index >= 0 ? l->params->param[index].winograd : 0;
+}
+
+void padding_of(const Lower *l, const Node *n, int32_t pad[4]) {
+    winograd_padding(n, strcmp(l->f->name, "predict") ? 0 : winograd_of(l, n), pad);
+}
+
 /* The addend of n lies where the result will: copied unless the result takes its place. */
 static void place_addend(Lower *l, const Node *n, Layout y) {
     const Value *v = n->in[n->nin - 1];
@@ -84,18 +95,26 @@ void lower_conv2d(Lower *l, const Node *n) {
     }
     const Value *y = n->out[0];
     const Shape *w = &n->in[1]->type.shape;
-    Layout x = padded(l, n->in[0], n->attr.pad);
+    int32_t pad[4];
+    padding_of(l, n, pad);
+    Layout x = padded(l, n->in[0], pad);
     bool pools = n->attr.pool[0] > 0;
     int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
     Layout yl = define(l, y);
     Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
+    g.H += pad[1] - n->attr.pad[1];
+    g.W += pad[3] - n->attr.pad[3];
     set_strides(&g, &x, &yl);
     if (!pools && winograd_fits(l, &g)) {
         winograd_forward(l, n, &g, x, yl);
         return;
     }
-    bool bias = n->nin - n->attr.addend > 2;
     if (n->attr.addend) place_addend(l, n, yl);
+    if (winograd_of(l, n)) {
+        winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
+        return;
+    }
+    bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
     SweepShape s = {.P = g.P * ph,
                     .Q = g.Q * pw,

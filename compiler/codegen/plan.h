@@ -5,7 +5,9 @@
  * lie in the rows of a concatenation, have zeros around it, or take an operand's place: see
  * homes.c. A parameter is packed in
  * panels of PW output channels: element (row, column) lies at (column / PW * rows + row) * PW +
- * column % PW, lanes past the columns are zero. Pitches and panels are the same for every target.
+ * column % PW, lanes past the columns are zero; the kernel of a Winograd convolution in its domain:
+ * point e of (row, column) at ((column / PW * points + e) * rows + row) * PW + column % PW. Pitches
+ * and panels are the same for every target.
  */
 #ifndef LATHE_CODEGEN_PLAN_H
 #define LATHE_CODEGEN_PLAN_H
@@ -61,6 +63,7 @@ typedef struct {
     int panel;             /* PW */
     int64_t floats;        /* padded to 16 */
     bool half;             /* stored as so many 16-bit numbers, of o->weights_type */
+    int winograd;          /* m: stored as Winograd's F(m x m, 3x3) multiplies by it; else 0 */
     const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */

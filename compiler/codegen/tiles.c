@@ -69,6 +69,7 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
                         .MR = rows,
                         .QB = qb,
                         .NV = last ? g->last_vectors : g->vectors,
+                        .ahead = s->ahead,
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,
@@ -102,6 +103,8 @@ const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last)
                      .xq = b.qb * s->xq,
                      .yp = b.pb / ph * s->yp,
                      .yq = b.qb / pw * s->yq,
+                     .ahead = s->ahead ? (last ? g->last_width : g->width) / g->panel : 0,
+                     .panel = s->panel,
                      .tail = b.qt   ? 1
                              : b.pt ? 2
                                     : 0};

@@ -8,6 +8,7 @@ static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_BATCH, "most samples a call, for --plan (default: 1)"},
     {OPTION_EXACT, NULL},
+    {OPTION_KERNELS, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},

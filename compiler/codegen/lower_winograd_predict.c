@@ -1,0 +1,223 @@
+/* 3x3 convolutions of predict by Winograd's F(2x2,3x3) and F(4x4,3x3) (Lavin and Gray 2016, "Fast
+ * algorithms for convolutional neural networks"): input tiles in the transformed domain, (m + 2)^2
+ * matrix products over the tiles, and back. Weights lie in the image transformed.
+ *
+ * Two forms. Where the transformed maps of a sample fit a cache that cores share, they are buffers
+ * between three steps: every weight is read once. Larger ones pass in blocks of tiles through
+ * scratch that stays in a core's own cache, and weights, which are few there, are read for each
+ * block. */
+#include "lower.h"
+
+#include "algorithm.h"
+
+enum {
+    BLOCK_FLOATS = 1 << 18, /* transformed input and products of a block: a megabyte */
+    SLOTS = 8,              /* blocks at a time, with scratch for each */
+    PLANE_GAP = 16          /* keeps planes from lying a power of two apart */
+};
+
+typedef struct {
+    Lower *l;
+    const Node *n;
+    const Geometry *g;
+    Layout x, y;
+    WinogradTiles t;
+    int ph, pw;
+    int64_t CP, KP; /* floats a tile, of both */
+} Winograd;
+
+static const char *input_row(const Winograd *w, int64_t plane) {
+    int lanes = machine_lanes(w->l->machine, w->CP);
+    WinoInputParams p = {.V = vector_name(w->l->machine, lanes),
+                         .L = lanes,
+                         .M = w->t.m,
+                         .TQ = w->t.columns,
+                         .XP = w->g->XP,
+                         .XL = w->g->XL,
+                         .CP = w->CP,
+                         .plane = plane};
+    return use_kernel(w->l->kernels, &kernel_wino_input, &p,
+                      arena_printf(w->l->m->arena, "winograd%d_input", w->t.m));
+}
+
+static const char *output_row(const Winograd *w, int64_t plane, bool last) {
+    int lanes = machine_lanes(w->l->machine, w->KP);
+    const Attrs *a = &w->n->attr;
+    WinoOutputParams p = {.V = vector_name(w->l->machine, lanes),
+                          .L = lanes,
+                          .M = w->t.m,
+                          .TQ = w->t.columns,
+                          .Q = w->g->Q,
+                          .YP = w->g->YP,
+                          .YL = w->g->YL,
+                          .KP = w->KP,
+                          .plane = plane,
+                          .last = last,
+                          .bias = w->n->nin - a->addend > 2,
+                          .load = a->addend,
+                          .act = a->act,
+                          .act_name = act_text(a->act),
+                          .act_args = "",
+                          .ph = w->ph,
+                          .pw = w->pw};
+    if (a->act) {
+        Function1 f = function_of(w->l, a);
+        p.act_name = f.name;
+        p.act_args = f.args;
+    }
+    return use_kernel(w->l->kernels, &kernel_wino_output, &p,
+                      arena_printf(w->l->m->arena, "winograd%d_output", w->t.m));
+}
+
+/* Rows of y in the last row of tiles where they are fewer than in the others; else 0. */
+static int64_t rows_last(const Winograd *w) {
+    int64_t rows = w->t.m / w->ph, left = w->g->P - (w->t.rows - 1) * rows;
+    return left < rows ? left : 0;
+}
+
+/* The sweeps of the products over `tiles` rows. */
+static void choose_sweeps(const Winograd *w, const Groups *gr, int64_t tiles, bool ahead,
+                          const char **sweep, const char **sweep_last) {
+    SweepShape s = {.P = 1,
+                    .Q = tiles,
+                    .xq = w->CP,
+                    .yq = w->KP,
+                    .T1 = 1,
+                    .T2 = 1,
+                    .CI = w->g->C,
+                    .ahead = ahead,
+                    .panel = w->t.points * w->g->C * gr->panel};
+    *sweep = gr->groups > 1 || !gr->last ? use_sweep(w->l, &s, gr, false) : "";
+    *sweep_last = gr->last ? use_sweep(w->l, &s, gr, true) : "";
+}
+
+static const char *comment(const Winograd *w, const char *what) {
+    const Geometry *g = w->g;
+    return arena_printf(w->l->m->arena,
+                        "%s, Winograd F(%dx%d,3x3), %lldx%lldx%lld -> %lldx%lldx%lld", what, w->t.m,
+                        w->t.m, (long long)g->H, (long long)g->W, (long long)g->C, (long long)g->P,
+                        (long long)g->Q, (long long)g->K);
+}
+
+static Place bias_of(const Winograd *w) {
+    return w->n->nin - w->n->attr.addend > 2 ? layout_of(w->l, w->n->in[2]).place : no_place();
+}
+
+static int64_t macs(const Winograd *w) { return w->t.points * w->t.count * w->g->C * w->g->K; }
+
+static void lower_shared(const Winograd *w) {
+    Lower *l = w->l;
+    const WinogradTiles *t = &w->t;
+    int64_t ve = t->count * w->CP + PLANE_GAP, me = t->count * w->KP + PLANE_GAP;
+    Place v = new_buffer(l, arena_printf(l->m->arena, "%s/transformed", w->n->in[0]->name),
+                         t->points * ve * l->o->batch);
+    WinoTransformParams in_params = {.TP = t->rows,
+                                     .row = input_row(w, ve),
+                                     .xs = w->g->XS,
+                                     .vs = t->points * ve,
+                                     .xp = t->m * w->g->XL,
+                                     .vp = t->columns * w->CP};
+    STEP(l, l->plan->buffers[v.at].name, &kernel_wino_transform, &in_params,
+         arena_printf(l->m->arena, "winograd%d_transform", t->m), comment(w, "input"),
+         in(w->x.place), out(v));
+
+    Groups gr = choose_groups(l->machine, w->KP, panel_of(w->g->K));
+    Place m = new_buffer(l, arena_printf(l->m->arena, "%s/products", w->n->name),
+                         t->points * me * l->o->batch);
+    WinoProductsParams p = {.E = t->points,
+                            .G = gr.groups,
+                            .GW = gr.width,
+                            .per = gr.groups,
+                            .parts = 1,
+                            .gstep = gr.width * t->points * w->g->C,
+                            .vs = t->points * ve,
+                            .ve = ve,
+                            .ue = w->g->C * gr.panel,
+                            .ms = t->points * me,
+                            .me = me,
+                            .ahead = gr.groups > 1,
+                            .last = gr.last,
+                            .m = macs(w)};
+    p.moved = 4 * (p.vs + p.ms + t->points * w->g->C * w->KP / l->o->batch);
+    choose_sweeps(w, &gr, t->count, p.ahead, &p.sweep, &p.sweep_last);
+    STEP(l, w->n->name, &kernel_wino_products, &p,
+         arena_printf(l->m->arena, "winograd%d_products", t->m), comment(w, "convolution"), in(v),
+         in(layout_of(l, w->n->in[1]).place), out(m));
+
+    WinoBackParams back = {.TP = t->rows,
+                           .row = output_row(w, me, false),
+                           .rows_last = rows_last(w),
+                           .ms = t->points * me,
+                           .ys = w->g->YS,
+                           .mp = t->columns * w->KP,
+                           .yp = t->m / w->ph * w->g->YL};
+    back.row_last = back.rows_last ? output_row(w, me, true) : "";
+    STEP(l, w->n->name, &kernel_wino_back, &back,
+         stem_of(l, arena_printf(l->m->arena, "winograd%d_back", t->m), w->n->attr.act,
+                 machine_lanes(l->machine, w->KP)),
+         comment(w, "output"), in(m), in(bias_of(w)), out(w->y.place));
+}
+
+/* The most rows of tiles, a divisor of them all, whose block fits. */
+static int64_t rows_of_block(const Winograd *w) {
+    int64_t row = w->t.points * w->t.columns * (w->CP + w->KP), rows = 1;
+    for (int64_t r = 2; r <= w->t.rows; r++)
+        if (w->t.rows % r == 0 && r * row <= BLOCK_FLOATS) rows = r;
+    return rows;
+}
+
+static void lower_blocks(const Winograd *w) {
+    Lower *l = w->l;
+    const WinogradTiles *t = &w->t;
+    Groups gr = choose_groups(l->machine, w->KP, panel_of(w->g->K));
+    int64_t R = rows_of_block(w), tiles = R * t->columns;
+    WinoFusedParams p = {.E = t->points,
+                         .TP = t->rows,
+                         .R = R,
+                         .slots = SLOTS,
+                         .rows_last = rows_last(w),
+                         .G = gr.groups,
+                         .GW = gr.width,
+                         .gstep = gr.width * t->points * w->g->C,
+                         .xs = w->g->XS,
+                         .ys = w->g->YS,
+                         .xp = t->m * w->g->XL,
+                         .yp = t->m / w->ph * w->g->YL,
+                         .vp = t->columns * w->CP,
+                         .mp = t->columns * w->KP,
+                         .ve = tiles * w->CP + PLANE_GAP,
+                         .ue = w->g->C * gr.panel,
+                         .me = tiles * w->KP + PLANE_GAP,
+                         .last = gr.last,
+                         .m = macs(w)};
+    p.moved = 4 * (w->g->XS + w->g->YS + t->points * w->g->C * w->KP * (t->rows / R));
+    p.input = input_row(w, p.ve);
+    p.output = output_row(w, p.me, false);
+    p.output_last = p.rows_last ? output_row(w, p.me, true) : "";
+    choose_sweeps(w, &gr, tiles, false, &p.sweep, &p.sweep_last);
+    Place scratch = new_buffer(l, arena_printf(l->m->arena, "%s/scratch", w->n->name),
+                               SLOTS * t->points * (p.ve + p.me));
+    STEP(l, w->n->name, &kernel_wino_fused, &p,
+         stem_of(l, arena_printf(l->m->arena, "winograd%d", t->m), w->n->attr.act,
+                 machine_lanes(l->machine, w->KP)),
+         comment(w, "convolution"), in(w->x.place), in(layout_of(l, w->n->in[1]).place),
+         in(bias_of(w)), out(w->y.place), out(scratch));
+}
+
+void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m) {
+    bool pools = n->attr.pool[0] > 0;
+    Winograd w = {.l = l,
+                  .n = n,
+                  .g = g,
+                  .x = x,
+                  .y = y,
+                  .t = winograd_tiles(m, conv_rows(n), conv_columns(n)),
+                  .ph = pools ? n->attr.pool[0] : 1,
+                  .pw = pools ? n->attr.pool[1] : 1,
+                  .CP = pitch_of(g->C),
+                  .KP = pitch_of(g->K)};
+    if (choose_blocks_of_tiles(l->o, n, w.t.points * w.t.count * (w.CP + w.KP)))
+        lower_blocks(&w);
+    else
+        lower_shared(&w);
+}

@@ -1,0 +1,167 @@
+/* Every algorithm of a convolution, whatever is behind it and wherever its tiles end, against the
+ * interpreter in double: test_choices TARGET. Kernels are drawn by --kernels random:SEED; the test
+ * prints which combinations it met, and fails where one is missing. Results go to NAME.bits, which
+ * must be the same for every target. */
+#include "built.h"
+
+#include "../../compiler/codegen/algorithm.h"
+#include "../../compiler/interp/interp.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Six successive seeds give each convolution every algorithm. */
+enum { SEEDS = 6, BATCH = 2 };
+
+/* ---- what was met --------------------------------------------------------------------------- */
+
+enum { DIRECT, F2_STEPS, F2_BLOCKS, F4_STEPS, F4_BLOCKS, VARIANTS };
+enum { PLAIN, BIAS, ACTIVATION, ADDEND, POOLING, EPILOGUES };
+enum { WHOLE, ROWS, COLUMNS, BOTH, TAILS };
+static const char *const variants[] = {"direct", "F(2x2), three steps", "F(2x2), blocks",
+                                       "F(4x4), three steps", "F(4x4), blocks"};
+static const char *const epilogues[] = {"plain", "bias", "activation", "addend", "pooling"};
+static const char *const tails[] = {"whole", "rows", "columns", "both"};
+
+static int met[VARIANTS][EPILOGUES][TAILS];
+
+static int epilogue_of(const Node *n) {
+    if (n->attr.pool[0] > 0) return POOLING;
+    if (n->attr.addend) return ADDEND;
+    return n->attr.act ? ACTIVATION : n->nin > 2 ? BIAS : PLAIN;
+}
+
+/* Tiles of the direct kernel do not end past the map: all its maps count as whole. */
+static void note(const CodegenOptions *o, const Node *n) {
+    int m = choose_winograd(o, n);
+    if (!m) {
+        met[DIRECT][epilogue_of(n)][WHOLE]++;
+        return;
+    }
+    int variant = (m == 2 ? F2_STEPS : F4_STEPS) + choose_blocks_of_tiles(o, n, 0);
+    bool rows = conv_rows(n) % m != 0, columns = conv_columns(n) % m != 0;
+    met[variant][epilogue_of(n)][rows && columns ? BOTH
+                                 : rows          ? ROWS
+                                 : columns       ? COLUMNS
+                                                 : WHOLE]++;
+}
+
+/* Pooling by 2 leaves no odd maps to F(2x2). */
+static bool exists(int variant, int epilogue, int tail) {
+    if (variant == DIRECT) return tail == WHOLE;
+    return tail == WHOLE || variant >= F4_STEPS || epilogue != POOLING;
+}
+
+static int print_met(void) {
+    int missing = 0;
+    for (int v = 0; v < VARIANTS; v++) {
+        for (int e = 0; e < EPILOGUES; e++) {
+            printf("%-20s %-10s", variants[v], epilogues[e]);
+            for (int t = 0; t < TAILS; t++) {
+                if (!exists(v, e, t)) continue;
+                printf("  %s %d", tails[t], met[v][e][t]);
+                missing += !met[v][e][t];
+            }
+            puts("");
+        }
+    }
+    if (missing) fprintf(stderr, "%d combinations were not met\n", missing);
+    return missing;
+}
+
+/* ---- the networks --------------------------------------------------------------------------- */
+
+/* All epilogues on maps of 8 and of 7 rows and columns, with outputs of less than a panel and of
+ * more panels than one group. */
+static const char script[] =
+    "import keras\n"
+    "from keras.layers import Add, Conv2D, Input, MaxPooling2D, ReLU\n"
+    "inputs = Input(shape=(8, 8, 16))\n"
+    "outputs = []\n"
+    "for size in ((1, 1), (2, 1), (1, 2), (2, 2)):\n"
+    "    x = Conv2D(16, size)(inputs)\n"
+    "    for k in (9, 48):\n"
+    "        outputs.append(Conv2D(k, 3, padding='same', use_bias=False)(x))\n"
+    "        outputs.append(Conv2D(k, 3, padding='same')(x))\n"
+    "        outputs.append(Conv2D(k, 3)(inputs))\n"
+    "        outputs.append(Conv2D(k, 3, padding='same', activation='tanh')(x))\n"
+    "        y = Conv2D(k, 3, padding='same', activation='relu')(x)\n"
+    "        outputs.append(MaxPooling2D(2)(y))\n"
+    "        y = Conv2D(k, 1)(x)\n"
+    "        y = Add()([Conv2D(k, 3, padding='same')(x), y])\n"
+    "        outputs.append(ReLU()(y))\n"
+    "model = keras.Model(inputs, outputs)\n";
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+static int failures;
+
+static void compare(const Built *b, Interp *it, int output, const float *y) {
+    const Value *v = module_function(b->m, "predict")->outputs[output];
+    int64_t count = BATCH * b->model->output[output].count;
+    double *want = ARENA_ARRAY(b->arena, double, (size_t)count), worst = 0, largest = 0;
+    interp_get(it, v, want);
+    for (int64_t i = 0; i < count; i++) {
+        double d = fabs((double)y[i] - want[i]);
+        if (!(d <= worst)) worst = d;
+        largest = fmax(largest, fabs(want[i]));
+    }
+    if (worst <= 4e-6 * largest) return;
+    fprintf(stderr, "%s, %s: off by %g\n", b->m->name, v->name, worst / largest);
+    failures++;
+}
+
+static void run(Built *b) {
+    const lathe_model *m = b->model;
+    int64_t count = BATCH * m->input[0].count;
+    float *x = ARENA_ARRAY(b->arena, float, (size_t)count);
+    float **y = ARENA_ARRAY(b->arena, float *, (size_t)m->outputs);
+    for (int64_t i = 0; i < count; i++) x[i] = draw_float();
+    for (int i = 0; i < m->outputs; i++)
+        y[i] = ARENA_ARRAY(b->arena, float, (size_t)(BATCH * m->output[i].count));
+    built_poison(b);
+    m->predict(&b->weights, b->workspace, BATCH, &(const float *){x}, y);
+    Diag d;
+    diag_init(&d, b->arena, NULL, NULL);
+    Interp *it = interp_new(b->m, module_function(b->m, "predict"), BATCH, true, &d);
+    if (!it) stop("no interpreter");
+    RunScalars s = {.n = BATCH};
+    interp_set_input(it, 0, x, BATCH);
+    interp_run(it, &s);
+    FILE *bits = fopen(arena_printf(b->arena, "%s.bits", b->m->name), "wb");
+    if (!bits) stop("no file for the bits");
+    for (int i = 0; i < m->outputs; i++) {
+        compare(b, it, i, y[i]);
+        fwrite(y[i], sizeof(float), (size_t)(BATCH * m->output[i].count), bits);
+    }
+    if (fclose(bits)) stop("bits not written");
+    interp_free(it);
+}
+
+static void test(int seed, const char *target) {
+    Arena *a = arena_new();
+    Built *b = built_load(arena_printf(a, "choices%d", seed), script, false, BATCH, target);
+    b->o.any_kernels = b->o.reproducible = true;
+    b->o.kernel_seed = (uint64_t)seed;
+    const Function *f = module_function(b->m, "predict");
+    for (int i = 0; i < f->nnodes; i++)
+        if (f->nodes[i]->op == OP_CONV2D && f->nodes[i]->in[1]->type.shape.dim[0] == 3)
+            note(&b->o, f->nodes[i]);
+    built_compile(b, "-O1");
+    draw_again();
+    run(b);
+    built_free(b);
+    arena_free(a);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) return 2;
+    if (!built_runs(argv[1])) {
+        printf("SKIPPED: this machine does not run %s\n", argv[1]);
+        return 0;
+    }
+    for (int seed = 0; seed < SEEDS; seed++) test(seed, argv[1]);
+    return print_met() || failures;
+}
