@@ -350,16 +350,11 @@ static void add_number(Import *im) {
 /* ---- attempts ---------------------------------------------------------------------------------
  */
 
-/* What nodes may compute before the model runs, against small files that ask for much: so much, and
- * each initialiser some times over. */
+/* For constants that an operator made without asking can_compute. */
 static bool within_reason(Import *im, const FlatNode *last) {
-    const OnnxGraph *g = &im->model->graph;
-    int64_t most = 1 << 26;
-    for (int i = 0; im->computed > most && i < g->ninitializers; i++)
-        most += 8 * g->initializers[i].count;
-    if (im->computed <= most) return true;
-    diag_error(im->diag, "%s: with it, constants of %lld elements are computed; accepted: %lld",
-               node_text(im, last->node, last->opset), (long long)im->computed, (long long)most);
+    if (im->computed <= MAX_COMPUTED) return true;
+    diag_error(im->diag, "%s: with it, constants of %lld elements are computed; accepted: %d",
+               node_text(im, last->node, last->opset), (long long)im->computed, MAX_COMPUTED);
     return false;
 }
 

@@ -56,7 +56,6 @@ typedef struct {
     int *place;       /* of each input of the graph among those that a caller gives, or -1 */
     bool *frozen;     /* for each input of the graph: taken as a constant */
     bool is_static;   /* static form */
-    int64_t computed; /* elements of constants that nodes made */
     /* of one attempt: */
     Module *module;
     Function *function;
