@@ -17,7 +17,7 @@ typedef enum {
     DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_WINOGRAD,
-    DERIVED_WINOGRAD_TRANSPOSED
+    DERIVED_WINOGRAD_GRAD
 } DerivedKind;
 
 typedef struct {
@@ -161,12 +161,15 @@ typedef struct {
     int64_t sh, sw, dh, dw;
 } Geometry;
 
-/* Whether Winograd's F(2x2,3x3) serves this layer: looks at the layer and the function only. */
-bool winograd_fits(const Lower *l, const Geometry *g);
-void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
-void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dy, Layout dx, int act);
-void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, Layout dy,
-                          Place dw);
+/* The rows and columns of outputs of Winograd's tiles for this layer, or 0 where direct kernels are
+ * cheaper: looks at the layer and the function only. The image of the functions below has no
+ * padding of its own. */
+int winograd_tile(const Lower *l, const Geometry *g);
+void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout y);
+void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx);
+void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g);
+/* Ranges of samples whose kernel gradients are summed apart. */
+int ranges_of(const Lower *l, const Geometry *g);
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 

@@ -195,6 +195,15 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
+    /* tiles of 4 and of 2; enough tiles that parts transform their own; inputs a block at a time */
+    {"winograd_blocks", "(29, 31, 3)",
+     "Conv2D(16, 3, activation='relu'), Conv2D(17, 3, padding='same', activation='relu'), "
+     "Conv2D(33, 3, padding='same', use_bias=False), Conv2D(64, 3, strides=4), "
+     "Conv2D(65, 3, padding='same', activation='tanh'), Conv2D(96, 3), " HEAD(3),
+     NULL, 9, 2e-4},
+    {"winograd_small", "(4, 6, 90)",
+     "Conv2D(160, 3, activation='relu'), Conv2D(32, 3, padding='same'), ReLU(), " HEAD(3), NULL, 5,
+     2e-4},
     /* homes: images with zeros around them, sums in the addend's place, parts of concatenations */
     GRAPH("halo", "(9, 10, 3)",
           "x = Conv2D(17, 3, padding='same', activation='relu')(x)\n"
