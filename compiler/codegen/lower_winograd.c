@@ -13,13 +13,14 @@ enum {
     BLOCK_TILES = 48,      /* tiles at a time that share transformed weights */
     BLOCK_INPUTS = 64,     /* inputs at a time */
     PARTS = 16,            /* as many, if there is work for them */
+    SLOTS = 8,             /* jobs at a time, each with a scratch that stays in a core's cache */
     PLANE_GAP = 16,        /* keeps planes from lying a power of two apart */
     KEPT_FLOATS = 1 << 22, /* a larger transformed input is not kept for the gradient */
-    LEAST_RANGES = 8,
+    LEAST_RANGES = 8,      /* of samples, if jobs transform their own tiles */
     GATHER_CHANNELS = 128, /* a block of them takes a megabyte in the transformed domain */
-    GATHER_PRODUCTS =
-        4096,          /* pairs of channels whose kernel gradient does so, a range of samples */
-    NEAR_FLOATS = 6144 /* of both operands of a product over tiles, in the nearest cache */
+    GATHER_TILES = 32,     /* tiles that a job of the kernel gradient transforms at a time */
+    JOB_CHANNELS = 64,     /* its inputs and outputs */
+    NEAR_FLOATS = 6144     /* of both operands of a product over tiles, in the nearest cache */
 };
 
 /* How an image divides into tiles: rows, columns, both, over all samples. */
@@ -76,6 +77,8 @@ static Tiles tiles_of(const Lower *l, const Geometry *g, const int32_t *pad) {
     return t;
 }
 
+static int64_t slots_for(int64_t jobs) { return jobs < SLOTS ? jobs : SLOTS; }
+
 static int64_t plane_of(const Tiles *t, int64_t pitch) { return t->rows * pitch + PLANE_GAP; }
 
 static const char *tile_stem(Lower *l, const char *what, int m) {
@@ -115,10 +118,10 @@ static Patches grad_patches(Lower *l, const Tiles *t, const Geometry *g, const V
                      .edge = t->out_edge};
 }
 
-/* The kernel of one patch; the edge's only where it is needed. */
-static const char *transform_of(Lower *l, const Tiles *t, const Patches *s, int64_t plane,
-                                bool edge) {
-    int lanes = machine_lanes(l->machine, s->x.pitch);
+/* The kernel of `channels` of a patch; the edge's only where it is needed. */
+static const char *transform_of(Lower *l, const Tiles *t, const Patches *s, int64_t channels,
+                                int64_t plane, bool edge) {
+    int lanes = machine_lanes(l->machine, channels);
     const char *V = vector_name(l->machine, lanes);
     if (edge && !s->edge) return "";
     if (s->grad) {
@@ -128,6 +131,7 @@ static const char *transform_of(Lower *l, const Tiles *t, const Patches *s, int6
                                       .H = s->H,
                                       .W = s->W,
                                       .CP = s->x.pitch,
+                                      .CW = channels,
                                       .edge = edge,
                                       .plane = plane};
         return use_kernel(l->kernels, &kernel_winograd_output_grad, &p,
@@ -139,6 +143,7 @@ static const char *transform_of(Lower *l, const Tiles *t, const Patches *s, int6
                              .H = s->H,
                              .W = s->W,
                              .CP = s->x.pitch,
+                             .CW = channels,
                              .edge = edge,
                              .plane = plane};
     return use_kernel(l->kernels, &kernel_winograd_input, &p, tile_stem(l, "input", t->m));
@@ -163,8 +168,8 @@ static Place transformed(Lower *l, const Tiles *t, const Patches *s) {
                               .TQ = t->q,
                               .edge = s->edge,
                               .points = t->E};
-    p.tile = transform_of(l, t, s, plane_of(t, s->x.pitch), false);
-    p.tile_edge = transform_of(l, t, s, plane_of(t, s->x.pitch), true);
+    p.tile = transform_of(l, t, s, s->x.pitch, plane_of(t, s->x.pitch), false);
+    p.tile_edge = transform_of(l, t, s, s->x.pitch, plane_of(t, s->x.pitch), true);
     v = new_buffer(l, arena_printf(l->m->arena, "%s/winograd", s->image->name),
                    t->E * plane_of(t, s->x.pitch));
     STEP(l, l->plan->buffers[v.at].name, &kernel_winograd_gather, &p, tile_stem(l, "gather", t->m),
@@ -174,11 +179,9 @@ static Place transformed(Lower *l, const Tiles *t, const Patches *s) {
     return v;
 }
 
-/* Whether a part transforms its own tiles, a block at a time: where there are enough samples for
- * every part and a block of all channels is small. */
-static bool gathers(const Tiles *t, int64_t channels) {
-    return t->rows >= LEAST_RANGES * BLOCK_TILES && channels <= GATHER_CHANNELS;
-}
+/* Whether there are enough tiles for ranges of samples, and so for jobs that transform their own, a
+ * block at a time, which then need not be stored. */
+static bool has_tiles(const Tiles *t) { return t->rows >= LEAST_RANGES * BLOCK_TILES; }
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -255,13 +258,26 @@ static int64_t rows_of_tile(int64_t block, int64_t most) {
     return most < block ? most : block;
 }
 
-/* Ranges of samples, so that there are about PARTS parts with a whole block of tiles each. */
-static int64_t ranges_of_samples(const Lower *l, const Tiles *t, int64_t groups) {
+/* Ranges of samples, so that there are about PARTS jobs with a whole block of tiles each. */
+static int64_t ranges_of_samples(const Lower *l, const Tiles *t, int64_t jobs) {
     int64_t ranges = 1;
-    while (groups * ranges < PARTS && 2 * ranges <= l->o->batch &&
+    while (jobs * ranges < PARTS && 2 * ranges <= l->o->batch &&
            t->rows / (2 * ranges) >= BLOCK_TILES)
         ranges *= 2;
     return ranges;
+}
+
+/* Groups of a job, ranges of samples and blocks of tiles. A job that transforms its own tiles uses
+ * them for all groups; others share what they read among a few, as long as there are jobs enough.
+ */
+static void choose_jobs(const Lower *l, const Tiles *t, WinogradProductsParams *p) {
+    p->PG = p->gather ? p->G : p->G % 4 == 0 ? 4 : p->G % 2 == 0 ? 2 : 1;
+    p->S = ranges_of_samples(l, t, p->G / p->PG);
+    while (!p->gather && p->PG > 1 && p->G / p->PG * p->S < SLOTS) p->PG /= 2;
+    p->IG = p->gather ? 1 : p->PG;
+    p->slots = slots_for(p->G / p->PG * p->S);
+    int64_t rows = t->rows / p->S, blocks = ceil_div(rows, BLOCK_TILES);
+    p->RB = ceil_div(ceil_div(rows, blocks), 4) * 4;
 }
 
 static void choose_tiles(Lower *l, WinogradProductsParams *p, const Groups *gr) {
@@ -284,9 +300,7 @@ static void choose_tiles(Lower *l, WinogradProductsParams *p, const Groups *gr) 
 static void choose_source(Lower *l, const Tiles *t, const Patches *s, WinogradProductsParams *p) {
     p->transform = p->transform_edge = "";
     p->ve = plane_of(t, p->XP);
-    p->PG = 1;
     if (!p->gather) return;
-    p->PG = p->G;
     p->ve = p->RB * p->XP + PLANE_GAP;
     p->XN = s->N;
     p->XH = s->H;
@@ -294,8 +308,8 @@ static void choose_source(Lower *l, const Tiles *t, const Patches *s, WinogradPr
     p->xtop = s->top;
     p->xleft = s->left;
     p->gather_edge = s->edge;
-    p->transform = transform_of(l, t, s, p->ve, false);
-    p->transform_edge = transform_of(l, t, s, p->ve, true);
+    p->transform = transform_of(l, t, s, p->XP, p->ve, false);
+    p->transform_edge = transform_of(l, t, s, p->XP, p->ve, true);
 }
 
 /* y from the patches `s` of C channels; `tap` and `panel` say how the weights lie. What is left is
@@ -319,13 +333,11 @@ static WinogradProductsParams products(Lower *l, const Tiles *t, const Groups *g
                                 .gstep = gr->width / gr->panel * panel,
                                 .panel = panel,
                                 .batch = l->o->batch,
-                                .gather = gathers(t, C),
+                                .gather = has_tiles(t) && C <= GATHER_CHANNELS,
                                 .act_name = "",
                                 .scatter_edge = ""};
     CHECK(!gr->last);
-    p.S = ranges_of_samples(l, t, p.gather ? 1 : gr->groups);
-    int64_t rows = t->rows / p.S;
-    p.RB = rows < BLOCK_TILES ? rows : BLOCK_TILES;
+    choose_jobs(l, t, &p);
     p.ue = p.CB * p.GW + PLANE_GAP;
     p.me = p.RB * p.GW + PLANE_GAP;
     p.m = t->E * t->count * C * y->channels;
@@ -342,7 +354,7 @@ static Place source(Lower *l, const Tiles *t, const Patches *s, const WinogradPr
 
 static Place products_scratch(Lower *l, const Node *n, const WinogradProductsParams *p) {
     return new_buffer(l, arena_printf(l->m->arena, "%s/scratch", n->name),
-                      p->G / p->PG * p->S * p->E * (p->ue + p->me + (p->gather ? p->ve : 0)));
+                      p->slots * p->E * (p->ue + p->IG * p->me + (p->gather ? p->ve : 0)));
 }
 
 static const char *comment_of(Lower *l, const char *what, const Tiles *t, const Geometry *g) {
@@ -434,32 +446,38 @@ void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx) 
 
 /* ---- kernel gradient ------------------------------------------------------------------------ */
 
-/* Cuts of the inputs, whole tiles each, for about PARTS parts; and tiles of equal height. */
-static void cut_inputs(WinogradGradKernelParams *p, const Groups *gr) {
-    int64_t tiles = ceil_div(p->C, gr->rows), cuts = ceil_div(PARTS, p->G * p->J);
-    int64_t most = ceil_div(p->C, BLOCK_INPUTS);
-    if (cuts < most) cuts = most;
-    if (cuts > tiles) cuts = tiles;
-    if (p->gather) cuts = 1;
-    tiles = ceil_div(tiles, cuts) * cuts;
-    p->MR = ceil_div(p->C, tiles);
-    p->CC = tiles / cuts * p->MR;
-    p->CH = ceil_div(p->C, p->CC);
+/* Jobs: groups of panels and cuts of the inputs, 64 channels of each if that leaves jobs enough. A
+ * cut is whole vectors of any target. */
+static void cut_channels(WinogradGradKernelParams *p, const Groups *gr) {
+    const int64_t least = 16;
+    p->PG = JOB_CHANNELS / p->GW;
+    while (p->G % p->PG) p->PG--;
+    p->CC = JOB_CHANNELS;
+    while (p->CC > least && p->C % p->CC) p->CC -= least;
+    if (p->C % p->CC) p->CC = p->C;
+    while (p->G / p->PG * (p->C / p->CC) * p->J < SLOTS && p->CC % (2 * least) == 0) p->CC /= 2;
+    while (p->G / p->PG * (p->C / p->CC) * p->J < SLOTS && p->PG % 2 == 0) p->PG /= 2;
+    p->CH = p->C / p->CC;
+    p->slots = slots_for(p->G / p->PG * p->CH * p->J);
+    int64_t tiles = ceil_div(p->CC, gr->rows);
+    p->MR = ceil_div(p->CC, tiles);
 }
 
 /* Where the tiles come from, and how many are taken at a time. */
 static void choose_sources(Lower *l, const Tiles *t, const Patches *x, const Patches *dy,
                            WinogradGradKernelParams *p) {
     p->transform = p->transform_edge = p->transform_grad = p->transform_grad_edge = "";
-    p->PG = 1;
-    p->RB = NEAR_FLOATS / (p->CC + p->GW);
+    p->RB = NEAR_FLOATS / (p->CC + p->PG * p->GW);
+    p->XB = p->XP;
+    p->YB = p->YP;
     p->ve = plane_of(t, p->XP);
     p->me = plane_of(t, p->YP);
     if (!p->gather) return;
-    p->PG = p->G;
-    p->RB = BLOCK_TILES;
-    p->ve = p->RB * p->XP + PLANE_GAP;
-    p->me = p->RB * p->YP + PLANE_GAP;
+    p->RB = GATHER_TILES;
+    p->XB = p->CH > 1 ? p->CC : p->XP;
+    p->YB = p->PG * p->GW;
+    p->ve = p->RB * p->XB + PLANE_GAP;
+    p->me = p->RB * p->YB + PLANE_GAP;
     p->H = x->H;
     p->W = x->W;
     p->top = x->top;
@@ -468,19 +486,19 @@ static void choose_sources(Lower *l, const Tiles *t, const Patches *x, const Pat
     p->Q = dy->W;
     p->edge = x->edge;
     p->grad_edge = dy->edge;
-    p->transform = transform_of(l, t, x, p->ve, false);
-    p->transform_edge = transform_of(l, t, x, p->ve, true);
-    p->transform_grad = transform_of(l, t, dy, p->me, false);
-    p->transform_grad_edge = transform_of(l, t, dy, p->me, true);
+    p->transform = transform_of(l, t, x, p->XB, p->ve, false);
+    p->transform_edge = transform_of(l, t, x, p->XB, p->ve, true);
+    p->transform_grad = transform_of(l, t, dy, p->YB, p->me, false);
+    p->transform_grad_edge = transform_of(l, t, dy, p->YB, p->me, true);
 }
 
 /* One "pixel" a tile: rows of XP floats against rows of YP. */
 static void choose_outer_tiles(Lower *l, WinogradGradKernelParams *p, const Groups *gr) {
-    Geometry point = {.H = 1, .W = 1, .C = p->C, .XP = p->XP, .P = 1, .Q = 1, .YP = p->YP};
+    Geometry point = {.H = 1, .W = 1, .C = p->C, .XP = p->XB, .P = 1, .Q = 1, .YP = p->YB};
     point.sh = point.sw = 1;
     p->tile = outer_tile(l, &point, gr, false, p->MR, p->CC * p->PW);
     p->tile_tail =
-        p->C % p->MR ? outer_tile(l, &point, gr, false, p->C % p->MR, p->CC * p->PW) : "";
+        p->CC % p->MR ? outer_tile(l, &point, gr, false, p->CC % p->MR, p->CC * p->PW) : "";
 }
 
 void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
@@ -489,7 +507,7 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
     Place dw = define(l, n->out[0]).place;
     Groups gr = choose_groups(l->machine, dy.x.pitch, panel_of(g->K));
     CHECK(!gr.last);
-    bool gather = gathers(&t, g->C) && gathers(&t, g->K) && g->C * g->K <= GATHER_PRODUCTS;
+    bool gather = has_tiles(&t), few = g->C * g->K <= JOB_CHANNELS * JOB_CHANNELS;
     WinogradGradKernelParams p = {.E = t.E,
                                   .M = t.m,
                                   .C = g->C,
@@ -500,12 +518,12 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
                                   .G = gr.groups,
                                   .GW = gr.width,
                                   .PW = gr.panel,
-                                  .J = gather ? sample_ranges(l) : ranges_of(l, g),
+                                  .J = gather && few ? sample_ranges(l) : ranges_of(l, g),
                                   .batch = l->o->batch,
                                   .jstep = 9 * g->C * dy.x.pitch,
                                   .gather = gather,
                                   .m = t.E * t.count * g->C * g->K};
-    cut_inputs(&p, &gr);
+    cut_channels(&p, &gr);
     p.de = p.CC * p.GW + PLANE_GAP;
     p.moved =
         4 * (gather ? sample_floats(&x.x) + sample_floats(&dy.x) : t.E * t.count * (p.XP + p.YP));
@@ -514,9 +532,8 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
     p.weights = weights_grad_tile(l, &t, gr.panel, g->C * gr.panel, p.de);
     Place v = gather ? x.x.place : transformed(l, &t, &x);
     Place dm = gather ? dy.x.place : transformed(l, &t, &dy);
-    Place scratch =
-        new_buffer(l, arena_printf(l->m->arena, "%s/scratch", n->name),
-                   p.G / p.PG * p.CH * p.J * p.E * (p.PG * p.de + (gather ? p.ve + p.me : 0)));
+    Place scratch = new_buffer(l, arena_printf(l->m->arena, "%s/scratch", n->name),
+                               p.slots * p.E * (p.PG * p.de + (gather ? p.ve + p.me : 0)));
     Place target =
         p.J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), p.J * p.jstep) : dw;
     STEP(l, n->name, &kernel_winograd_grad_kernel, &p,

@@ -195,11 +195,12 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
-    /* tiles of 4 and of 2; enough tiles that parts transform their own; inputs a block at a time */
+    /* tiles of 4 and of 2; enough tiles that jobs transform their own, no ReLU that rounding could
+     * switch; inputs a block at a time */
     {"winograd_blocks", "(29, 31, 3)",
-     "Conv2D(16, 3, activation='relu'), Conv2D(17, 3, padding='same', activation='relu'), "
-     "Conv2D(33, 3, padding='same', use_bias=False), Conv2D(64, 3, strides=4), "
-     "Conv2D(65, 3, padding='same', activation='tanh'), Conv2D(96, 3), " HEAD(3),
+     "Conv2D(16, 3, activation='tanh'), Conv2D(17, 3, padding='same', activation='tanh'), "
+     "Conv2D(64, 3, padding='same', use_bias=False), Conv2D(96, 3, activation='tanh'), "
+     "Conv2D(64, 3, strides=3), Conv2D(90, 3, padding='same', activation='tanh'), " HEAD(3),
      NULL, 9, 2e-4},
     {"winograd_small", "(4, 6, 90)",
      "Conv2D(160, 3, activation='relu'), Conv2D(32, 3, padding='same'), ReLU(), " HEAD(3), NULL, 5,
