@@ -191,6 +191,8 @@ void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y
 /* lower_elementwise.c */
 /* dx = d act'(y). */
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx);
+/* y = a + b */
+void add_sum(Lower *l, const Value *a, const Value *b, const Value *y);
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);

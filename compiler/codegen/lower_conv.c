@@ -153,11 +153,12 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
     return place;
 }
 
-/* dx over the padded image `target`; act is 0 where the image has a border that must still be cut.
- */
-static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, int act) {
+/* dx over the padded image `target`. Where the image has a border that must still be cut, `whole`
+ * is false: neither addend nor activation. */
+static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, bool whole) {
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
     bool grouped = g->groups > 1;
+    int act = whole ? n->attr.act_grad : 0;
     Groups gr =
         choose_groups(l->machine, grouped ? g->C : target.pitch, panel_of(g->groups * g->C));
     int64_t panels = (g->C + gr.panel - 1) / gr.panel, taps = grouped ? g->R * g->S : 1;
@@ -192,10 +193,11 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .Kg = g->Kg,
         .last = gr.last,
         .LW = gr.last_width,
+        .addend = whole && n->attr.addend,
         .act = act,
         .act_name = act_text(act),
         .m = macs_of(g)};
-    p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
+    p.moved = 4 * (p.xs + (1 + p.addend) * g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
     Place w = grouped ? grouped_weights(l, n->in[1], g->groups * g->C, g->groups)
                       : transposed_weights(l, DERIVED_TRANSPOSED, n->in[1],
                                            layout_of(l, n->in[1]).place, g->R * g->S, g->C, g->K);
@@ -203,14 +205,12 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     const char *stem = stem_of(l, "conv2d_grad_input", act, gr.lanes);
     const char *comment = conv_comment(l, "input gradient of the convolution", g);
-    if (act) {
-        Layout y = with_pitch(l, n->in[2], target.pitch);
-        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
-             in(y.place), out(target.place));
-    } else {
-        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
-             out(target.place));
-    }
+    Arg args[MAX_ARGS] = {in(dy.place), in(w)};
+    int count = 2;
+    if (p.addend) args[count++] = in(with_pitch(l, n->in[2], target.pitch).place);
+    if (act) args[count++] = in(with_pitch(l, n->in[n->nin - 1], target.pitch).place);
+    args[count++] = out(target.place);
+    add_step(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, args, count);
 }
 
 void lower_conv2d_grad_input(Lower *l, const Node *n) {
@@ -228,18 +228,19 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
         return;
     }
     if (!(pad[0] | pad[1] | pad[2] | pad[3])) {
-        add_grad_input(l, n, &g, y, n->attr.act_grad);
+        add_grad_input(l, n, &g, y, true);
         return;
     }
     Layout wide = y;
     wide.rows = g.H * g.W;
     wide.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", dx->name),
                             sample_floats(&wide) * l->o->batch);
-    add_grad_input(l, n, &g, wide, 0);
+    add_grad_input(l, n, &g, wide, false);
     Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.groups * g.C}};
     copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
                 &dx->type.shape, -pad[0], -pad[2]);
-    if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[2], dx);
+    if (n->attr.addend) add_sum(l, dx, n->in[2], dx);
+    if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[n->nin - 1], dx);
 }
 
 /* ---- kernel gradients ----------------------------------------------------------------------- */
@@ -475,7 +476,7 @@ void lower_dense_grad_input(Lower *l, const Node *n) {
     Layout dx = define(l, n->out[0]), dy = layout_of(l, n->in[0]);
     if (dx.rows > 1) {
         Geometry g = dense_geometry(l, n->out[0], C, K);
-        add_grad_input(l, n, &g, dx, n->attr.act_grad);
+        add_grad_input(l, n, &g, dx, true);
         return;
     }
     Place wt =

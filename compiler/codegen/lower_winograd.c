@@ -437,10 +437,12 @@ void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx) 
     if (p.edge) p.scatter_edge = input_grad_tile(l, &p, true);
     p.act = n->attr.act_grad;
     p.act_name = act_text(n->attr.act_grad);
-    Place z = p.act ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
+    p.addend = n->attr.addend;
+    Place a = p.addend ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
+    Place z = p.act ? with_pitch(l, n->in[n->nin - 1], dx.pitch).place : no_place();
     STEP(l, n->name, &kernel_winograd_products, &p,
          stem_of(l, tile_stem(l, "conv2d_grad_input", t.m), n->attr.act_grad, gr.lanes),
-         comment_of(l, "input gradient of the convolution", &t, g), in(dm), in(w), in(z),
+         comment_of(l, "input gradient of the convolution", &t, g), in(dm), in(w), in(a), in(z),
          out(dx.place), out(products_scratch(l, n, &p)));
 }
 

@@ -225,6 +225,15 @@ const Net nets[] = {
           "y = Conv2D(33, 1)(x)\n"
           "x = Conv2D(9, 2)(Add()([x, Activation('relu')(Add()([x, y]))]))\n",
           3, 0.0),
+    GRAPH("residual_norm", "(9, 8, 3)",
+          "x = Activation('tanh')(BatchNormalization()(Conv2D(16, 3, padding='same')(x)))\n"
+          "for stride in [1, 2]:\n"
+          "    y = BatchNormalization()(Conv2D(16, 3, strides=stride, padding='same')(x))\n"
+          "    y = BatchNormalization()(Conv2D(16, 3, padding='same')(Activation('tanh')(y)))\n"
+          "    if stride > 1:\n"
+          "        x = BatchNormalization()(Conv2D(16, 1, strides=stride)(x))\n"
+          "    x = Activation('tanh')(Add()([x, y]))\n",
+          5, 2e-4),
     GRAPH("residual_input", "(6, 5, 8)",
           "y = Conv2D(8, 3, padding='same')(x)\n"
           "x = Add()([x, y])\n"
