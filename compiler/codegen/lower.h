@@ -17,7 +17,7 @@ typedef enum {
     DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_WINOGRAD,
-    DERIVED_WINOGRAD_TRANSPOSED
+    DERIVED_WINOGRAD_GRAD
 } DerivedKind;
 
 typedef struct {
@@ -166,12 +166,15 @@ typedef struct {
 void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m);
 /* m of the F(m x m, 3x3) by which n's kernel is stored; 0: n is computed directly. */
 int winograd_of(const Lower *l, const Node *n);
-/* Whether Winograd's F(2x2,3x3) serves this layer: looks at the layer and the function only. */
-bool winograd_fits(const Lower *l, const Geometry *g);
-void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
-void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dy, Layout dx, int act);
-void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, Layout dy,
-                          Place dw);
+/* The rows and columns of outputs of Winograd's tiles for this layer, or 0 where direct kernels are
+ * cheaper: looks at the layer and the function only. The image of the functions below has no
+ * padding of its own. */
+int winograd_tile(const Lower *l, const Geometry *g);
+void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout y);
+void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx);
+void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g);
+/* Ranges of samples whose kernel gradients are summed apart. */
+int ranges_of(const Lower *l, const Geometry *g);
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 
@@ -195,6 +198,8 @@ void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y
 /* lower_elementwise.c */
 /* dx = d act'(y). */
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx);
+/* y = a + b */
+void add_sum(Lower *l, const Value *a, const Value *b, const Value *y);
 /* lower_conv.c: packed weights `w` of parameter v in the layout of the input gradient. */
 Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, int64_t taps,
                          int64_t C, int64_t K);

@@ -95,20 +95,19 @@ void lower_conv2d(Lower *l, const Node *n) {
     }
     const Value *y = n->out[0];
     const Shape *w = &n->in[1]->type.shape;
-    int32_t pad[4];
-    padding_of(l, n, pad);
-    Layout x = padded(l, n->in[0], pad);
     bool pools = n->attr.pool[0] > 0;
     int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
-    Layout yl = define(l, y);
     Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
+    if (!pools && winograd_tile(l, &g)) {
+        winograd_forward(l, n, &g, define(l, y));
+        return;
+    }
+    int32_t pad[4];
+    padding_of(l, n, pad);
+    Layout x = padded(l, n->in[0], pad), yl = define(l, y);
     g.H += pad[1] - n->attr.pad[1];
     g.W += pad[3] - n->attr.pad[3];
     set_strides(&g, &x, &yl);
-    if (!pools && winograd_fits(l, &g)) {
-        winograd_forward(l, n, &g, x, yl);
-        return;
-    }
     if (n->attr.addend) place_addend(l, n, yl);
     if (winograd_of(l, n)) {
         winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
@@ -172,15 +171,12 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
     return place;
 }
 
-/* dx over the padded image `target`; act is 0 where the image has a border that must still be cut.
- */
-static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, int act) {
+/* dx over the padded image `target`. Where the image has a border that must still be cut, `whole`
+ * is false: neither addend nor activation. */
+static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, bool whole) {
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
-    if (winograd_fits(l, g)) {
-        winograd_grad_input(l, n, g, dy, target, act);
-        return;
-    }
     bool grouped = g->groups > 1;
+    int act = whole ? n->attr.act_grad : 0;
     Groups gr =
         choose_groups(l->machine, grouped ? g->C : target.pitch, panel_of(g->groups * g->C));
     int64_t panels = (g->C + gr.panel - 1) / gr.panel, taps = grouped ? g->R * g->S : 1;
@@ -215,10 +211,11 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .Kg = g->Kg,
         .last = gr.last,
         .LW = gr.last_width,
+        .addend = whole && n->attr.addend,
         .act = act,
         .act_name = act_text(act),
         .m = macs_of(g)};
-    p.moved = 4 * (p.xs + g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
+    p.moved = 4 * (p.xs + (1 + p.addend) * g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
     Place w = grouped ? grouped_weights(l, n->in[1], g->groups * g->C, g->groups)
                       : transposed_weights(l, DERIVED_TRANSPOSED, n->in[1],
                                            layout_of(l, n->in[1]).place, g->R * g->S, g->C, g->K);
@@ -226,14 +223,12 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     const char *stem = stem_of(l, "conv2d_grad_input", act, gr.lanes);
     const char *comment = conv_comment(l, "input gradient of the convolution", g);
-    if (act) {
-        Layout y = with_pitch(l, n->in[2], target.pitch);
-        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
-             in(y.place), out(target.place));
-    } else {
-        STEP(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, in(dy.place), in(w),
-             out(target.place));
-    }
+    Arg args[MAX_ARGS] = {in(dy.place), in(w)};
+    int count = 2;
+    if (p.addend) args[count++] = in(with_pitch(l, n->in[2], target.pitch).place);
+    if (act) args[count++] = in(with_pitch(l, n->in[n->nin - 1], target.pitch).place);
+    args[count++] = out(target.place);
+    add_step(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, args, count);
 }
 
 void lower_conv2d_grad_input(Lower *l, const Node *n) {
@@ -246,19 +241,24 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     const int32_t *pad = n->attr.pad;
     Layout y = define(l, dx);
     Geometry g = geometry(n, &dx->type.shape, &n->in[0]->type.shape, w->dim[0], w->dim[1]);
+    if (winograd_tile(l, &g)) {
+        winograd_grad_input(l, n, &g, y);
+        return;
+    }
     if (!(pad[0] | pad[1] | pad[2] | pad[3])) {
-        add_grad_input(l, n, &g, y, n->attr.act_grad);
+        add_grad_input(l, n, &g, y, true);
         return;
     }
     Layout wide = y;
     wide.rows = g.H * g.W;
     wide.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", dx->name),
                             sample_floats(&wide) * l->o->batch);
-    add_grad_input(l, n, &g, wide, 0);
+    add_grad_input(l, n, &g, wide, false);
     Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.groups * g.C}};
     copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
                 &dx->type.shape, -pad[0], -pad[2]);
-    if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[2], dx);
+    if (n->attr.addend) add_sum(l, dx, n->in[2], dx);
+    if (n->attr.act_grad) add_activation_grad(l, n->attr.act_grad, dx, n->in[n->nin - 1], dx);
 }
 
 /* ---- kernel gradients ----------------------------------------------------------------------- */
@@ -285,9 +285,39 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 
 /* Few outputs and many samples: partial sums over ranges of samples, so that there is work for
  * every core. The rule looks at the layer only. */
-static int ranges_of(const Lower *l, const Geometry *g) {
+int ranges_of(const Lower *l, const Geometry *g) {
     int64_t outputs = g->R * g->S * g->C * pitch_of(g->K);
     return outputs <= 16384 && g->P * g->Q > 1 ? sample_ranges(l) : 1;
+}
+
+enum { GRAD_KERNEL_PARTS = 16, GRAD_KERNEL_MACS = 500000, NEAR_BYTES = 24576 };
+
+/* Tiles of equal height, then cuts for about 16 parts of at least half a million multiply-adds. */
+static void cut_runs(const Lower *l, Conv2dGradKernelParams *p, int64_t rows) {
+    int64_t tiles = (p->RUN + rows - 1) / rows;
+    p->MR = (p->RUN + tiles - 1) / tiles;
+    p->TPR = (p->RUN + p->MR - 1) / p->MR;
+    p->TILES = p->B0 * p->B1 * p->TPR;
+    int64_t parts = p->G * p->J, macs = p->m * l->o->batch / parts;
+    p->CH = (GRAD_KERNEL_PARTS + parts - 1) / parts;
+    if (p->CH > macs / GRAD_KERNEL_MACS) p->CH = macs / GRAD_KERNEL_MACS;
+    if (p->CH < 1) p->CH = 1;
+    if (p->CH > p->TILES) p->CH = p->TILES;
+    p->TN = (p->TILES + p->CH - 1) / p->CH;
+    p->CH = (p->TILES + p->TN - 1) / p->TN;
+}
+
+/* How many rows of pixels, or whole samples, are near while the tiles add them. */
+static void block_pixels(Conv2dGradKernelParams *p, const Geometry *g) {
+    int64_t inputs = g->sw * g->XP < 64 ? g->sw * g->XP : 64;
+    int64_t row = 4 * g->Q * (p->GW + g->sh * inputs), most = NEAR_BYTES / row;
+    p->P = g->P;
+    p->xp = g->sh * g->W * g->XP;
+    p->yp = g->Q * g->YP;
+    p->SN = most / g->P > 1 ? most / g->P : 1;
+    if (most < 1) most = 1;
+    int64_t blocks = (g->P + most - 1) / most;
+    p->PR = (g->P + blocks - 1) / blocks;
 }
 
 static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place dy, Place dw) {
@@ -315,18 +345,9 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
                                 .J = J,
                                 .batch = l->o->batch,
                                 .jstep = floats,
-                                .E = 1,
-                                .mult = 1,
                                 .m = macs_of(g)};
-    /* Tiles of equal height, then cuts of at least half a million multiply-adds. */
-    int64_t rows = gr.last && gr.last_rows < gr.rows ? gr.last_rows : gr.rows;
-    int64_t tiles = (p.RUN + rows - 1) / rows;
-    p.MR = (p.RUN + tiles - 1) / tiles;
-    tiles = (p.RUN + p.MR - 1) / p.MR;
-    int64_t tile_macs = p.MR * gr.width * g->P * g->Q * l->o->batch / J;
-    p.TN = 1 + 500000 / (tile_macs + 1);
-    if (p.TN > tiles) p.TN = tiles;
-    p.CH = (tiles + p.TN - 1) / p.TN;
+    cut_runs(l, &p, gr.last && gr.last_rows < gr.rows ? gr.last_rows : gr.rows);
+    block_pixels(&p, g);
     p.moved = 4 * (p.xs + p.ys);
     p.tile = outer_tile(l, g, &gr, false, p.MR, panel);
     p.tile_tail = p.RUN % p.MR ? outer_tile(l, g, &gr, false, p.RUN % p.MR, panel) : "";
@@ -345,15 +366,15 @@ void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
         lower_grouped_grad_kernel(l, n);
         return;
     }
-    Layout xl = padded(l, x, n->attr.pad);
     Geometry g = geometry(n, &x->type.shape, &dy->type.shape, n->attr.kernel[0], n->attr.kernel[1]);
+    if (winograd_tile(l, &g)) {
+        winograd_grad_kernel(l, n, &g);
+        return;
+    }
+    Layout xl = padded(l, x, n->attr.pad);
     Layout dyl = with_pitch(l, dy, pitch_of(g.K));
     g.XP = xl.pitch;
     g.YP = dyl.pitch;
-    if (winograd_fits(l, &g)) {
-        winograd_grad_kernel(l, n, &g, xl, dyl, define(l, n->out[0]).place);
-        return;
-    }
     add_grad_kernel(l, n, &g, xl.place, dyl.place, define(l, n->out[0]).place);
 }
 
@@ -473,7 +494,7 @@ void lower_dense_grad_input(Lower *l, const Node *n) {
     Layout dx = define(l, n->out[0]), dy = layout_of(l, n->in[0]);
     if (dx.rows > 1) {
         Geometry g = dense_geometry(l, n->out[0], C, K);
-        add_grad_input(l, n, &g, dx, n->attr.act_grad);
+        add_grad_input(l, n, &g, dx, true);
         return;
     }
     Place wt =

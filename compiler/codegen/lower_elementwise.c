@@ -38,6 +38,12 @@ void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, cons
     add_map(l, p, &none, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
 }
 
+void add_sum(Lower *l, const Value *a, const Value *b, const Value *y) {
+    ElementwiseParams p = {.add = 1, .grad_name = ""};
+    const Attrs none = {0};
+    add_map(l, p, &none, "add", a, b, y);
+}
+
 static void add_activation(Lower *l, const Node *n, int act) {
     ElementwiseParams p = {.grad_name = ""};
     const Attrs attr = {.act = act};

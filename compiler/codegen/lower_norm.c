@@ -94,11 +94,16 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
                              .pixels = y.rows,
                              .CP = y.pitch,
                              .XP = y.pitch,
-                             .YP = y.pitch};
-    STEP(l, n->name, &kernel_channel_affine, &p, stem_of(l, "batch_norm_train", n->attr.act, lanes),
-         "batch normalisation by the batch's statistics", in(x.place),
-         in(layout_of(l, n->in[1]).place), in(layout_of(l, n->in[2]).place), in(mean), in(inv),
-         out(y.place));
+                             .YP = y.pitch,
+                             .addend = n->attr.addend};
+    Arg args[MAX_ARGS] = {in(x.place), in(layout_of(l, n->in[1]).place),
+                          in(layout_of(l, n->in[2]).place), in(mean), in(inv)};
+    int count = 5;
+    if (p.addend) args[count++] = in(with_pitch(l, n->in[5], y.pitch).place);
+    args[count++] = out(y.place);
+    add_step(l, n->name, &kernel_channel_affine, &p,
+             stem_of(l, "batch_norm_train", n->attr.act, lanes),
+             "batch normalisation by the batch's statistics", args, count);
 }
 
 void lower_batch_norm_grad(Lower *l, const Node *n) {

@@ -204,6 +204,13 @@ static void act_grad_range(const void *job, int64_t begin, int64_t end) {
     activation_gradient(c->node->attr.act_grad, dx + begin, y + begin, dx + begin, end - begin);
 }
 
+static void addend_range(const void *job, int64_t begin, int64_t end) {
+    const Call *c = job;
+    const real *addend = c->in[2];
+    real *dx = c->out[0];
+    for (int64_t i = begin; i < end; i++) dx[i] += addend[i];
+}
+
 /* dx *= act'(y), y the last input, where the node asks for it. */
 static void apply_act_grad(const Call *c) {
     if (c->node->attr.act_grad)
@@ -231,6 +238,8 @@ static void run_conv2d_grad_input(const Call *call) {
     for (int64_t first = 0; first < c.lines; first += c.chunk) {
         for (int64_t g = 0; g < c.groups; g++) scatter_chunk(call, &c, g, first);
     }
+    if (call->node->attr.addend)
+        pool_run(call->pool, elements(call->node->out[0], call->n), 1, addend_range, call);
     apply_act_grad(call);
 }
 

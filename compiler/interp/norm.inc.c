@@ -1,9 +1,9 @@
 /* Batch normalisation over the last axis, and multiplication by constants. Included by kernels.c.
  */
 
-/* y [rows,C] = act(x * scale + shift) */
+/* y [rows,C] = act(x * scale + shift + addend), without addend where that is NULL */
 typedef struct {
-    const real *x, *scale, *shift;
+    const real *x, *scale, *shift, *addend;
     real *y;
     int64_t C;
     const Attrs *attr;
@@ -17,13 +17,15 @@ static void affine_rows(const void *job, int64_t begin, int64_t end) {
         const real *restrict x = a->x + i * C;
         real *restrict y = a->y + i * C;
         for (int64_t c = 0; c < C; c++) y[c] = x[c] * scale[c] + shift[c];
+        for (int64_t c = 0; a->addend && c < C; c++) y[c] += a->addend[i * C + c];
     }
     activate(a->attr->act, a->attr->args, a->y + begin * C, a->y + begin * C, (end - begin) * C);
 }
 
 static void run_affine(const Call *c, const real *scale, const real *shift) {
     const Value *x = c->node->in[0];
-    Affine a = {c->in[0], scale, shift, c->out[0], channels(x), &c->node->attr};
+    const real *addend = c->node->attr.addend ? c->in[c->node->nin - 1] : NULL;
+    Affine a = {c->in[0], scale, shift, addend, c->out[0], channels(x), &c->node->attr};
     pool_run(c->pool, rows(x, c->n), a.C, affine_rows, &a);
 }
 

@@ -197,7 +197,7 @@ static bool shape_dense(Infer *c) {
 /* Every input but the first is a vector over the channels. */
 static bool check_channel_vectors(Infer *c) {
     if (!want_features(c, 0)) return false;
-    for (int i = 1; i < c->n->nin; i++) {
+    for (int i = 1; i < c->n->nin - c->n->attr.addend; i++) {
         if (!want_vector(c, i, last_dim(in_shape(c, 0)))) return false;
     }
     return true;
@@ -209,8 +209,18 @@ static bool shape_batch_norm(Infer *c) { return check_channel_vectors(c) && shap
 
 static bool shape_scale_shift(Infer *c) { return check_channel_vectors(c) && shape_same(c); }
 
+/* Of operations whose inputs end with the addend, behind `others`. */
+static bool check_addend(Infer *c, int others, const Shape *sum) {
+    int32_t addend = c->n->attr.addend;
+    if ((addend != 0 && addend != 1) || c->n->nin < others + addend)
+        return FAIL(c, "addend %d does not agree with %d inputs", addend, c->n->nin);
+    return !addend || want_shape(c, others, sum);
+}
+
 static bool shape_batch_norm_train(Infer *c) {
-    if (!shape_batch_norm(c)) return false;
+    if (!check_addend(c, 5, in_shape(c, 0)) || !shape_batch_norm(c)) return false;
+    if (c->n->nin != 5 + c->n->attr.addend)
+        return FAIL(c, "%d inputs do not agree with addend=%d", c->n->nin, c->n->attr.addend);
     for (int i = 1; i < 5; i++) set_result(c, i, vector_shape(last_dim(in_shape(c, 0))));
     return true;
 }
@@ -320,7 +330,7 @@ static bool shape_conv2d_grad_input(Infer *c) {
     int64_t channels = k->dim[2] * a->groups;
     return check_convolution(c, 1, channels) && set_spatial_gradient(c, dy, channels) &&
            check_window_result(c, &c->n->out[0]->type.shape, k->dim, a->dilation, dy) &&
-           check_act_grad(c, 2);
+           check_addend(c, 2, &c->n->out[0]->type.shape) && check_act_grad(c, 2 + a->addend);
 }
 
 static bool shape_conv2d_grad_kernel(Infer *c) {

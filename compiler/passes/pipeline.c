@@ -29,6 +29,7 @@ const Pass training_passes[] = {
     {"fuse-softmax-loss", pass_fuse_softmax_loss},
     {"optimizer", pass_optimizer},
     {"make-init", pass_make_init},
+    {"fuse-gradient-sums", pass_fuse_gradient_sums},
     {"fuse-activations", pass_fuse_activations},
     {"fuse-residual", pass_fuse_residual},
     {"fuse-pooling", pass_fuse_pooling},

@@ -62,6 +62,7 @@ bool pass_merge_padding(PassContext *c);
 bool pass_cancel_transposes(PassContext *c);
 bool pass_fuse_activations(PassContext *c);
 bool pass_fuse_residual(PassContext *c);
+bool pass_fuse_gradient_sums(PassContext *c);
 bool pass_fuse_pooling(PassContext *c);
 bool pass_dead_code(PassContext *c);
 bool pass_make_eval(PassContext *c);

@@ -195,6 +195,16 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
+    /* tiles of 4 and of 2; enough tiles that jobs transform their own, no ReLU that rounding could
+     * switch; inputs a block at a time */
+    {"winograd_blocks", "(29, 31, 3)",
+     "Conv2D(16, 3, activation='tanh'), Conv2D(17, 3, padding='same', activation='tanh'), "
+     "Conv2D(64, 3, padding='same', use_bias=False), Conv2D(96, 3, activation='tanh'), "
+     "Conv2D(64, 3, strides=3), Conv2D(90, 3, padding='same', activation='tanh'), " HEAD(3),
+     NULL, 9, 2e-4},
+    {"winograd_small", "(4, 6, 90)",
+     "Conv2D(160, 3, activation='relu'), Conv2D(32, 3, padding='same'), ReLU(), " HEAD(3), NULL, 5,
+     2e-4},
     /* homes: images with zeros around them, sums in the addend's place, parts of concatenations */
     GRAPH("halo", "(9, 10, 3)",
           "x = Conv2D(17, 3, padding='same', activation='relu')(x)\n"
@@ -215,6 +225,15 @@ const Net nets[] = {
           "y = Conv2D(33, 1)(x)\n"
           "x = Conv2D(9, 2)(Add()([x, Activation('relu')(Add()([x, y]))]))\n",
           3, 0.0),
+    GRAPH("residual_norm", "(9, 8, 3)",
+          "x = Activation('tanh')(BatchNormalization()(Conv2D(16, 3, padding='same')(x)))\n"
+          "for stride in [1, 2]:\n"
+          "    y = BatchNormalization()(Conv2D(16, 3, strides=stride, padding='same')(x))\n"
+          "    y = BatchNormalization()(Conv2D(16, 3, padding='same')(Activation('tanh')(y)))\n"
+          "    if stride > 1:\n"
+          "        x = BatchNormalization()(Conv2D(16, 1, strides=stride)(x))\n"
+          "    x = Activation('tanh')(Add()([x, y]))\n",
+          5, 2e-4),
     GRAPH("residual_input", "(6, 5, 8)",
           "y = Conv2D(8, 3, padding='same')(x)\n"
           "x = Add()([x, y])\n"

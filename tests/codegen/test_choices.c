@@ -90,7 +90,7 @@ static const char script[] =
     "        y = Conv2D(k, 3, padding='same', activation='relu')(x)\n"
     "        outputs.append(MaxPooling2D(2)(y))\n"
     "        y = Conv2D(k, 1, activation='relu')(x)\n"
-    "        y = Add()([Conv2D(k, 3, padding='same')(x), y])\n"
+    "        y = Add()([y, Conv2D(k, 3, padding='same')(x)])\n"
     "        outputs.append(ReLU()(y))\n"
     "model = keras.Model(inputs, outputs)\n";
 
