@@ -8,7 +8,7 @@
 
 /* Elements that all computed constants of a model have together: a small file must not ask for
  * gigabytes. (VGG-19 with computed weights has 144 million.) */
-enum { MAX_COMPUTED = 160 << 20 };
+enum { MAX_COMPUTED = 1 << 28 };
 
 /* False, with a message, where a constant of these dims cannot be computed: one is negative or together
  * they are too large. To be asked before its elements are made. */
