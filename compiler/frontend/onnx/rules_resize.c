@@ -14,7 +14,7 @@ typedef struct {
     double scale, ideal; /* out / in; the size before rounding */
 } Axis;
 
-enum { MAX_TAPS = 512 };
+enum { MAX_TAPS = 512, MAX_SIZE = 1 << 20 };
 
 /* Where element k of the result lies on the input. */
 static double position(const Axis *x, int64_t k) {
@@ -198,7 +198,7 @@ static bool measure(Op *o, const Tensor *x, const Lists *l, int i, double common
         axis->start = (double)l->roi[i];
         axis->end = (double)l->roi[i + l->n];
     }
-    if (!(axis->scale > 0 && out >= 1 && out <= MAX_COMPUTED))
+    if (!(axis->scale > 0 && out >= 1 && out <= MAX_SIZE))
         return refuse(o, "axis %d gets size %.0f", l->axis[i], out);
     axis->out = (int64_t)out;
     return true;
