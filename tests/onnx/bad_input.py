@@ -127,10 +127,14 @@ def main():
     for name, nodes, words in (
             ("pads", [node("Pad", ["x", "p"], mode="edge")], ("the_pad", "too large")),
             ("repeats", [node("Tile", ["x", "r"])], ("the_tile", "repeats")),
+            ("scale", [node("Resize", ["x", "", "f"])], ("the_resize", "axis 3 gets size")),
+            ("shape", [node("ReduceMean", ["x"], ["m"], axes=[3]), node("Expand", ["m", "e"])],
+             ("the_expand", "too large")),
             ("much", [node("ConstantOfShape", ["s"], [f"c{k}"]) for k in range(5)] +
              [node("Relu", ["x"])], ("the_constantofshape", "elements are computed"))):
         expect(lathe, f"small file, {name}", model(nodes, weights=[
             ("p", np.array([0, 0, 0, 0, 0, 0, 0, 2**30])), ("r", np.array([1, 1, 1, 2**27])),
+            ("f", np.array([1, 1, 1, 1e30], np.float32)), ("e", np.array([1, 3, 8, 2**60])),
             ("s", np.array([1 << 24]))]), *words)
     for op in ("Relu", "Neg", "Add", "Where", "Transpose", "Shape"):
         texts = model([node(op, ["t", "t", "t"][:{"Add": 2, "Where": 3}.get(op, 1)])])
@@ -145,6 +149,8 @@ def main():
     expect(lathe, "huge weights", huge, "'w'", "too large")
     for op in ("Shape", "ReduceSum", "Identity", "Relu"):
         expect(lathe, f"no inputs of {op}", model([node(op, [])]), f"the_{op.lower()}", "input 0 is missing")
+    for op, word in (("Tile", "no repeats"), ("Unsqueeze", "axes"), ("Slice", "starts"), ("PRelu", "")):
+        expect(lathe, f"only x of {op}", model([node(op, ["x"])]), f"the_{op.lower()}", word)
     for op in ("Gather", "CastLike"):
         expect(lathe, f"one input of {op}", model([node(op, ["w"])], weights=[("w", w)]), "input 1 is missing")
     axes = helper.make_tensor_value_info("a", TensorProto.INT64, [1])

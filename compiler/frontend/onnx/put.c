@@ -145,9 +145,9 @@ Value *put_param(Op *o, const char *name, Shape shape, ParamRole role, bool trai
 }
 
 Value *put_weight(Op *o, int i, Shape shape, ParamRole role) {
-    Tensor *t = o->in[i];
     const OnnxTensor *c = need_constant(o, i, "a weight");
     if (!c) return NULL;
+    Tensor *t = o->in[i];
     if (!c->f || c->count != shape_count(&shape)) {
         refuse(o, "its weight '%s' has shape %s, but %s is expected", t->name,
                dims_text(o->im, t->rank, t->dim), dims_text(o->im, shape.rank, shape.dim));

@@ -14,7 +14,7 @@ typedef struct {
     double scale, ideal; /* out / in; the size before rounding */
 } Axis;
 
-enum { MAX_TAPS = 512 };
+enum { MAX_TAPS = 512, MAX_SIZE = 1 << 20 };
 
 /* Where element k of the result lies on the input. */
 static double position(const Axis *x, int64_t k) {
@@ -62,7 +62,8 @@ static int count_taps(const Axis *x) {
 }
 
 static int32_t clamp(double k, int64_t n) {
-    return k < 0 ? 0 : k > (double)(n - 1) ? (int32_t)(n - 1) : (int32_t)k;
+    if (!(k > 0)) return 0; /* NaN as well */
+    return k > (double)(n - 1) ? (int32_t)(n - 1) : (int32_t)k;
 }
 
 /* Row k of the table. */
@@ -91,8 +92,9 @@ static Value *resize_axis(Op *o, Value *v, int axis, const Axis *x) {
     bool same = x->in == x->out && x->scale == 1.0 && strcmp(x->place, "tf_crop_and_resize") != 0 &&
                 strcmp(x->place, "tf_half_pixel_for_nn") != 0;
     if (same || !v) return v;
-    if (taps > MAX_TAPS) {
-        refuse(o, "scale %g needs a window of more than %d elements", x->scale, MAX_TAPS);
+    if (taps > MAX_TAPS || x->out * taps > MAX_COMPUTED) {
+        refuse(o, "scale %g needs a window of more than %d elements, or a table of more than %d",
+               x->scale, MAX_TAPS, MAX_COMPUTED);
         return NULL;
     }
     int32_t *index = ARENA_ARRAY(o->im->arena, int32_t, (size_t)x->out * (size_t)taps);
@@ -179,26 +181,27 @@ static double common_scale(const Op *o, const Tensor *x, const Lists *l) {
 /* Sizes of the axis that list entry i is about. */
 static bool measure(Op *o, const Tensor *x, const Lists *l, int i, double common, Axis *axis) {
     axis->in = x->dim[l->axis[i]];
-    double in = (double)axis->in;
+    double in = (double)axis->in, out;
     if (common > 0) {
         axis->scale = common;
-        axis->out = (int64_t)floor(common * in + 0.5);
         axis->ideal = common * in;
+        out = floor(axis->ideal + 0.5);
     } else if (l->sizes) {
-        axis->out = l->sizes[i];
-        axis->scale = (double)l->sizes[i] / in;
-        axis->ideal = (double)axis->out;
+        axis->ideal = out = (double)l->sizes[i];
+        axis->scale = out / in;
     } else {
         axis->scale = (double)l->scales[i];
         axis->ideal = axis->scale * in;
-        axis->out = (int64_t)floor(axis->ideal);
+        out = floor(axis->ideal);
     }
     if (l->roi) {
         axis->start = (double)l->roi[i];
         axis->end = (double)l->roi[i + l->n];
     }
-    if (axis->scale > 0 && axis->out >= 1 && axis->out <= 1 << 24) return true;
-    return refuse(o, "axis %d gets size %lld", l->axis[i], (long long)axis->out);
+    if (!(axis->scale > 0 && out >= 1 && out <= MAX_SIZE))
+        return refuse(o, "axis %d gets size %.0f", l->axis[i], out);
+    axis->out = (int64_t)out;
+    return true;
 }
 
 /* Places outside of the input get extrapolation_value: a mask for the places of one axis. */

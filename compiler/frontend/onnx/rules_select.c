@@ -313,12 +313,13 @@ static bool read_pads(Op *o, const Tensor *x, int64_t before[MAX_RANK], int64_t 
     for (int i = 0; i < MAX_RANK; i++) before[i] = after[i] = 0;
     for (int i = 0; i < m; i++) {
         if (!wrap_axis(o, axes ? axes[i] : i, x->rank, &axis)) return false;
+        if (pads[i] > INT32_MAX || pads[i + m] > INT32_MAX || pads[i] < -INT32_MAX ||
+            pads[i + m] < -INT32_MAX)
+            return refuse(o, "its pads are too large");
         before[axis] = pads[i];
         after[axis] = pads[i + m];
         int64_t size = x->dim[axis] + pads[i] + pads[i + m];
-        if (pads[i] > INT32_MAX || pads[i + m] > INT32_MAX || pads[i] < -INT32_MAX ||
-            pads[i + m] < -INT32_MAX || size > INT32_MAX)
-            return refuse(o, "its pads are too large");
+        if (size > INT32_MAX) return refuse(o, "its pads are too large");
         if ((pads[i] || pads[i + m]) && !behind_batch(o, x, axis)) return false;
         if (x->dim[axis] != DIM_BATCH && size < 1)
             return refuse(o, "nothing is left of axis %d", axis);

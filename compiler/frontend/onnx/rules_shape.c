@@ -179,7 +179,9 @@ bool rule_expand(Op *o) {
         if (sample && (i || batch[i] != 1 || want[i]))
             return mixes_batch(o, "its shape is computed from the number of samples");
         like->dim[i] = sample ? DIM_BATCH : want[i];
-        if (!sample && want[i] < 1) return refuse(o, "its result is empty");
+        if (!sample && (want[i] < 1 || want[i] > INT32_MAX))
+            return refuse(o, "its result is empty or too large: dimension %lld",
+                          (long long)want[i]);
     }
     if (!o->im->is_static && n && x->rank == n && x->dim[0] == DIM_BATCH) like->dim[0] = DIM_BATCH;
     if (!join_operands(o, in, 1, false, like, &j)) return false;

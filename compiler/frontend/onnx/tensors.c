@@ -118,6 +118,10 @@ bool can_know(Import *im, const Tensor *t) {
 }
 
 const OnnxTensor *need_constant(Op *o, int i, const char *what) {
+    if (!has_input(o, i)) {
+        refuse(o, "%s is missing", what);
+        return NULL;
+    }
     Tensor *t = o->in[i];
     if (t->constant) return t->constant;
     /* Where all inputs are constants already, another attempt would end here again. */
