@@ -37,7 +37,8 @@ class Gradients(compare.OracleCase):
     def compare_all(self, lathe, loss, want_loss, gradients, statistics, tolerance, terms):
         self.assertAlmostEqual(loss, want_loss, delta=tolerance * max(1.0, abs(want_loss)))
         for weight, gradient in gradients.items():
-            scale = self.rounding(weight, gradients, terms) if weight.endswith("/bias") else None
+            added = weight.endswith(("/bias", "/beta"))
+            scale = self.rounding(weight, gradients, terms) if added else None
             self.assert_close(lathe.gradient(weight), gradient, "gradient of " + weight, tolerance,
                               scale)
         for statistic, value in statistics.items():
@@ -45,9 +46,10 @@ class Gradients(compare.OracleCase):
 
     @staticmethod
     def rounding(weight, gradients, terms):
-        """What a bias's error is measured by. Its gradient is a sum of many terms that may cancel
-        (all but rounding, where batch normalisation follows): its layer's largest gradient stands for
-        the size of the terms, and sums of K terms are within 4 sqrt(K) eps of it."""
+        """What the error of a bias, or of a normalisation's beta, is measured by. Its gradient is a sum
+        of many terms that may cancel (all but rounding, where batch normalisation follows): its layer's
+        largest gradient stands for the size of the terms, and sums of K terms are within 4 sqrt(K) eps
+        of it."""
         layer = weight.rsplit("/", 1)[0]
         largest = max(abs(g).max() for name, g in gradients.items() if name.startswith(layer + "/"))
         bound = 4 * np.sqrt(terms[layer]) * np.finfo(np.float32).eps

@@ -7,11 +7,11 @@
 #include "import.h"
 
 /* Elements that all computed constants of a model have together: a small file must not ask for
- * gigabytes. (VGG-19 with computed weights has 144 million.) */
-enum { MAX_COMPUTED = 1 << 28 };
+ * gigabytes. (VGG-19 with computed weights has 144 million, which are made in two steps.) */
+enum { MAX_COMPUTED = 288 << 20 };
 
-/* False, with a message, where a constant of these dims cannot be computed: one is negative or together
- * they are too large. To be asked before its elements are made. */
+/* False, with a message, where a constant of these dims cannot be computed: one is negative or
+ * together they are too large. To be asked before its elements are made. */
 bool can_compute(Op *o, int rank, const int64_t *dim);
 
 /* ---- fold_move.c: elements moved ------------------------------------------------------------ */
