@@ -174,6 +174,19 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 bool skips_padding(const Node *n);
 /* lower_grouped.c: with groups too small for those kernels. */
 void lower_grouped(Lower *l, const Node *n);
+/* Depthwise, by a kernel for a row of its result. */
+typedef struct {
+    const char *line;     /* the kernel: see depthwise_line.c.in */
+    int lanes, panel;     /* of a vector; of the weights */
+    int64_t block, width; /* channels that are worth staying with; floats written a pixel */
+    int64_t macs;
+} DepthwiseRow;
+
+bool has_depthwise_rows(const Node *n);
+/* x as rows that a vector can be read from at any channel. */
+Layout readable(Lower *l, const Value *x, int64_t channels);
+/* Over pixels of XP and YP floats. */
+DepthwiseRow depthwise_row(Lower *l, const Node *n, int64_t XP, int64_t YP);
 void lower_grouped_grad_input(Lower *l, const Node *n);
 void lower_grouped_grad_kernel(Lower *l, const Node *n);
 /* Packed weights in the layout of the input gradient over C channels in groups. */

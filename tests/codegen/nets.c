@@ -64,6 +64,12 @@ const Net nets[] = {
          "Conv2D(33, 1), DepthwiseConv2D(3, dilation_rate=2, padding='same', activation='tanh'), "
          "DepthwiseConv2D(5, strides=3, padding='same'), MaxPooling2D(2)",
          3),
+    /* rows in blocks: a first, some between, a last that overlaps; more channels than a block has
+     */
+    CONV("depthwise_rows", "(12, 37, 4)",
+         "Conv2D(84, 1), DepthwiseConv2D(3, padding='same', activation='relu'), "
+         "DepthwiseConv2D(5, strides=2, padding='same'), DepthwiseConv2D((3, 4), use_bias=False)",
+         2),
     CONV("depthwise_many", "(6, 7, 3)",
          "DepthwiseConv2D(3, depth_multiplier=3, padding='same'), "
          "DepthwiseConv2D(2, depth_multiplier=16, activation='relu'), DepthwiseConv2D(4, "
