@@ -45,6 +45,8 @@ typedef struct {
     Plan *plan;
     Layout *layout; /* by value id */
     bool *defined;
+    int *chain; /* by index of a node: nodes of the chain that begins there, -1 in its rest, else 0
+                 */
     Home *home; /* by value id */
     Derived *derived;
     int nderived, derived_cap;
@@ -161,6 +163,12 @@ typedef struct {
     int64_t sh, sw, dh, dw;
 } Geometry;
 
+/* Of n over its padded image; the kernel has R x S taps. */
+Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S);
+void conv_strides(Geometry *g, const Layout *x, const Layout *y);
+/* The taps as the tile walks them. */
+void conv_taps(SweepShape *s, const Geometry *g);
+
 /* Whether Winograd's F(2x2,3x3) serves this layer: looks at the layer and the function only. */
 bool winograd_fits(const Lower *l, const Geometry *g);
 void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
@@ -170,6 +178,11 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g, Layout x, 
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 
+/* lower_chain.c: convolutions that run row by row, each reading the last one's rows while they are
+ * in cache. Fills l->chain. */
+void plan_chains(Lower *l);
+/* The nodes of the chain from node i on. */
+void lower_chain(Lower *l, int i);
 /* Whether the kernel of this convolution needs no zeros around its image. */
 bool skips_padding(const Node *n);
 /* lower_grouped.c: with groups too small for those kernels. */
