@@ -100,6 +100,9 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
     p.max = lanes == 16  ? "_mm512_maskz_max_ps((__mmask16)0xFFFF, "
             : lanes == 8 ? "_mm256_max_ps("
                          : "_mm_max_ps(";
+    p.min = lanes == 16  ? "_mm512_maskz_min_ps((__mmask16)0xFFFF, "
+            : lanes == 8 ? "_mm256_min_ps("
+                         : "_mm_min_ps(";
     p.sqrt = lanes == 16  ? "_mm512_maskz_sqrt_ps((__mmask16)0xFFFF, (__m512)a)"
              : lanes == 8 ? "_mm256_sqrt_ps((__m256)a)"
                           : "_mm_sqrt_ps((__m128)a)";

@@ -100,7 +100,8 @@ static int candidate(const Node *n) {
 
 static void place_over(Survey *s, const Node *n, int index) {
     int input = candidate(n);
-    if (input < 0) return;
+    if (input < 0 || s->l->chain[index])
+        return; /* a chain still reads rows behind those it writes */
     const Value *v = n->in[input];
     bool dies = v->param < 0 && s->last[v->id] == index && owns_buffer(v->producer);
     if (!dies || (n->op == OP_CONV2D && n->in[0] == v)) return;

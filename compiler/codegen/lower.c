@@ -314,12 +314,16 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     l.plan->function = f;
     l.layout = ARENA_ARRAY(m->arena, Layout, (size_t)f->next_id + 1);
     l.defined = ARENA_ARRAY(m->arena, bool, (size_t)f->next_id + 1);
+    plan_chains(&l);
     plan_homes(&l);
     place_inputs(&l);
     place_results(&l);
     for (int i = 0; i < f->nnodes; i++) {
         l.node = f->nodes[i];
-        rules[l.node->op](&l, l.node);
+        if (l.chain[i] > 0)
+            lower_chain(&l, i);
+        else if (!l.chain[i])
+            rules[l.node->op](&l, l.node);
     }
     l.node = NULL;
     place_outputs(&l);

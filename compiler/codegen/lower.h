@@ -45,6 +45,8 @@ typedef struct {
     Plan *plan;
     Layout *layout; /* by value id */
     bool *defined;
+    int *chain; /* by index of a node: nodes of the chain that begins there, -1 in its rest, else 0
+                 */
     Home *home; /* by value id */
     Derived *derived;
     int nderived, derived_cap;
@@ -162,6 +164,12 @@ typedef struct {
     int64_t sh, sw, dh, dw;
 } Geometry;
 
+/* Of n over its padded image; the kernel has R x S taps. */
+Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S);
+void conv_strides(Geometry *g, const Layout *x, const Layout *y);
+/* The taps as the tile walks them. */
+void conv_taps(SweepShape *s, const Geometry *g);
+
 /* lower_winograd_predict.c: x has the zeros that winograd_padding asks for. */
 void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m);
 /* m of the F(m x m, 3x3) by which n's kernel is stored; 0: n is computed directly. */
@@ -178,12 +186,30 @@ int ranges_of(const Lower *l, const Geometry *g);
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 
+/* lower_chain.c: convolutions that run row by row, each reading the last one's rows while they are
+ * in cache. Fills l->chain. */
+void plan_chains(Lower *l);
+/* The nodes of the chain from node i on. */
+void lower_chain(Lower *l, int i);
 /* Whether the kernel of this convolution needs no zeros around its image. */
 bool skips_padding(const Node *n);
 /* The zeros that it needs: top, bottom, left, right. */
 void padding_of(const Lower *l, const Node *n, int32_t pad[4]);
 /* lower_grouped.c: with groups too small for those kernels. */
 void lower_grouped(Lower *l, const Node *n);
+/* Depthwise, by a kernel for a row of its result. */
+typedef struct {
+    const char *line;     /* the kernel: see depthwise_line.c.in */
+    int lanes, panel;     /* of a vector; of the weights */
+    int64_t block, width; /* channels that are worth staying with; floats written a pixel */
+    int64_t macs;
+} DepthwiseRow;
+
+bool has_depthwise_rows(const Node *n);
+/* x as rows that a vector can be read from at any channel. */
+Layout readable(Lower *l, const Value *x, int64_t channels);
+/* Over pixels of XP and YP floats. */
+DepthwiseRow depthwise_row(Lower *l, const Node *n, int64_t XP, int64_t YP);
 void lower_grouped_grad_input(Lower *l, const Node *n);
 void lower_grouped_grad_kernel(Lower *l, const Node *n);
 /* Packed weights in the layout of the input gradient over C channels in groups. */

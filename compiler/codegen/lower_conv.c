@@ -3,7 +3,7 @@
 
 #include "algorithm.h"
 
-static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
+Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
     const Attrs *a = &n->attr;
     int64_t groups = a->groups > 1 ? a->groups : 1;
     Geometry g = {.H = x->dim[1] + a->pad[0] + a->pad[1],
@@ -23,7 +23,7 @@ static Geometry geometry(const Node *n, const Shape *x, const Shape *y, int64_t 
     return g;
 }
 
-static void set_strides(Geometry *g, const Layout *x, const Layout *y) {
+void conv_strides(Geometry *g, const Layout *x, const Layout *y) {
     g->XP = x->pitch;
     g->XL = x->line ? x->line : g->W * x->pitch;
     g->XS = sample_floats(x);
@@ -41,8 +41,8 @@ static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
         (long long)g->W, (long long)g->C, (long long)g->P, (long long)g->Q, (long long)g->K);
 }
 
-/* The taps as the tile walks them: whole kernel rows at once where pixels are dense. */
-static void set_taps(SweepShape *s, const Geometry *g) {
+/* Whole kernel rows at once where pixels are dense. */
+void conv_taps(SweepShape *s, const Geometry *g) {
     bool merged = g->XP == g->C && g->dw == 1;
     s->T1 = g->R;
     s->t1 = g->dh * g->XL;
@@ -97,7 +97,7 @@ void lower_conv2d(Lower *l, const Node *n) {
     const Shape *w = &n->in[1]->type.shape;
     bool pools = n->attr.pool[0] > 0;
     int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
-    Geometry g = geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
+    Geometry g = conv_geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
     if (!pools && winograd_tile(l, &g)) {
         winograd_forward(l, n, &g, define(l, y));
         return;
@@ -107,7 +107,7 @@ void lower_conv2d(Lower *l, const Node *n) {
     Layout x = padded(l, n->in[0], pad), yl = define(l, y);
     g.H += pad[1] - n->attr.pad[1];
     g.W += pad[3] - n->attr.pad[3];
-    set_strides(&g, &x, &yl);
+    conv_strides(&g, &x, &yl);
     if (n->attr.addend) place_addend(l, n, yl);
     if (winograd_of(l, n)) {
         winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
@@ -128,7 +128,7 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .function = function_of(l, &n->attr),
                     .ph = ph,
                     .pw = pw};
-    set_taps(&s, &g);
+    conv_taps(&s, &g);
     Conv2dParams p = {.xs = g.XS,
                       .ys = g.YS,
                       .G = g.groups * gr.groups,
@@ -240,7 +240,7 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     const Shape *w = &n->in[1]->type.shape;
     const int32_t *pad = n->attr.pad;
     Layout y = define(l, dx);
-    Geometry g = geometry(n, &dx->type.shape, &n->in[0]->type.shape, w->dim[0], w->dim[1]);
+    Geometry g = conv_geometry(n, &dx->type.shape, &n->in[0]->type.shape, w->dim[0], w->dim[1]);
     if (winograd_tile(l, &g)) {
         winograd_grad_input(l, n, &g, y);
         return;
@@ -366,7 +366,8 @@ void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
         lower_grouped_grad_kernel(l, n);
         return;
     }
-    Geometry g = geometry(n, &x->type.shape, &dy->type.shape, n->attr.kernel[0], n->attr.kernel[1]);
+    Geometry g =
+        conv_geometry(n, &x->type.shape, &dy->type.shape, n->attr.kernel[0], n->attr.kernel[1]);
     if (winograd_tile(l, &g)) {
         winograd_grad_kernel(l, n, &g);
         return;
@@ -461,7 +462,7 @@ void lower_dense(Lower *l, const Node *n) {
         s.xp = x.pitch;
         s.yp = y.pitch;
         s.panel = C * gr.panel;
-        set_taps(&s, &g);
+        conv_taps(&s, &g);
         Conv2dParams p = {.xs = sample_floats(&x),
                           .ys = sample_floats(&y),
                           .G = gr.groups,

@@ -48,11 +48,104 @@ static const char *comment_of(Lower *l, const char *what, const Grouped *g) {
 
 static int64_t macs_of(const Grouped *g) { return g->P * g->Q * g->R * g->S * g->Cg * g->K; }
 
-/* x as rows that a vector can be read from at any channel. */
-static Layout readable(Lower *l, const Value *x, int64_t channels) {
+Layout readable(Lower *l, const Value *x, int64_t channels) {
     Layout a = layout_of(l, x);
     return a.pitch >= pitch_of(channels) ? a : with_pitch(l, x, pitch_of(channels));
 }
+
+/* ---- depthwise, row by row ------------------------------------------------------------------- */
+
+/* How a row of Q pixels divides into blocks of QB; the last one ends with the row. */
+typedef struct {
+    int64_t QB, middle; /* pixels of a block; blocks between the first and the last */
+} RowBlocks;
+
+static RowBlocks row_blocks(const Grouped *g) {
+    int64_t blocks = (g->Q + BLOCK - 1) / BLOCK;
+    return (RowBlocks){(g->Q + blocks - 1) / blocks, blocks > 2 ? blocks - 2 : 0};
+}
+
+static Grouped grouped_node(const Node *n) {
+    const Shape *w = &n->in[1]->type.shape;
+    return grouped_of(n, n->in[0], n->out[0], w->dim[0], w->dim[1]);
+}
+
+bool has_depthwise_rows(const Node *n) {
+    if (n->op != OP_CONV2D || n->attr.groups <= 1) return false;
+    Grouped g = grouped_node(n);
+    if (g.Cg != 1 || g.Kg != 1 || g.dh != 1 || g.dw != 1 || g.S < g.sw) return false;
+    RowBlocks b = row_blocks(&g);
+    int64_t second = b.QB * g.sw - g.left, end = second + (b.middle * b.QB - 1) * g.sw + g.S;
+    return !b.middle || (second >= 0 && end <= g.W);
+}
+
+/* Channels of a block: the rows of x that a row of y needs, of so many channels, take half of the
+ * smallest first cache, but not less than a few neighbouring lines of it. */
+static int64_t channel_block(const Grouped *g) {
+    enum { CACHE_FLOATS = 4096, LEAST = 32 };
+    int64_t block = CACHE_FLOATS / (g->R * g->W) / 16 * 16, width = pitch_of(g->K);
+    if (block < LEAST) block = LEAST;
+    return block < width ? block : width;
+}
+
+DepthwiseRow depthwise_row(Lower *l, const Node *n, int64_t XP, int64_t YP) {
+    Grouped g = grouped_node(n);
+    int panel = panel_of(g.K), lanes = machine_lanes(l->machine, panel);
+    RowBlocks blocks = row_blocks(&g);
+    Function1 function = function_of(l, &n->attr);
+    DepthwiseLineParams p = {.V = vector_name(l->machine, lanes),
+                             .L = lanes,
+                             .QB = blocks.QB,
+                             .middle = blocks.middle,
+                             .W = g.W,
+                             .XP = XP,
+                             .Q = g.Q,
+                             .YP = YP,
+                             .S = g.S,
+                             .sw = g.sw,
+                             .left = g.left,
+                             .PW = panel,
+                             .bias = n->nin > 2,
+                             .act = n->attr.act,
+                             .act_name = function.name,
+                             .act_args = function.args};
+    const char *stem = stem_of(l, "depthwise_line", n->attr.act, lanes);
+    return (DepthwiseRow){.line = use_kernel(l->kernels, &kernel_depthwise_line, &p, stem),
+                          .lanes = lanes,
+                          .panel = panel,
+                          .block = channel_block(&g),
+                          .width = pitch_of(g.K),
+                          .macs = macs_of(&g)};
+}
+
+static void lower_depthwise(Lower *l, const Node *n) {
+    Grouped g = grouped_node(n);
+    Layout x = readable(l, n->in[0], g.C), y = define(l, n->out[0]);
+    DepthwiseRow r = depthwise_row(l, n, x.pitch, y.pitch);
+    DepthwiseParams p = {.L = r.lanes,
+                         .KB = r.block,
+                         .line = r.line,
+                         .H = g.H,
+                         .P = g.P,
+                         .R = g.R,
+                         .S = g.S,
+                         .sh = g.sh,
+                         .top = g.top,
+                         .PW = r.panel,
+                         .width = r.width,
+                         .xr = x.line ? x.line : g.W * x.pitch,
+                         .xs = sample_floats(&x),
+                         .ys = sample_floats(&y),
+                         .yr = y.line ? y.line : g.Q * y.pitch,
+                         .rows = band_of(g.P),
+                         .m = r.macs};
+    p.moved = 4 * (p.xs + p.ys + g.R * g.S * g.K);
+    STEP(l, n->name, &kernel_depthwise, &p, stem_of(l, "depthwise", n->attr.act, r.lanes),
+         comment_of(l, "convolution", &g), in(x.place), in(layout_of(l, n->in[1]).place),
+         in(n->nin > 2 ? layout_of(l, n->in[2]).place : no_place()), out(y.place));
+}
+
+/* ---- any groups ----------------------------------------------------------------------------- */
 
 /* Columns of y whose taps all lie inside the image: [q0, q1), and pixels of a block of them. */
 static void set_block(const Lower *l, const Grouped *g, GroupedParams *p) {
@@ -67,8 +160,11 @@ static void set_block(const Lower *l, const Grouped *g, GroupedParams *p) {
 }
 
 void lower_grouped(Lower *l, const Node *n) {
-    const Shape *w = &n->in[1]->type.shape;
-    Grouped g = grouped_of(n, n->in[0], n->out[0], w->dim[0], w->dim[1]);
+    if (has_depthwise_rows(n)) {
+        lower_depthwise(l, n);
+        return;
+    }
+    Grouped g = grouped_node(n);
     Layout x = readable(l, n->in[0], g.C), y = define(l, n->out[0]);
     bool bias = n->nin > 2;
     int panel = panel_of(g.K), lanes = machine_lanes(l->machine, panel);

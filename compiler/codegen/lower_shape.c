@@ -1,6 +1,8 @@
 /* Operations that only move data: reshape, padding, cropping. */
 #include "lower.h"
 
+enum { BANDS = 4 }; /* parts of an image */
+
 void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y, const Shape *ys,
                  int64_t top, int64_t left) {
     WindowCopyParams p = {.H = xs->dim[1],
@@ -12,6 +14,7 @@ void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y
                           .yp = y.pitch,
                           .top = top,
                           .left = left,
+                          .rows = (ys->dim[1] + BANDS - 1) / BANDS,
                           .xs = sample_floats(&x),
                           .ys = sample_floats(&y)};
     STEP(l, name, &kernel_window_copy, &p, "window_copy", "rows of pixels moved", in(x.place),

@@ -64,6 +64,12 @@ const Net nets[] = {
          "Conv2D(33, 1), DepthwiseConv2D(3, dilation_rate=2, padding='same', activation='tanh'), "
          "DepthwiseConv2D(5, strides=3, padding='same'), MaxPooling2D(2)",
          3),
+    /* rows in blocks: a first, some between, a last that overlaps; more channels than a block has
+     */
+    CONV("depthwise_rows", "(12, 37, 4)",
+         "Conv2D(84, 1), DepthwiseConv2D(3, padding='same', activation='relu'), "
+         "DepthwiseConv2D(5, strides=2, padding='same'), DepthwiseConv2D((3, 4), use_bias=False)",
+         2),
     CONV("depthwise_many", "(6, 7, 3)",
          "DepthwiseConv2D(3, depth_multiplier=3, padding='same'), "
          "DepthwiseConv2D(2, depth_multiplier=16, activation='relu'), DepthwiseConv2D(4, "
@@ -239,6 +245,22 @@ const Net nets[] = {
           "x = Add()([x, y])\n"
           "x = Add()([Conv2D(8, 3, padding='same')(x), Conv2D(8, 1)(x)])\n",
           3, 0.0),
+    /* chains around depthwise convolutions of large images: all three of its convolutions, with an
+     * addend, without the last one, without the first one */
+    GRAPH("chain", "(128, 132, 3)",
+          "x = Conv2D(64, 3, strides=2, padding='same', activation='relu')(x)\n"
+          "x = DepthwiseConv2D(3, padding='same')(x)\n"
+          "x = Conv2D(8, 1, use_bias=False)(x)\n"
+          "y = Conv2D(68, 1, activation='relu')(x)\n"
+          "y = DepthwiseConv2D(5, padding='same', activation='relu', use_bias=False)(y)\n"
+          "x = Add()([x, Conv2D(8, 1)(y)])\n"
+          "x = DepthwiseConv2D(3, strides=2)(Conv2D(65, 1)(x))\n"
+          "x = MaxPooling2D(2)(x)\n",
+          2, 0.0),
+    CONV("chain_behind", "(65, 64, 64)",
+         "DepthwiseConv2D(3, strides=2, padding='same'), Conv2D(17, 1, activation='tanh'), "
+         "MaxPooling2D(4)",
+         2),
     GRAPH("dense_block", "(7, 6, 3)",
           "x = Conv2D(16, 3, padding='same')(x)\n"
           "for i in range(3):\n"

@@ -274,10 +274,29 @@ static void test_vgg16_workspace(void **state) {
     built_free(b);
 }
 
+/* An inverted residual of MobileNet V2: the image of 4.8 MB that its depthwise convolution reads
+ * never exists as a whole, and its addend is not written over while it is read. */
+static void test_chain_workspace(void **state) {
+    static const char script[] = "import keras\nfrom keras import layers\n"
+                                 "inputs = keras.Input((112, 112, 16))\n"
+                                 "x = layers.Conv2D(96, 1, activation='relu')(inputs)\n"
+                                 "x = layers.DepthwiseConv2D(3, padding='same')(x)\n"
+                                 "x = layers.Add()([inputs, layers.Conv2D(16, 1)(x)])\n"
+                                 "x = layers.GlobalAveragePooling2D()(x)\n"
+                                 "model = keras.Model(inputs, x)\n";
+    (void)state;
+    Built *b = built_load("chain", script, false, 1, "avx2");
+    const Plan *p = plan_of(b, "predict");
+    assert_int_equal(p->nsteps, 1 + 2);
+    assert_true((double)p->floats * 4 <= 2.5e6);
+    built_free(b);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans), cmocka_unit_test(test_guards),
                                        cmocka_unit_test(test_any_guards),
-                                       cmocka_unit_test(test_vgg16_workspace)};
+                                       cmocka_unit_test(test_vgg16_workspace),
+                                       cmocka_unit_test(test_chain_workspace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
