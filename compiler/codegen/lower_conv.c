@@ -182,6 +182,11 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
 /* dx over the padded image `target`. Where the image has a border that must still be cut, `whole`
  * is false: neither addend nor activation. */
 static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, bool whole) {
+    if (is_narrow(g)) {
+        narrow_grad_input(l, n, g, target, whole,
+                          conv_comment(l, "input gradient of the convolution", g));
+        return;
+    }
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
     bool grouped = g->groups > 1;
     int act = whole ? n->attr.act_grad : 0;
