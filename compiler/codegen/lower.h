@@ -14,6 +14,7 @@ typedef enum {
     DERIVED_ROWS, /* the same pixels at another pitch, which is pad[0] */
     DERIVED_PADDED,
     DERIVED_TRANSPOSED,
+    DERIVED_NARROW,   /* a kernel for the input gradient of few channels */
     DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_WINOGRAD,
@@ -191,6 +192,11 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 void plan_chains(Lower *l);
 /* The nodes of the chain from node i on. */
 void lower_chain(Lower *l, int i);
+/* lower_narrow.c: the input gradient where pixels have few channels; looks at the layer only. With
+ * addend and activation if `whole`. */
+bool is_narrow(const Geometry *g);
+void narrow_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx, bool whole,
+                       const char *comment);
 /* Whether the kernel of this convolution needs no zeros around its image. */
 bool skips_padding(const Node *n);
 /* The zeros that it needs: top, bottom, left, right. */

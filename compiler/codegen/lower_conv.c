@@ -88,6 +88,27 @@ static void place_addend(Lower *l, const Node *n, Layout y) {
     }
 }
 
+/* Whether the kernel meets the whole image once, so that the layer is a dense one. */
+static bool covers_image(Lower *l, const Geometry *g, const Value *image, const int32_t pad[4]) {
+    Layout x = layout_of(l, image);
+    return g->groups == 1 && g->R == g->H && g->S == g->W && g->dh == 1 && g->dw == 1 &&
+           !(pad[0] | pad[1] | pad[2] | pad[3]) && x.pitch == x.channels && !x.line;
+}
+
+static Layout one_row(Layout x) {
+    x.channels = x.pitch = sample_floats(&x);
+    x.rows = 1;
+    return x;
+}
+
+/* What the activation's derivative is taken at, as pixels like dx; nothing without one. */
+static Place derivative_at(Lower *l, const Node *n, Layout dx) {
+    return n->attr.act_grad ? with_pitch(l, n->in[n->nin - 1], dx.pitch).place : no_place();
+}
+
+static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K);
+static void add_dense_grad_input(Lower *l, const Node *n, Layout dx, Place z, int64_t C, int64_t K);
+
 void lower_conv2d(Lower *l, const Node *n) {
     if (skips_padding(n)) {
         lower_grouped(l, n);
@@ -102,9 +123,15 @@ void lower_conv2d(Lower *l, const Node *n) {
         winograd_forward(l, n, &g, define(l, y));
         return;
     }
+    Layout yl = define(l, y);
+    bool alone = yl.pitch == pitch_of(g.K) && !yl.line && !pools && !n->attr.addend;
+    if (alone && covers_image(l, &g, n->in[0], n->attr.pad)) {
+        add_dense(l, n, one_row(layout_of(l, n->in[0])), yl, g.H * g.W * g.C, g.K);
+        return;
+    }
     int32_t pad[4];
     padding_of(l, n, pad);
-    Layout x = padded(l, n->in[0], pad), yl = define(l, y);
+    Layout x = padded(l, n->in[0], pad);
     g.H += pad[1] - n->attr.pad[1];
     g.W += pad[3] - n->attr.pad[3];
     conv_strides(&g, &x, &yl);
@@ -174,6 +201,11 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
 /* dx over the padded image `target`. Where the image has a border that must still be cut, `whole`
  * is false: neither addend nor activation. */
 static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, bool whole) {
+    if (is_narrow(g)) {
+        narrow_grad_input(l, n, g, target, whole,
+                          conv_comment(l, "input gradient of the convolution", g));
+        return;
+    }
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
     bool grouped = g->groups > 1;
     int act = whole ? n->attr.act_grad : 0;
@@ -226,7 +258,7 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
     Arg args[MAX_ARGS] = {in(dy.place), in(w)};
     int count = 2;
     if (p.addend) args[count++] = in(with_pitch(l, n->in[2], target.pitch).place);
-    if (act) args[count++] = in(with_pitch(l, n->in[n->nin - 1], target.pitch).place);
+    if (act) args[count++] = in(derivative_at(l, n, target));
     args[count++] = out(target.place);
     add_step(l, n->name, &kernel_conv2d_grad_input, &p, stem, comment, args, count);
 }
@@ -243,6 +275,10 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     Geometry g = conv_geometry(n, &dx->type.shape, &n->in[0]->type.shape, w->dim[0], w->dim[1]);
     if (winograd_tile(l, &g)) {
         winograd_grad_input(l, n, &g, y);
+        return;
+    }
+    if (!n->attr.addend && covers_image(l, &g, dx, pad)) {
+        add_dense_grad_input(l, n, one_row(y), derivative_at(l, n, y), g.H * g.W * g.C, g.K);
         return;
     }
     if (!(pad[0] | pad[1] | pad[2] | pad[3])) {
@@ -263,12 +299,15 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
 
 /* ---- kernel gradients ----------------------------------------------------------------------- */
 
-const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
-                       int64_t panel) {
+/* A tile of `rows` inputs, of which `run` are neighbours and `step` floats before the next. */
+static const char *runs_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
+                             int64_t panel, int64_t run, int64_t step) {
     int lanes = last ? gr->last_lanes : gr->lanes;
     OuterTileParams p = {.V = vector_name(l->machine, lanes),
                          .L = lanes,
                          .MR = rows,
+                         .run = run,
+                         .step = step,
                          .NV = last ? gr->last_vectors : gr->vectors,
                          .PW = gr->panel,
                          .panel = panel,
@@ -283,6 +322,11 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
     return use_kernel(l->kernels, &kernel_outer_tile, &p, stem);
 }
 
+const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
+                       int64_t panel) {
+    return runs_tile(l, g, gr, last, rows, panel, rows, 0);
+}
+
 /* Few outputs and many samples: partial sums over ranges of samples, so that there is work for
  * every core. The rule looks at the layer only. */
 int ranges_of(const Lower *l, const Geometry *g) {
@@ -292,12 +336,23 @@ int ranges_of(const Lower *l, const Geometry *g) {
 
 enum { GRAD_KERNEL_PARTS = 16, GRAD_KERNEL_MACS = 500000, NEAR_BYTES = 24576 };
 
+/* Runs that one tile covers, where they are as short as those of a first layer; else 1. */
+static int64_t runs_of_tile(const Lower *l, const Conv2dGradKernelParams *p, const Groups *gr) {
+    int vectors = gr->last && gr->last_vectors > gr->vectors ? gr->last_vectors : gr->vectors;
+    int64_t most = l->machine->accumulators / vectors / p->RUN;
+    if (p->B1 > 1 || most < 2) return 1;
+    int64_t tiles = (p->B0 + most - 1) / most;
+    return (p->B0 + tiles - 1) / tiles;
+}
+
 /* Tiles of equal height, then cuts for about 16 parts of at least half a million multiply-adds. */
-static void cut_runs(const Lower *l, Conv2dGradKernelParams *p, int64_t rows) {
+static void cut_runs(const Lower *l, Conv2dGradKernelParams *p, const Groups *gr) {
+    int64_t rows = gr->last && gr->last_rows < gr->rows ? gr->last_rows : gr->rows;
     int64_t tiles = (p->RUN + rows - 1) / rows;
-    p->MR = (p->RUN + tiles - 1) / tiles;
-    p->TPR = (p->RUN + p->MR - 1) / p->MR;
-    p->TILES = p->B0 * p->B1 * p->TPR;
+    p->RT = runs_of_tile(l, p, gr);
+    p->MR = p->RT > 1 ? p->RT * p->RUN : (p->RUN + tiles - 1) / tiles;
+    p->TPR = p->RT > 1 ? 1 : (p->RUN + p->MR - 1) / p->MR;
+    p->TILES = p->RT > 1 ? (p->B0 + p->RT - 1) / p->RT : p->B0 * p->B1 * p->TPR;
     int64_t parts = p->G * p->J, macs = p->m * l->o->batch / parts;
     p->CH = (GRAD_KERNEL_PARTS + parts - 1) / parts;
     if (p->CH > macs / GRAD_KERNEL_MACS) p->CH = macs / GRAD_KERNEL_MACS;
@@ -318,6 +373,17 @@ static void block_pixels(Conv2dGradKernelParams *p, const Geometry *g) {
     if (most < 1) most = 1;
     int64_t blocks = (g->P + most - 1) / most;
     p->PR = (g->P + blocks - 1) / blocks;
+}
+
+static void choose_outer_tiles(Lower *l, const Geometry *g, const Groups *gr, int64_t panel,
+                               Conv2dGradKernelParams *p) {
+    int64_t run = p->RT > 1 ? p->RUN : p->MR;
+    int64_t tail = p->RT > 1 ? p->B0 % p->RT * p->RUN : p->RUN % p->MR;
+    p->tail = tail > 0;
+    p->tile = runs_tile(l, g, gr, false, p->MR, panel, run, p->b0);
+    p->tile_tail = tail ? runs_tile(l, g, gr, false, tail, panel, run, p->b0) : "";
+    p->last_tile = gr->last ? runs_tile(l, g, gr, true, p->MR, panel, run, p->b0) : "";
+    p->last_tail = gr->last && tail ? runs_tile(l, g, gr, true, tail, panel, run, p->b0) : "";
 }
 
 static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place dy, Place dw) {
@@ -346,13 +412,10 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
                                 .batch = l->o->batch,
                                 .jstep = floats,
                                 .m = macs_of(g)};
-    cut_runs(l, &p, gr.last && gr.last_rows < gr.rows ? gr.last_rows : gr.rows);
+    cut_runs(l, &p, &gr);
     block_pixels(&p, g);
     p.moved = 4 * (p.xs + p.ys);
-    p.tile = outer_tile(l, g, &gr, false, p.MR, panel);
-    p.tile_tail = p.RUN % p.MR ? outer_tile(l, g, &gr, false, p.RUN % p.MR, panel) : "";
-    p.last_tile = gr.last ? outer_tile(l, g, &gr, true, p.MR, panel) : "";
-    p.last_tail = gr.last && p.RUN % p.MR ? outer_tile(l, g, &gr, true, p.RUN % p.MR, panel) : "";
+    choose_outer_tiles(l, g, &gr, panel, &p);
     Place target =
         J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
     STEP(l, n->name, &kernel_conv2d_grad_kernel, &p, stem_of(l, "conv2d_grad_kernel", 0, gr.lanes),
@@ -447,37 +510,41 @@ static Geometry dense_geometry(Lower *l, const Value *x, int64_t C, int64_t K) {
                       .YP = pitch_of(K)};
 }
 
-void lower_dense(Lower *l, const Node *n) {
-    const Shape *w = &n->in[1]->type.shape;
-    int64_t C = w->dim[0], K = w->dim[1];
-    Layout x = layout_of(l, n->in[0]), y = define(l, n->out[0]);
+static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K) {
+    bool bias = n->nin > 2;
+    Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
+    Geometry g = dense_geometry(l, n->in[0], C, K);
+    SweepShape s = {.P = g.P,
+                    .Q = 1,
+                    .xp = x.pitch,
+                    .yp = y.pitch,
+                    .panel = C * gr.panel,
+                    .bias = bias,
+                    .act = n->attr.act,
+                    .function = function_of(l, &n->attr)};
+    conv_taps(&s, &g);
+    Conv2dParams p = {.xs = sample_floats(&x),
+                      .ys = sample_floats(&y),
+                      .G = gr.groups,
+                      .GW = gr.width,
+                      .gstep = gr.width * C,
+                      .last = gr.last,
+                      .bias = bias,
+                      .m = macs_of(&g)};
+    p.sweep = use_sweep(l, &s, &gr, false);
+    p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
+    STEP(l, n->name, &kernel_conv2d, &p, stem_of(l, "dense", s.act, gr.lanes),
+         dense_comment(l, "dense over each pixel", C, K), in(x.place),
+         in(layout_of(l, n->in[1]).place), in(bias ? layout_of(l, n->in[2]).place : no_place()),
+         out(y.place));
+}
+
+/* A row a sample. */
+static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K) {
     bool bias = n->nin > 2;
     Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
     SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
-    if (x.rows > 1) {
-        Geometry g = dense_geometry(l, n->in[0], C, K);
-        s.P = g.P;
-        s.Q = 1;
-        s.xp = x.pitch;
-        s.yp = y.pitch;
-        s.panel = C * gr.panel;
-        conv_taps(&s, &g);
-        Conv2dParams p = {.xs = sample_floats(&x),
-                          .ys = sample_floats(&y),
-                          .G = gr.groups,
-                          .GW = gr.width,
-                          .gstep = gr.width * C,
-                          .last = gr.last,
-                          .bias = bias,
-                          .m = macs_of(&g)};
-        p.sweep = use_sweep(l, &s, &gr, false);
-        p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
-        STEP(l, n->name, &kernel_conv2d, &p, stem_of(l, "dense", s.act, gr.lanes),
-             dense_comment(l, "dense over each pixel", C, K), in(x.place),
-             in(layout_of(l, n->in[1]).place), in(b_place), out(y.place));
-        return;
-    }
     /* Weights that are read once a call are widened in registers. */
     s.half = is_half(l, n->in[1]);
     Place w_place = stored_place(l, n->in[1]);
@@ -489,15 +556,16 @@ void lower_dense(Lower *l, const Node *n) {
          s.half ? in_as(w_place, "const uint16_t *") : in(w_place), in(b_place), out(y.place));
 }
 
-void lower_dense_grad_input(Lower *l, const Node *n) {
+void lower_dense(Lower *l, const Node *n) {
     const Shape *w = &n->in[1]->type.shape;
-    int64_t C = w->dim[0], K = w->dim[1];
-    Layout dx = define(l, n->out[0]), dy = layout_of(l, n->in[0]);
-    if (dx.rows > 1) {
-        Geometry g = dense_geometry(l, n->out[0], C, K);
-        add_grad_input(l, n, &g, dx, true);
-        return;
-    }
+    Layout x = layout_of(l, n->in[0]), y = define(l, n->out[0]);
+    (x.rows > 1 ? add_dense_pixels : add_dense)(l, n, x, y, w->dim[0], w->dim[1]);
+}
+
+/* z: what the derivative of the activation is taken at, or nothing. */
+static void add_dense_grad_input(Lower *l, const Node *n, Layout dx, Place z, int64_t C,
+                                 int64_t K) {
+    Layout dy = layout_of(l, n->in[0]);
     Place wt =
         transposed_weights(l, DERIVED_TRANSPOSED, n->in[1], layout_of(l, n->in[1]).place, 1, C, K);
     Groups gr = choose_groups(l->machine, dx.pitch, panel_of(C));
@@ -507,10 +575,20 @@ void lower_dense_grad_input(Lower *l, const Node *n) {
     p.moved = 4 * (C + K) + 4 * C * K / l->o->batch;
     p.act_grad = n->attr.act_grad;
     p.act_grad_name = act_text(n->attr.act_grad);
-    Place z = p.act_grad ? with_pitch(l, n->in[2], dx.pitch).place : no_place();
     STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense_grad_input", p.act_grad, gr.lanes),
          dense_comment(l, "input gradient of dense", K, C), in(dy.place), in(wt), in(z),
          out(dx.place));
+}
+
+void lower_dense_grad_input(Lower *l, const Node *n) {
+    const Shape *w = &n->in[1]->type.shape;
+    Layout dx = define(l, n->out[0]);
+    if (dx.rows > 1) {
+        Geometry g = dense_geometry(l, n->out[0], w->dim[0], w->dim[1]);
+        add_grad_input(l, n, &g, dx, true);
+        return;
+    }
+    add_dense_grad_input(l, n, dx, derivative_at(l, n, dx), w->dim[0], w->dim[1]);
 }
 
 void lower_dense_grad_kernel(Lower *l, const Node *n) {

@@ -13,6 +13,7 @@ enum {
     BLOCK_TILES = 48,      /* tiles at a time that share transformed weights */
     BLOCK_INPUTS = 64,     /* inputs at a time */
     PARTS = 16,            /* as many, if there is work for them */
+    LEAST_JOBS = 4,        /* that share less of what they read */
     SLOTS = 8,             /* jobs at a time, each with a scratch that stays in a core's cache */
     PLANE_GAP = 16,        /* keeps planes from lying a power of two apart */
     KEPT_FLOATS = 1 << 22, /* a larger transformed input is not kept for the gradient */
@@ -273,7 +274,7 @@ static int64_t ranges_of_samples(const Lower *l, const Tiles *t, int64_t jobs) {
 static void choose_jobs(const Lower *l, const Tiles *t, WinogradProductsParams *p) {
     p->PG = p->gather ? p->G : p->G % 4 == 0 ? 4 : p->G % 2 == 0 ? 2 : 1;
     p->S = ranges_of_samples(l, t, p->G / p->PG);
-    while (!p->gather && p->PG > 1 && p->G / p->PG * p->S < SLOTS) p->PG /= 2;
+    while (!p->gather && p->PG > 1 && p->G / p->PG * p->S < LEAST_JOBS) p->PG /= 2;
     p->IG = p->gather ? 1 : p->PG;
     p->slots = slots_for(p->G / p->PG * p->S);
     int64_t rows = t->rows / p->S, blocks = ceil_div(rows, BLOCK_TILES);

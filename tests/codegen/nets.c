@@ -201,6 +201,26 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
+    /* tiles over several rows of a kernel; a kernel that meets the image once */
+    {"whole_image", "(12, 10, 1)",
+     "Conv2D(6, 5, activation='tanh'), Conv2D(16, 3, strides=2, activation='tanh'), Conv2D(41, (3, "
+     "2), activation='tanh'), " HEAD(3),
+     NULL, 13, 0.0},
+    {"short_runs", "(9, 8, 2)",
+     "Conv2D(33, (4, 3), padding='same'), BatchNormalization(), ReLU(), " HEAD(3), NULL, 6, 1e-4},
+    /* input gradients of few channels: 4 and 8, rests of a vector, strides, padding, an addend */
+    {"narrow", "(13, 12, 2)",
+     "Conv2D(3, 2, activation='tanh'), Conv2D(64, 3, activation='tanh'), Conv2D(7, 2), "
+     "Conv2D(66, (2, 5), strides=2, padding='same'), Conv2D(4, 1), Conv2D(65, (1, 2)), " HEAD(3),
+     NULL, 5, 1e-4},
+    GRAPH("narrow_sum", "(7, 9, 3)",
+          "x = Conv2D(4, 2, activation='tanh')(x)\n"
+          "y = Conv2D(64, (2, 7), padding='same', activation='tanh')(x)\n"
+          "z = Conv2D(64, (1, 3), padding='same')(x)\n"
+          "x = Conv2D(6, 2, activation='tanh')(Add()([y, z]))\n"
+          "y = Conv2D(70, 2, activation='tanh')(x)\n"
+          "x = Add()([y, Conv2D(70, 2)(x)])\n",
+          4, 1e-4),
     /* tiles of 4 and of 2; enough tiles that jobs transform their own, no ReLU that rounding could
      * switch; inputs a block at a time */
     {"winograd_blocks", "(29, 31, 3)",
