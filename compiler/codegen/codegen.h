@@ -23,14 +23,14 @@ typedef struct {
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */
-    bool any_kernels;  /* for tests: kernels drawn from the legal ones, by kernel_seed, not chosen */
+    bool any_kernels; /* for tests: kernels drawn from the legal ones, by kernel_seed, not chosen */
     uint64_t kernel_seed;
-    bool assembled;    /* the image becomes part of the program by an assembler file */
-    bool apart;        /* every value dense in a buffer that nobody else writes: no homes */
-    bool guarded;      /* a buffer of its own for each value, with a guard around it */
-    bool scale;        /* also NAME_scale_image, for a model whose only input is an image */
-    int filter;        /* how it scales: of templates/resize.h.in */
-    int shorter;       /* > 0: the shorter side gets so many pixels, of which the middle is kept */
+    bool assembled; /* the image becomes part of the program by an assembler file */
+    bool apart;     /* every value dense in a buffer that nobody else writes: no homes */
+    bool guarded;   /* a buffer of its own for each value, with a guard around it */
+    bool scale;     /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;     /* how it scales: of templates/resize.h.in */
+    int shorter;    /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     WeightsType weights_type; /* of inference */
     Target targets[2];        /* best first */
     int ntargets;
