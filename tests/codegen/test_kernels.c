@@ -1,6 +1,7 @@
 /* Every kernel against the interpreter in double, on networks whose shapes reach every branch:
- * test_kernels TARGET. Each network is compiled for training or for inference, in turn, so that two
- * targets see its training and the others its inference. */
+ * test_kernels TARGET FLAGS [NETWORK [both]], FLAGS for the compiler. Each network is compiled for
+ * training or for inference, in turn, so that two targets see its training and the others its
+ * inference. */
 #include "built.h"
 #include "nets.h"
 
@@ -190,20 +191,20 @@ static void test_training(Built *b, const Net *net) {
 int main(int argc, char **argv) {
     static const char *const targets[] = {"avx512", "avx2", "sse2", "c99"};
     int t = 0;
-    if (argc < 2) return 2;
+    if (argc < 3) return 2;
     while (t < 4 && strcmp(argv[1], targets[t])) t++;
     if (!built_runs(argv[1])) {
         printf("SKIPPED: this machine does not run %s\n", argv[1]);
         return 0;
     }
     for (int i = 0; nets[i].name; i++) {
-        if (argc > 2 && strcmp(argv[2], nets[i].name)) continue;
+        if (argc > 3 && strcmp(argv[3], nets[i].name)) continue;
         for (int train = 0; train < 2; train++) {
-            if (argc < 4 && (i + t + train) % 2) continue;
+            if (argc < 5 && (i + t + train) % 2) continue;
             const char *script = net_script(&nets[i]);
             const char *name = net_file(&nets[i], train ? "train" : "predict", argv[1]);
             Built *b = built_load(name, script, train, nets[i].batch, argv[1]);
-            built_compile(b, "-O1");
+            built_compile(b, argv[2]);
             (train ? test_training : test_inference)(b, &nets[i]);
             built_free(b);
         }

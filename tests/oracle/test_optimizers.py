@@ -8,11 +8,11 @@ import lathe_abi
 import networks
 from keras_side import KerasModel
 
+# Smooth: with pooling, rounding may choose another maximum, and a gradient goes elsewhere.
 BODY = """
-    layers.Conv2D(6, 3, use_bias=False)
+    layers.Conv2D(6, 3, strides=2, use_bias=False)
     layers.BatchNormalization()
     layers.Activation('tanh')
-    layers.MaxPooling2D(2)
     layers.Flatten()
     layers.Dropout(0.25)
     layers.Dense(12, activation='tanh')
