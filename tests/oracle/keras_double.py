@@ -14,7 +14,7 @@ def model(name, single):
     """The network in double precision with the weights of its float32 model."""
     keras.config.set_floatx("float64")
     try:
-        double = keras_zoo.zeroed(name)
+        double = keras_zoo.application(name)
     finally:
         keras.config.set_floatx("float32")
     double.set_weights(single.get_weights())

@@ -1,11 +1,11 @@
 """The built-in networks as Keras has them: keras.applications beside lathe's scripts."""
 import ast
+import contextlib
 import os
 from unittest import mock
 
 import keras
 import numpy as np
-from keras.src.backend.common.stateless_scope import StatelessScope
 from keras.src.initializers import random_initializers
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../compiler/frontend/zoo")
@@ -29,23 +29,22 @@ def applications():
     return {key.lower(): f for key, f in vars(keras.applications).items() if key[0].isupper()}
 
 
-def application(name):
-    """keras.applications' model of this name, with weights that were never drawn."""
-    arguments = {"input_shape": (224, 224, 3)} if name.startswith("mobilenetv3") else {}
-    keras.backend.clear_session()
-    with StatelessScope():
-        return applications()[name](weights=None, **arguments)
-
-
-def zeroed(name):
-    """The same with weights of zero where Keras draws them, which takes a third of a test's time."""
+@contextlib.contextmanager
+def zeros_for_weights():
+    """Keras sets to zero what it would draw, which takes a third of a test's time."""
     def zeros(shape, *_, dtype=None, **__):
         return np.zeros(shape, dtype or keras.config.floatx())
 
-    arguments = {"input_shape": (224, 224, 3)} if name.startswith("mobilenetv3") else {}
     keras.backend.clear_session()
     with mock.patch.multiple(random_initializers.random, uniform=zeros, normal=zeros,
                              truncated_normal=zeros):
+        yield
+
+
+def application(name):
+    """keras.applications' model of this name, with weights that are not drawn."""
+    arguments = {"input_shape": (224, 224, 3)} if name.startswith("mobilenetv3") else {}
+    with zeros_for_weights():
         return applications()[name](weights=None, **arguments)
 
 
@@ -54,8 +53,7 @@ def script_model(name, path):
     space = {"__name__": "zoo"}
     with open(path) as f:
         exec(compile(f.read(), path, "exec"), space)
-    keras.backend.clear_session()
-    with StatelessScope():
+    with zeros_for_weights():
         return space[name]()
 
 

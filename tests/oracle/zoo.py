@@ -242,7 +242,7 @@ def check(name, count, folder):
     """One row of the table."""
     start = time.time()
     seed = zlib.crc32(name.encode())
-    model = keras_zoo.zeroed(name)
+    model = keras_zoo.application(name)
     x = images(model, count, seed)
     run(model, x, Drawing(seed))
     double = keras_double.model(name, model)
