@@ -4,7 +4,7 @@
 # Usage: sanitize.sh CC LATHE SOURCE; CC is gcc or clang.
 source "$(dirname "$0")/common.sh" "sanitize_$1" "$2" "$3"
 cc=$1
-flags="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+flags="-g -O0 -fsanitize=address,undefined -fno-sanitize-recover=all"
 # Of two in turn for each compiler, so that each network is seen on each target.
 target=avx2
 [ "$cc" = gcc ] && runs avx512 && target=avx512
