@@ -106,6 +106,34 @@ static Place derivative_at(Lower *l, const Node *n, Layout dx) {
     return n->attr.act_grad ? with_pitch(l, n->in[n->nin - 1], dx.pitch).place : no_place();
 }
 
+/* How a direct convolution divides into parts. */
+typedef struct {
+    int64_t bands; /* of rows, of equal height */
+    bool whole;    /* a part is all channels of its band, else one group of panels */
+} Division;
+
+enum {
+    CONV_PARTS = 8,       /* enough to share */
+    BAND_PIXELS = 48,     /* at least, for each reading of the weights */
+    BAND_BYTES = 1 << 17, /* of input, so that it stays near while the channels pass */
+    NEAR_WEIGHTS = 1 << 19
+};
+
+/* Weights stay near while the pixels pass, or, where there are more pixels than weights and than
+ * stay near, a band of pixels does while the channels pass. */
+static Division divide_conv(const Lower *l, const Geometry *g, int64_t groups) {
+    int64_t weights = 4 * g->R * g->S * g->C * g->K, input = 4 * g->H * g->W * g->XP;
+    Division d = {.bands = 1};
+    d.whole = g->groups == 1 && input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
+    for (int64_t bands = 1; bands <= g->P && g->P / bands * g->Q >= BAND_PIXELS; bands++) {
+        if (g->P % bands) continue;
+        d.bands = bands;
+        int64_t parts = d.bands * (d.whole ? 1 : groups) * l->o->batch;
+        if (parts >= CONV_PARTS && (!d.whole || input / bands <= BAND_BYTES)) break;
+    }
+    return d;
+}
+
 static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K);
 static void add_dense_grad_input(Lower *l, const Node *n, Layout dx, Place z, int64_t C, int64_t K);
 
@@ -142,7 +170,8 @@ void lower_conv2d(Lower *l, const Node *n) {
     }
     bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
-    SweepShape s = {.P = g.P * ph,
+    Division d = divide_conv(l, &g, g.groups * gr.groups);
+    SweepShape s = {.P = g.P / d.bands * ph,
                     .Q = g.Q * pw,
                     .xp = g.sh * g.XL,
                     .xq = g.sw * g.XP,
@@ -166,6 +195,10 @@ void lower_conv2d(Lower *l, const Node *n) {
                       .Cg = g.C,
                       .Kg = g.Kg,
                       .PW = gr.panel,
+                      .bands = d.bands,
+                      .whole = d.whole,
+                      .xb = s.P * s.xp,
+                      .yb = g.P / d.bands * s.yp,
                       .bias = bias,
                       .m = macs_of(&g) * ph * pw};
     p.moved = 4 * (g.H * g.W * g.groups * g.C + g.P * g.Q * g.K * (1 + n->attr.addend) +
@@ -529,6 +562,7 @@ static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_
                       .GW = gr.width,
                       .gstep = gr.width * C,
                       .last = gr.last,
+                      .bands = 1,
                       .bias = bias,
                       .m = macs_of(&g)};
     p.sweep = use_sweep(l, &s, &gr, false);

@@ -29,6 +29,10 @@ const Net nets[] = {
     CONV("wide_map", "(3, 61, 3)", "Conv2D(12, 3, padding='same', activation='relu')", 2),
     CONV("tall_map", "(61, 3, 3)", "Conv2D(12, 3, padding='same', activation='relu')", 2),
     CONV("odd_map", "(13, 29, 3)", "Conv2D(40, 3, activation='relu'), Conv2D(6, 5)", 2),
+    /* more pixels than stay near: bands of rows with all channels */
+    CONV("bands", "(48, 48, 16)",
+         "Conv2D(72, 1, activation='relu'), Conv2D(33, 3, strides=2, padding='same')", 2),
+    CONV("bands_pooled", "(48, 46, 16)", "Conv2D(40, 3, activation='relu'), MaxPooling2D(2)", 2),
     /* strides, dilation, padding, kernels of every kind */
     CONV("stride2", "(11, 12, 3)", "Conv2D(8, 3, strides=2), Conv2D(9, 3, strides=2)", 5),
     CONV("stride_same", "(11, 12, 5)",
