@@ -1,5 +1,6 @@
 /* lathe bench: what its files share. cmd_bench.c is the command, bench_contest.c runs both systems
- * on the same data, bench_layers.c sorts their times by layer, bench_print.c prints. */
+ * on the same data, bench_layers.c sorts their times by layer, bench_tail.c looks at the slowest
+ * calls, bench_print.c prints. */
 #ifndef LATHE_DRIVER_BENCH_H
 #define LATHE_DRIVER_BENCH_H
 
@@ -38,10 +39,23 @@ typedef struct {
 enum { MOST_RESULTS = 3 };
 
 typedef struct {
+    int threads;
+    double median, p99, p999, largest; /* seconds */
+} TailRow;
+
+/* Calls of one sample on all threads and on one, in turn. */
+typedef struct {
+    int calls;
+    double pause; /* seconds before a call, at most */
+    TailRow row[2];
+} Tail;
+
+typedef struct {
     const char *model, *processor, *compiler, *blas;
     int threads;
     Result result[MOST_RESULTS];
     int nresults;
+    Tail tail; /* with --tail, instead of results */
 } Report;
 
 /* ---- bench_contest.c ------------------------------------------------------------------------ */
@@ -53,6 +67,17 @@ enum { MOST_RUNS = 10000 };
 bool compete(Arena *a, const Options *o, bool train, int n, Result *r);
 
 double median(double *values, int n); /* sorts them */
+/* The value below which a part `p` of the n sorted values lies (nearest rank). */
+double percentile(const double *sorted, int n, double p);
+/* Any numbers in [0, 1) do: no time depends on them. */
+void bench_fill(float *data, int64_t count);
+
+/* ---- bench_tail.c --------------------------------------------------------------------------- */
+
+enum { TAIL_CALLS = 100000, MOST_TAIL_CALLS = 10000000 };
+
+/* Times `calls` calls on all threads and as many on one. False after an error was printed. */
+bool measure_tail(Arena *a, const Options *o, int calls, Tail *t);
 
 /* ---- bench_layers.c ------------------------------------------------------------------------- */
 
@@ -73,5 +98,7 @@ double node_macs(const Node *node, int n);
 
 void print_table(const Report *r);
 void print_json(const Report *r);
+void print_tail(const Report *r);
+void print_tail_json(const Report *r);
 
 #endif

@@ -42,8 +42,7 @@ typedef struct {
 
 /* ---- preparation ---------------------------------------------------------------------------- */
 
-/* Any numbers in [0, 1) do: no time depends on them. */
-static void fill(float *data, int64_t count) {
+void bench_fill(float *data, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         data[i] = (float)((uint32_t)i * 2654435761u >> 8) * (1.0f / 16777216.0f);
 }
@@ -64,7 +63,7 @@ static bool make_inputs(Contest *c) {
     for (int i = 0; i < m->inputs; i++) {
         size_t count = (size_t)c->n * (size_t)m->input[i].count;
         if (!(c->input[i] = allocate(c, count, sizeof(float)))) return false;
-        if (m->input[i].dtype == LATHE_F32) fill(c->input[i], (int64_t)count);
+        if (m->input[i].dtype == LATHE_F32) bench_fill(c->input[i], (int64_t)count);
     }
     return true;
 }
@@ -87,7 +86,7 @@ static bool make_labels(Contest *c) {
         size_t n = (size_t)c->n, out = (size_t)m->output[m->loss[k].output].count;
         if (!(c->labels[k] = allocate(c, n * out, sizeof(float)))) return false;
         if (m->loss[k].float_labels)
-            fill(c->labels[k], (int64_t)(n * out));
+            bench_fill(c->labels[k], (int64_t)(n * out));
         else
             for (size_t i = 0; i < n; i++) ((int32_t *)c->labels[k])[i] = (int32_t)(i % out);
     }
@@ -286,8 +285,7 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The value below which a part `p` of the n sorted values lies (nearest rank). */
-static double percentile(const double *sorted, int n, double p) {
+double percentile(const double *sorted, int n, double p) {
     int rank = (int)ceil(p * n);
     return sorted[rank > 0 ? rank - 1 : 0];
 }

@@ -77,6 +77,27 @@ void print_table(const Report *r) {
         if (r->result[i].rows) print_layers(&r->result[i]);
 }
 
+static void print_tail_row(const char *label, const TailRow *r, double unit) {
+    printf("%-12s %10.2f %10.2f %10.2f %10.2f\n", label, r->median / unit, r->p99 / unit,
+           r->p999 / unit, r->largest / unit);
+}
+
+void print_tail(const Report *r) {
+    const TailRow *all = &r->tail.row[0], *one = &r->tail.row[1];
+    TailRow ratio = {0, all->median / one->median, all->p99 / one->p99, all->p999 / one->p999,
+                     all->largest / one->largest};
+    char label[32];
+    printf("%s on %s\ngenerated: %s\n\n", r->model, r->processor, r->compiler);
+    printf("%d calls of one sample on all threads, as many on one, in turn; before each a pause of "
+           "up to %.0f us;\nanother thread keeps a core busy\n\n",
+           r->tail.calls, 1e6 * r->tail.pause);
+    printf("%-12s %10s %10s %10s %10s\n", "", "median us", "99% us", "99.9% us", "largest us");
+    snprintf(label, sizeof label, "%d threads", all->threads);
+    print_tail_row(label, all, 1e-6);
+    print_tail_row("1 thread", one, 1e-6);
+    print_tail_row("ratio", &ratio, 1.0);
+}
+
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
 static void json_string(const char *s) {
@@ -155,5 +176,29 @@ void print_json(const Report *r) {
         printf("%s\n  ", i ? "," : "");
         json_result(&r->result[i]);
     }
+    puts("\n]}");
+}
+
+static void json_tail_row(const TailRow *r) {
+    printf("\n  {\"threads\": %d, ", r->threads);
+    json_number("median_us", 1e6 * r->median);
+    fputs(", ", stdout);
+    json_number("p99_us", 1e6 * r->p99);
+    fputs(", ", stdout);
+    json_number("p999_us", 1e6 * r->p999);
+    fputs(", ", stdout);
+    json_number("largest_us", 1e6 * r->largest);
+    putchar('}');
+}
+
+void print_tail_json(const Report *r) {
+    putchar('{');
+    json_text("model", r->model);
+    json_text("processor", r->processor);
+    json_text("compiler", r->compiler);
+    printf("\"calls\": %d, \"rows\": [", r->tail.calls);
+    json_tail_row(&r->tail.row[0]);
+    putchar(',');
+    json_tail_row(&r->tail.row[1]);
     puts("\n]}");
 }

@@ -15,6 +15,7 @@ static const OptionUse options[] = {
     {OPTION_INFERENCE, NULL},
     {OPTION_RUNS, NULL},
     {OPTION_LAYERS, NULL},
+    {OPTION_TAIL, NULL},
     {OPTION_JSON, NULL},
     {OPTION_WEIGHTS, NULL},
     {OPTION_SEED, NULL},
@@ -29,7 +30,10 @@ static const CommandSpec spec = {
     "bench",
     "MODEL [options]",
     "Measures generated code against the interpreter (OpenBLAS): inference of one sample and of a\n"
-    "batch, and a training step. Inputs are random.",
+    "batch, and a training step. Inputs are random. With --tail it measures the slowest of 100000\n"
+    "calls of one sample (or --runs), on all threads and on one, while another thread keeps a "
+    "core\n"
+    "busy and with pauses between calls.",
     1,
     1,
     options};
@@ -77,10 +81,15 @@ static bool compete_all(Arena *a, const Options *o, Report *r) {
 }
 
 static bool check_options(const Options *o) {
+    bool tail = option_given(o, OPTION_TAIL);
+    int most = tail ? MOST_TAIL_CALLS : MOST_RUNS;
     if (option_given(o, OPTION_INFERENCE) && option_given(o, OPTION_TRAIN))
         user_error("--inference does not go with --train");
-    else if (option_number(o, OPTION_RUNS, 1) > MOST_RUNS)
-        user_error("--runs takes a number from 1 to %d", MOST_RUNS);
+    else if (tail && (option_given(o, OPTION_TRAIN) || option_given(o, OPTION_LAYERS) ||
+                      option_given(o, OPTION_BATCH)))
+        user_error("--tail measures calls of one sample: without --train, --layers, --batch");
+    else if (option_number(o, OPTION_RUNS, 1) > (uint64_t)most)
+        user_error("--runs takes a number from 1 to %d", most);
     else
         return true;
     return false;
@@ -95,10 +104,17 @@ int cmd_bench(int argc, char **argv) {
     r.threads = (int)option_number(&o, OPTION_THREADS, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     interp_set_threads(r.threads);
     Arena *a = arena_new();
-    bool ok = compete_all(a, &o, &r);
+    bool ok, json = option_given(&o, OPTION_JSON), tail = option_given(&o, OPTION_TAIL);
+    if (tail)
+        ok = measure_tail(a, &o, (int)option_number(&o, OPTION_RUNS, TAIL_CALLS), &r.tail);
+    else
+        ok = compete_all(a, &o, &r);
     if (ok) {
         describe(a, &o, &r);
-        (option_given(&o, OPTION_JSON) ? print_json : print_table)(&r);
+        if (tail)
+            (json ? print_tail_json : print_tail)(&r);
+        else
+            (json ? print_json : print_table)(&r);
     }
     arena_free(a);
     return ok ? 0 : 1;

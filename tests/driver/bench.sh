@@ -66,6 +66,22 @@ for layer in conv2d max_pooling2d flatten dense dense_1 conv2d/kernel/grad optim
   grep -qE "^$layer +.*[0-9]\.[0-9]{4} " out || complain "no row of $layer: $(cat out)"
 done
 
+# --- the slowest calls
+bench --tail --threads 2
+for row in "2 threads" "1 thread" ratio; do
+  grep -qE "^$row( +[0-9]+\.[0-9]+){4}$" out || complain "no row '$row' of --tail: $(cat out)"
+done
+bench --tail --json
+cat >check_tail.py <<'PYTHON'
+import json
+
+report = json.load(open("out"))
+assert report["calls"] == 3 and len(report["rows"]) == 2 and report["rows"][1]["threads"] == 1, report
+for row in report["rows"]:
+    assert 0 < row["median_us"] <= row["p99_us"] <= row["p999_us"] <= row["largest_us"], row
+PYTHON
+python3 check_tail.py 2>err || complain "$(cat err): $(cat out)"
+
 # --- a model without training, bad arguments
 grep -v compile "$model" >untrained.py
 "$lathe" bench untrained.py --runs 1 >out 2>err || complain "untrained: $(cat err)"
@@ -76,6 +92,8 @@ refuses "lathe bench needs more"
 refuses "none.py" none.py
 refuses "--runs" "$model" --runs 0
 refuses "--runs takes a number from 1 to 10000" "$model" --runs 10001
+refuses "--runs takes a number from 1 to 10000000" "$model" --tail --runs 10000001
+refuses "--tail measures calls of one sample" "$model" --tail --train
 refuses "unknown option '--count'" "$model" --count 3
 refuses "--inference does not go with --train" "$model" --inference --train
 refuses "unexpected 'more'" "$model" more
