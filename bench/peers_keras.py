@@ -20,14 +20,14 @@ import keras_zoo
 
 
 def model_of(network):
-    """The network in Keras, with its own initial weights."""
+    """The network in Keras, with weights that are not drawn yet."""
     if network.model.endswith(".onnx"):
         raise NotImplementedError("no Keras model of it at hand")
     if network.model.endswith(".keras"):
         return keras.models.load_model(network.model, compile=False)
     if network.model.endswith(".py"):
         return runpy.run_path(network.model, run_name="peers")[network.variable]
-    return keras_zoo.drawn(network.model)
+    return keras_zoo.application(network.model)
 
 
 def draw(network, path):
