@@ -168,6 +168,8 @@ typedef struct {
 /* Of n over its padded image; the kernel has R x S taps. */
 Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S);
 void conv_strides(Geometry *g, const Layout *x, const Layout *y);
+/* Multiply-adds of a sample. */
+int64_t conv_macs(const Geometry *g);
 /* The taps as the tile walks them. */
 void conv_taps(SweepShape *s, const Geometry *g);
 

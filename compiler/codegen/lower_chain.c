@@ -99,8 +99,6 @@ static Geometry row_geometry(const Node *n, const Layout *x, const Layout *y) {
     return g;
 }
 
-static int64_t conv_macs(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
-
 /* Rows of n's result as they lie in scratch memory. */
 static Layout scratch_rows(const Value *v) {
     const Shape *s = &v->type.shape;

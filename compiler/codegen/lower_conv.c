@@ -32,7 +32,7 @@ void conv_strides(Geometry *g, const Layout *x, const Layout *y) {
     g->YS = sample_floats(y);
 }
 
-static int64_t macs_of(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
+int64_t conv_macs(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
 
 static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
     return arena_printf(
@@ -200,7 +200,7 @@ void lower_conv2d(Lower *l, const Node *n) {
                       .xb = s.P * s.xp,
                       .yb = g.P / d.bands * s.yp,
                       .bias = bias,
-                      .m = macs_of(&g) * ph * pw};
+                      .m = conv_macs(&g) * ph * pw};
     p.moved = 4 * (g.H * g.W * g.groups * g.C + g.P * g.Q * g.K * (1 + n->attr.addend) +
                    g.R * g.S * g.C * g.K);
     p.sweep = use_sweep(l, &s, &gr, false);
@@ -279,7 +279,7 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
         .addend = whole && n->attr.addend,
         .act = act,
         .act_name = act_text(act),
-        .m = macs_of(g)};
+        .m = conv_macs(g)};
     p.moved = 4 * (p.xs + (1 + p.addend) * g->H * g->W * target.pitch + g->R * g->S * g->C * g->K);
     Place w = grouped ? grouped_weights(l, n->in[1], g->groups * g->C, g->groups)
                       : transposed_weights(l, DERIVED_TRANSPOSED, n->in[1],
@@ -444,7 +444,7 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
                                 .J = J,
                                 .batch = l->o->batch,
                                 .jstep = floats,
-                                .m = macs_of(g)};
+                                .m = conv_macs(g)};
     cut_runs(l, &p, &gr);
     block_pixels(&p, g);
     p.moved = 4 * (p.xs + p.ys);
@@ -564,7 +564,7 @@ static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_
                       .last = gr.last,
                       .bands = 1,
                       .bias = bias,
-                      .m = macs_of(&g)};
+                      .m = conv_macs(&g)};
     p.sweep = use_sweep(l, &s, &gr, false);
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     STEP(l, n->name, &kernel_conv2d, &p, stem_of(l, "dense", s.act, gr.lanes),

@@ -83,7 +83,7 @@ void narrow_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx, bo
                                 .addend = whole && n->attr.addend,
                                 .act = act,
                                 .act_name = act_text(act),
-                                .m = g->P * g->Q * g->R * g->S * g->C * g->K};
+                                .m = conv_macs(g)};
     CHECK(dx.pitch == pitch_of(g->C));
     choose_tiles(l, &p);
     Place w = narrow_weights(l, g, n->in[1]);

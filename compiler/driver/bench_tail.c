@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { BLOCK_CALLS = 100, PAUSE_NS = 100000 };
