@@ -26,7 +26,7 @@ static void emit_opening(const File *f, StrBuf *w) {
         emit_header(f, w);
     else
         strbuf_printf(w, "#include \"%s.h\"\n", f->id);
-    strbuf_puts(w, "\n#include <math.h>\n");
+    strbuf_puts(w, "\n#include <math.h>\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n");
     const char *last = "";
     for (int i = 0; i < f->nsections; i++) {
         const char *include = f->section[i].machine.include;

@@ -113,7 +113,7 @@ typedef struct {
 } Division;
 
 enum {
-    CONV_PARTS = 8,       /* enough to share */
+    CONV_PARTS = 16,      /* enough to share */
     BAND_PIXELS = 48,     /* at least, for each reading of the weights */
     BAND_BYTES = 1 << 17, /* of input, so that it stays near while the channels pass */
     NEAR_WEIGHTS = 1 << 19

@@ -8,7 +8,7 @@ const Machine machines[TARGET_COUNT] = {
     [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, "sse2", "emmintrin.h", ""},
     [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, NULL, "arm_neon.h", ""},
     [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, "avx2,fma", "immintrin.h", ""},
-    [TARGET_AVX512] = {"avx512", 16, 24, 14, 2, true, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
+    [TARGET_AVX512] = {"avx512", 16, 28, 14, 2, true, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
                        "immintrin.h", ""},
 };
 
