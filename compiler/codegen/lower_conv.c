@@ -116,7 +116,8 @@ enum {
     CONV_PARTS = 16,      /* enough to share */
     BAND_PIXELS = 48,     /* at least, for each reading of the weights */
     BAND_BYTES = 1 << 17, /* of input, so that it stays near while the channels pass */
-    NEAR_WEIGHTS = 1 << 19
+    NEAR_WEIGHTS = 1 << 19,
+    FAR_WEIGHTS = 1 << 18 /* as many may have left the caches since the last call */
 };
 
 /* Weights stay near while the pixels pass, or, where there are more pixels than weights and than
@@ -171,6 +172,7 @@ void lower_conv2d(Lower *l, const Node *n) {
     bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
     Division d = divide_conv(l, &g, g.groups * gr.groups);
+    bool ahead = g.groups == 1 && !d.whole && 4 * g.R * g.S * g.C * g.K > FAR_WEIGHTS;
     SweepShape s = {.P = g.P / d.bands * ph,
                     .Q = g.Q * pw,
                     .xp = g.sh * g.XL,
@@ -180,6 +182,7 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .panel = g.R * g.S * g.C * gr.panel,
                     .bias = bias,
                     .load = n->attr.addend,
+                    .ahead = ahead,
                     .act = n->attr.act,
                     .function = function_of(l, &n->attr),
                     .ph = ph,
@@ -197,6 +200,7 @@ void lower_conv2d(Lower *l, const Node *n) {
                       .PW = gr.panel,
                       .bands = d.bands,
                       .whole = d.whole,
+                      .ahead = ahead,
                       .xb = s.P * s.xp,
                       .yb = g.P / d.bands * s.yp,
                       .bias = bias,

@@ -61,15 +61,15 @@ static Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
     return b;
 }
 
-const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, int64_t rows,
-                     int64_t qb) {
+static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
+                                  int64_t rows, int64_t qb, int64_t ahead) {
     int lanes = last ? g->last_lanes : g->lanes;
     GemmTileParams p = {.V = vector_name(l->machine, lanes),
                         .L = lanes,
                         .MR = rows,
                         .QB = qb,
                         .NV = last ? g->last_vectors : g->vectors,
-                        .ahead = s->ahead,
+                        .ahead = ahead,
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,
@@ -94,23 +94,35 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
     return use_kernel(l->kernels, &kernel_gemm_tile, &p, stem);
 }
 
+const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, int64_t rows,
+                     int64_t qb) {
+    return use_tile_ahead(l, s, g, last, rows, qb, 0);
+}
+
 const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last) {
     int ph = s->ph ? s->ph : 1, pw = s->pw ? s->pw : 1;
     Blocks b = choose_blocks(s->P, s->Q, last ? g->last_rows : g->rows, ph, pw);
+    int64_t width = last ? g->last_width : g->width;
+    int64_t tiles = b.pn * (b.qn + (b.qt > 0)) + (b.pt > 0);
+    int64_t floats = s->T1 * s->T2 * s->CI * g->panel;
+    /* Where panels are neighbours and there are few tiles, each k of all asks for half a line:
+     * memory is no faster. */
+    bool half = s->panel == floats && tiles * g->panel <= 2 * width;
+    int64_t ahead = !s->ahead ? 0 : half ? g->panel / 2 : g->panel;
     SweepParams p = {.PN = b.pn,
                      .QN = b.qn,
                      .xp = b.pb * s->xp,
                      .xq = b.qb * s->xq,
                      .yp = b.pb / ph * s->yp,
                      .yq = b.qb / pw * s->yq,
-                     .ahead = s->ahead ? (last ? g->last_width : g->width) / g->panel : 0,
-                     .panel = s->panel,
+                     .ahead = half ? floats / 2 : s->panel,
+                     .asking = ahead ? width / ahead : 0,
                      .tail = b.qt   ? 1
                              : b.pt ? 2
                                     : 0};
-    p.tile = use_tile(l, s, g, last, b.pb * b.qb, b.qb);
-    p.tile_tail = b.qt   ? use_tile(l, s, g, last, b.pb * b.qt, b.qt)
-                  : b.pt ? use_tile(l, s, g, last, b.pt * b.qb, b.qb)
+    p.tile = use_tile_ahead(l, s, g, last, b.pb * b.qb, b.qb, ahead);
+    p.tile_tail = b.qt   ? use_tile_ahead(l, s, g, last, b.pb * b.qt, b.qt, ahead)
+                  : b.pt ? use_tile_ahead(l, s, g, last, b.pt * b.qb, b.qb, ahead)
                          : "";
     const char *stem = arena_printf(l->m->arena, "sweep_%dx%d", (int)s->P, (int)s->Q);
     return use_kernel(l->kernels, &kernel_sweep, &p, stem);
