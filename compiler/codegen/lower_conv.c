@@ -117,7 +117,7 @@ enum {
     BAND_PIXELS = 48,     /* at least, for each reading of the weights */
     BAND_BYTES = 1 << 17, /* of input, so that it stays near while the channels pass */
     NEAR_WEIGHTS = 1 << 19,
-    FAR_WEIGHTS = 1 << 18 /* as many may have left the caches since the last call */
+    FAR_WEIGHTS = 1 << 16 /* as many may have left the caches since the last call */
 };
 
 /* Weights stay near while the pixels pass, or, where there are more pixels than weights and than
