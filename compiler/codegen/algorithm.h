@@ -1,6 +1,6 @@
-/* Which algorithm computes a convolution of predict: direct, or Winograd's F(m x m, 3x3).
+/* What direct convolution and Winograd's F(m x m, 3x3) cost in predict, and which is cheaper.
  *
- * The choice looks at the layer and at one reference machine, never at the target, so that every
+ * The costs look at the layer and at one reference machine, never at the target, so that every
  * target gives the same bits. */
 #ifndef LATHE_CODEGEN_ALGORITHM_H
 #define LATHE_CODEGEN_ALGORITHM_H
@@ -20,11 +20,19 @@ WinogradTiles winograd_tiles(int m, int64_t P, int64_t Q);
 int64_t conv_rows(const Node *n);
 int64_t conv_columns(const Node *n);
 
-/* Output pixels a tile side that serve this node of predict best: 2 or 4; 0: direct. */
-int choose_winograd(const CodegenOptions *o, const Node *n);
-/* Whether it passes in blocks of tiles through scratch of a core's own, or in three steps whose
- * buffers cores share. Both give the same bits. `floats`: of transformed input and products. */
-bool choose_blocks_of_tiles(const CodegenOptions *o, const Node *n, int64_t floats);
+enum {
+    SHARED_FLOATS = 4 << 20, /* transformed maps of a sample that cores may share in a cache */
+    BAND_BYTES = 1 << 17,    /* a band's input, so that it stays near while the channels pass */
+    NEAR_WEIGHTS = 1 << 19,
+    CHAIN_FLOATS = 1 << 18 /* at least, of the image that a chain's depthwise convolution reads */
+};
+
+/* Whether F(m x m, 3x3) may compute this node of predict. */
+bool can_be_winograd(const CodegenOptions *o, const Node *n, int m);
+/* The m that serves best: 2 or 4; 0: direct. */
+int cheapest_winograd(const CodegenOptions *o, const Node *n);
+/* Floats of transformed input and products of a sample. */
+int64_t winograd_floats(const Node *n, int m);
 
 /* The node's padding (top, bottom, left, right), at the end as much more as whole tiles read. */
 void winograd_padding(const Node *n, int m, int32_t pad[4]);

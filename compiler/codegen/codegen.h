@@ -17,6 +17,18 @@ typedef enum {
  * else, and all arithmetic, is float. */
 typedef enum { WEIGHTS_F32, WEIGHTS_F16, WEIGHTS_BF16 } WeightsType;
 
+/* What a tuning file says of a layer, by the name of its node in predict. */
+typedef struct {
+    const char *name;
+    int variant; /* of variant.h */
+} TunedLayer;
+
+typedef struct {
+    TunedLayer *layer;
+    int count;
+    uint64_t hash; /* of the file */
+} Tuning;
+
 typedef struct {
     int batch;         /* most samples a call, >= 1 */
     bool train;        /* eval, train_step and init; else predict */
@@ -25,6 +37,7 @@ typedef struct {
     bool exact;        /* no Winograd */
     bool any_kernels; /* for tests: kernels drawn from the legal ones, by kernel_seed, not chosen */
     uint64_t kernel_seed;
+    const Tuning *tuning; /* NULL: the cost model chooses */
     bool assembled; /* the image becomes part of the program by an assembler file */
     bool apart;     /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;   /* a buffer of its own for each value, with a guard around it */

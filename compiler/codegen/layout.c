@@ -1,6 +1,6 @@
 /* Physical layout of values' rows and of parameters. */
-#include "algorithm.h"
 #include "plan.h"
+#include "variant.h"
 
 #include <string.h>
 
@@ -81,7 +81,7 @@ static int common_winograd(const Module *m, const CodegenOptions *o, int index) 
         const Node *n = f->nodes[i];
         for (int j = 0; j < n->nin; j++) {
             if (n->in[j]->param != index) continue;
-            int tile = j == 1 ? choose_winograd(o, n) : 0;
+            int tile = j == 1 ? variant_winograd(choose_conv(o, n)) : 0;
             if (!tile || (found && found != tile)) return 0;
             found = tile;
         }

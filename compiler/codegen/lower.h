@@ -192,6 +192,8 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 /* lower_chain.c: convolutions that run row by row, each reading the last one's rows while they are
  * in cache. Fills l->chain. */
 void plan_chains(Lower *l);
+/* The nodes of f, one behind the other, that node i can be in a chain with; false: there is none. */
+bool find_chain(const Function *f, int i, int *first, int *last);
 /* The nodes of the chain from node i on. */
 void lower_chain(Lower *l, int i);
 /* lower_narrow.c: the input gradient where pixels have few channels; looks at the layer only. With

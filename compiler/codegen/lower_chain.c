@@ -5,10 +5,9 @@
  * keeps all values. The rule looks at the layers only, and changes no bits. */
 #include "lower.h"
 
-enum {
-    PARTS = 4,             /* of an image: each computes some rows of its neighbour's again */
-    LEAST_FLOATS = 1 << 18 /* of the image that the depthwise convolution reads */
-};
+#include "variant.h"
+
+enum { PARTS = 4 }; /* of an image: each computes some rows of its neighbour's again */
 
 typedef struct {
     const Node *before, *depthwise, *behind; /* NULL: not in the chain */
@@ -41,16 +40,19 @@ static bool feeds_next(const Function *f, int i) {
            function_count_uses(f, v) == 1;
 }
 
-static void plan_chain(Lower *l, int i) {
-    const Function *f = l->f;
+bool find_chain(const Function *f, int i, int *first, int *last) {
     const Node *n = f->nodes[i];
-    if (!has_depthwise_rows(n) || n->attr.addend) return;
-    const Shape *x = &n->in[0]->type.shape;
-    if (x->dim[1] * x->dim[2] * pitch_of(x->dim[3]) < LEAST_FLOATS) return;
-    int first = i, last = i;
-    if (i > 0 && !l->chain[i - 1] && feeds_next(f, i - 1) && can_be_before(f->nodes[i - 1]))
-        first--;
-    if (feeds_next(f, i) && is_pointwise(f->nodes[i + 1])) last++;
+    *first = *last = i;
+    if (!has_depthwise_rows(n) || n->attr.addend) return false;
+    if (i > 0 && feeds_next(f, i - 1) && can_be_before(f->nodes[i - 1])) --*first;
+    if (feeds_next(f, i) && is_pointwise(f->nodes[i + 1])) ++*last;
+    return *first < *last;
+}
+
+static void plan_chain(Lower *l, int i) {
+    int first, last;
+    if (!find_chain(l->f, i, &first, &last) || !choose_chain(l->o, l->f->nodes[i])) return;
+    if (l->chain[first]) first++;
     if (first == last) return;
     for (int k = first + 1; k <= last; k++) l->chain[k] = -1;
     l->chain[first] = last - first + 1;

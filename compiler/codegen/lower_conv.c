@@ -2,6 +2,7 @@
 #include "lower.h"
 
 #include "algorithm.h"
+#include "variant.h"
 
 Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R, int64_t S) {
     const Attrs *a = &n->attr;
@@ -115,17 +116,13 @@ typedef struct {
 enum {
     CONV_PARTS = 16,      /* enough to share */
     BAND_PIXELS = 48,     /* at least, for each reading of the weights */
-    BAND_BYTES = 1 << 17, /* of input, so that it stays near while the channels pass */
-    NEAR_WEIGHTS = 1 << 19,
     FAR_WEIGHTS = 1 << 16 /* as many may have left the caches since the last call */
 };
 
-/* Weights stay near while the pixels pass, or, where there are more pixels than weights and than
- * stay near, a band of pixels does while the channels pass. */
-static Division divide_conv(const Lower *l, const Geometry *g, int64_t groups) {
-    int64_t weights = 4 * g->R * g->S * g->C * g->K, input = 4 * g->H * g->W * g->XP;
-    Division d = {.bands = 1};
-    d.whole = g->groups == 1 && input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
+/* Weights stay near while the pixels pass, or a band of pixels does while the channels pass. */
+static Division divide_conv(const Lower *l, const Node *n, const Geometry *g, int64_t groups) {
+    int64_t input = 4 * g->H * g->W * g->XP;
+    Division d = {.bands = 1, .whole = choose_conv(l->o, n) == VARIANT_BANDS};
     for (int64_t bands = 1; bands <= g->P && g->P / bands * g->Q >= BAND_PIXELS; bands++) {
         if (g->P % bands) continue;
         d.bands = bands;
@@ -171,7 +168,7 @@ void lower_conv2d(Lower *l, const Node *n) {
     }
     bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
-    Division d = divide_conv(l, &g, g.groups * gr.groups);
+    Division d = divide_conv(l, n, &g, g.groups * gr.groups);
     bool ahead = g.groups == 1 && !d.whole && 4 * g.R * g.S * g.C * g.K > FAR_WEIGHTS;
     SweepShape s = {.P = g.P / d.bands * ph,
                     .Q = g.Q * pw,

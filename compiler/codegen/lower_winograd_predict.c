@@ -9,6 +9,7 @@
 #include "lower.h"
 
 #include "algorithm.h"
+#include "variant.h"
 
 enum {
     BLOCK_FLOATS = 1 << 18, /* transformed input and products of a block: a megabyte */
@@ -216,7 +217,7 @@ void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                   .pw = pools ? n->attr.pool[1] : 1,
                   .CP = pitch_of(g->C),
                   .KP = pitch_of(g->K)};
-    if (choose_blocks_of_tiles(l->o, n, w.t.points * w.t.count * (w.CP + w.KP)))
+    if (variant_blocks(choose_conv(l->o, n)))
         lower_blocks(&w);
     else
         lower_shared(&w);

@@ -1,10 +1,12 @@
-/* Every algorithm of a convolution, whatever is behind it and wherever its tiles end, against the
+/* Every variant of a convolution, whatever is behind it and wherever its tiles end, against the
  * interpreter in double: test_choices TARGET. Kernels are drawn by --kernels random:SEED; the test
  * prints which combinations it met, and fails where one is missing. Results go to NAME.bits, which
  * must be the same for every target. */
 #include "built.h"
 
 #include "../../compiler/codegen/algorithm.h"
+#include "../../compiler/codegen/lower.h"
+#include "../../compiler/codegen/variant.h"
 #include "../../compiler/interp/interp.h"
 
 #include <math.h>
@@ -12,20 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Six successive seeds give each convolution every algorithm. */
+/* Six successive seeds give each layer every variant that it has. */
 enum { SEEDS = 6, BATCH = 2 };
 
 /* ---- what was met --------------------------------------------------------------------------- */
 
-enum { DIRECT, F2_STEPS, F2_BLOCKS, F4_STEPS, F4_BLOCKS, VARIANTS };
 enum { PLAIN, BIAS, ACTIVATION, ADDEND, POOLING, EPILOGUES };
 enum { WHOLE, ROWS, COLUMNS, BOTH, TAILS };
-static const char *const variants[] = {"direct", "F(2x2), three steps", "F(2x2), blocks",
-                                       "F(4x4), three steps", "F(4x4), blocks"};
 static const char *const epilogues[] = {"plain", "bias", "activation", "addend", "pooling"};
 static const char *const tails[] = {"whole", "rows", "columns", "both"};
 
-static int met[VARIANTS][EPILOGUES][TAILS];
+static int met[VARIANT_COUNT][EPILOGUES][TAILS];
 
 static int epilogue_of(const Node *n) {
     if (n->attr.pool[0] > 0) return POOLING;
@@ -34,31 +33,35 @@ static int epilogue_of(const Node *n) {
 }
 
 /* Tiles of the direct kernel do not end past the map: all its maps count as whole. */
-static void note(const CodegenOptions *o, const Node *n) {
-    int m = choose_winograd(o, n);
-    if (!m) {
-        met[DIRECT][epilogue_of(n)][WHOLE]++;
-        return;
-    }
-    int variant = (m == 2 ? F2_STEPS : F4_STEPS) + choose_blocks_of_tiles(o, n, 0);
-    bool rows = conv_rows(n) % m != 0, columns = conv_columns(n) % m != 0;
-    met[variant][epilogue_of(n)][rows && columns ? BOTH
-                                 : rows          ? ROWS
-                                 : columns       ? COLUMNS
-                                                 : WHOLE]++;
+static void note_conv(const CodegenOptions *o, const Node *n) {
+    Variant v = choose_conv(o, n);
+    int m = variant_winograd(v);
+    bool rows = m && conv_rows(n) % m != 0, columns = m && conv_columns(n) % m != 0;
+    met[v][epilogue_of(n)][rows && columns ? BOTH : rows ? ROWS : columns ? COLUMNS : WHOLE]++;
 }
 
-/* Pooling by 2 leaves no odd maps to F(2x2). */
+static void note(const CodegenOptions *o, const Function *f, int i) {
+    const Node *n = f->nodes[i];
+    int first, last;
+    if (n->op != OP_CONV2D) return;
+    if (find_chain(f, i, &first, &last))
+        met[choose_chain(o, n) ? VARIANT_CHAIN : VARIANT_ALONE][epilogue_of(n)][WHOLE]++;
+    else if (n->in[1]->type.shape.dim[0] == 3 && conv_variants(o, n))
+        note_conv(o, n);
+}
+
+/* Pooling by 2 leaves no odd maps to F(2x2); the network's chain has an activation. */
 static bool exists(int variant, int epilogue, int tail) {
-    if (variant == DIRECT) return tail == WHOLE;
-    return tail == WHOLE || variant >= F4_STEPS || epilogue != POOLING;
+    if (variant >= VARIANT_CHAIN) return tail == WHOLE && epilogue == ACTIVATION;
+    if (!variant_winograd((Variant)variant)) return tail == WHOLE;
+    return tail == WHOLE || variant >= VARIANT_F4_STEPS || epilogue != POOLING;
 }
 
 static int print_met(void) {
     int missing = 0;
-    for (int v = 0; v < VARIANTS; v++) {
+    for (int v = 0; v < VARIANT_COUNT; v++) {
         for (int e = 0; e < EPILOGUES; e++) {
-            printf("%-20s %-10s", variants[v], epilogues[e]);
+            printf("%-20s %-10s", variant_name((Variant)v), epilogues[e]);
             for (int t = 0; t < TAILS; t++) {
                 if (!exists(v, e, t)) continue;
                 printf("  %s %d", tails[t], met[v][e][t]);
@@ -77,7 +80,7 @@ static int print_met(void) {
  * more panels than one group. */
 static const char script[] =
     "import keras\n"
-    "from keras.layers import Add, Conv2D, Input, MaxPooling2D, ReLU\n"
+    "from keras.layers import Add, Conv2D, DepthwiseConv2D, Input, MaxPooling2D, ReLU\n"
     "inputs = Input(shape=(8, 8, 16))\n"
     "outputs = []\n"
     "for size in ((1, 1), (2, 1), (1, 2), (2, 2)):\n"
@@ -92,6 +95,9 @@ static const char script[] =
     "        y = Conv2D(k, 1, activation='relu')(x)\n"
     "        y = Add()([y, Conv2D(k, 3, padding='same')(x)])\n"
     "        outputs.append(ReLU()(y))\n"
+    "x = Conv2D(24, 1, activation='relu')(inputs)\n"
+    "x = DepthwiseConv2D(3, padding='same', activation='relu')(x)\n"
+    "outputs.append(Conv2D(9, 1)(x))\n"
     "model = keras.Model(inputs, outputs)\n";
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -146,9 +152,7 @@ static void test(int seed, const char *target) {
     b->o.any_kernels = b->o.reproducible = true;
     b->o.kernel_seed = (uint64_t)seed;
     const Function *f = module_function(b->m, "predict");
-    for (int i = 0; i < f->nnodes; i++)
-        if (f->nodes[i]->op == OP_CONV2D && f->nodes[i]->in[1]->type.shape.dim[0] == 3)
-            note(&b->o, f->nodes[i]);
+    for (int i = 0; i < f->nnodes; i++) note(&b->o, f, i);
     built_compile(b, "-O1");
     draw_again();
     run(b);

@@ -1,0 +1,130 @@
+#include "variant.h"
+
+#include "algorithm.h"
+#include "emit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int winograd;
+    bool blocks;
+} variants[VARIANT_COUNT] = {
+    [VARIANT_CHANNELS] = {"direct/channels", 0, false},
+    [VARIANT_BANDS] = {"direct/bands", 0, false},
+    [VARIANT_F2_STEPS] = {"winograd2/steps", 2, false},
+    [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, true},
+    [VARIANT_F4_STEPS] = {"winograd4/steps", 4, false},
+    [VARIANT_F4_BLOCKS] = {"winograd4/blocks", 4, true},
+    [VARIANT_CHAIN] = {"chain", 0, false},
+    [VARIANT_ALONE] = {"alone", 0, false},
+};
+
+const char *variant_name(Variant v) { return variants[v].name; }
+
+Variant variant_find(const char *name) {
+    int v = 0;
+    while (v < VARIANT_COUNT && strcmp(variants[v].name, name)) v++;
+    return (Variant)v;
+}
+
+int variant_winograd(Variant v) { return variants[v].winograd; }
+
+bool variant_blocks(Variant v) { return variants[v].blocks; }
+
+/* ---- from outside: tuned or drawn ----------------------------------------------------------- */
+
+/* VARIANT_COUNT where the tuning file does not know the layer. */
+static Variant tuned(const CodegenOptions *o, const Node *n, unsigned legal) {
+    for (int i = 0; o->tuning && i < o->tuning->count; i++) {
+        const TunedLayer *t = &o->tuning->layer[i];
+        if (!strcmp(t->name, n->name) && (legal >> t->variant & 1)) return (Variant)t->variant;
+    }
+    return VARIANT_COUNT;
+}
+
+/* One of the set for this node: as many successive seeds give all of them. */
+static Variant drawn(const CodegenOptions *o, const Node *n, unsigned legal) {
+    uint64_t hash = fnv1a(FNV_START, n->name, strlen(n->name)), count = 0;
+    for (int v = 0; v < VARIANT_COUNT; v++) count += legal >> v & 1;
+    uint64_t skip = ((hash >> 32) + o->kernel_seed % count) % count;
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if ((legal >> v & 1) && !skip--) return (Variant)v;
+    PANIC("no legal variant");
+}
+
+static Variant from_outside(const CodegenOptions *o, const Node *n, unsigned legal) {
+    Variant v = tuned(o, n, legal);
+    return v == VARIANT_COUNT && o->any_kernels ? drawn(o, n, legal) : v;
+}
+
+/* ---- convolutions --------------------------------------------------------------------------- */
+
+/* One that meets the whole image at once is a dense layer; those in groups have one kernel. */
+static bool has_choice(const Node *n) {
+    const Shape *x = &n->in[0]->type.shape, *w = &n->in[1]->type.shape;
+    return n->op == OP_CONV2D && n->attr.groups <= 1 &&
+           (x->dim[1] > w->dim[0] || x->dim[2] > w->dim[1]);
+}
+
+unsigned conv_variants(const CodegenOptions *o, const Node *n) {
+    if (!has_choice(n)) return 0;
+    unsigned set = 1u << VARIANT_CHANNELS | 1u << VARIANT_BANDS;
+    if (can_be_winograd(o, n, 2)) set |= 1u << VARIANT_F2_STEPS | 1u << VARIANT_F2_BLOCKS;
+    if (can_be_winograd(o, n, 4)) set |= 1u << VARIANT_F4_STEPS | 1u << VARIANT_F4_BLOCKS;
+    return set;
+}
+
+/* Bands where there are more pixels than weights, and than stay near while the channels pass. */
+static bool prefers_bands(const Node *n) {
+    const Shape *x = &n->in[0]->type.shape;
+    const int32_t *pad = n->attr.pad;
+    int64_t weights = 4 * shape_count(&n->in[1]->type.shape);
+    int64_t input = 4 * (x->dim[1] + pad[0] + pad[1]) * (x->dim[2] + pad[2] + pad[3]) *
+                    pitch_of(x->dim[3]);
+    return input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
+}
+
+static Variant cheapest(const CodegenOptions *o, const Node *n) {
+    int m = cheapest_winograd(o, n);
+    if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
+    bool blocks = winograd_floats(n, m) > SHARED_FLOATS;
+    if (m == 2) return blocks ? VARIANT_F2_BLOCKS : VARIANT_F2_STEPS;
+    return blocks ? VARIANT_F4_BLOCKS : VARIANT_F4_STEPS;
+}
+
+Variant choose_conv(const CodegenOptions *o, const Node *n) {
+    unsigned legal = conv_variants(o, n);
+    if (!legal) return VARIANT_CHANNELS;
+    Variant v = from_outside(o, n, legal);
+    return v == VARIANT_COUNT ? cheapest(o, n) : v;
+}
+
+/* ---- chains --------------------------------------------------------------------------------- */
+
+/* A chain pays where the image that the depthwise convolution reads leaves a second cache. */
+bool choose_chain(const CodegenOptions *o, const Node *n) {
+    const Shape *x = &n->in[0]->type.shape;
+    Variant v = from_outside(o, n, 1u << VARIANT_CHAIN | 1u << VARIANT_ALONE);
+    if (v != VARIANT_COUNT) return v == VARIANT_CHAIN;
+    return x->dim[1] * x->dim[2] * pitch_of(x->dim[3]) >= CHAIN_FLOATS;
+}
+
+/* ---- the option ----------------------------------------------------------------------------- */
+
+bool parse_kernels(const char *text, CodegenOptions *o, Diag *d) {
+    const char *start = "random:";
+    char *end = NULL;
+    errno = 0;
+    o->any_kernels = true;
+    if (!strncmp(text, start, strlen(start)) && text[strlen(start)] >= '0' &&
+        text[strlen(start)] <= '9') {
+        o->kernel_seed = strtoull(text + strlen(start), &end, 10);
+        if (!*end && !errno) return true;
+    }
+    diag_error(d, "unknown choice of kernels '%s'; accepted: random:SEED, with a whole number",
+               text);
+    return false;
+}
