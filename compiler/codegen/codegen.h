@@ -38,12 +38,13 @@ typedef struct {
     bool any_kernels; /* for tests: kernels drawn from the legal ones, by kernel_seed, not chosen */
     uint64_t kernel_seed;
     const Tuning *tuning; /* NULL: the cost model chooses */
-    bool assembled; /* the image becomes part of the program by an assembler file */
-    bool apart;     /* every value dense in a buffer that nobody else writes: no homes */
-    bool guarded;   /* a buffer of its own for each value, with a guard around it */
-    bool scale;     /* also NAME_scale_image, for a model whose only input is an image */
-    int filter;     /* how it scales: of templates/resize.h.in */
-    int shorter;    /* > 0: the shorter side gets so many pixels, of which the middle is kept */
+    bool assembled;       /* the image becomes part of the program by an assembler file */
+    bool apart;           /* every value dense in a buffer that nobody else writes: no homes */
+    bool guarded;         /* a buffer of its own for each value, with a guard around it */
+    bool no_example;      /* for the self-test: the interpreter takes a while to compute it */
+    bool scale;           /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;           /* how it scales: of templates/resize.h.in */
+    int shorter; /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     WeightsType weights_type; /* of inference */
     Target targets[2];        /* best first */
     int ntargets;
@@ -66,6 +67,30 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
+/* The time that bench --layers measured for the steps of a node. */
+typedef struct {
+    const char *layer;
+    double seconds;
+} MeasuredLayer;
+
+/* The text of `inspect --kernels`: for each layer of predict its kernels, which variant was chosen
+ * and among which, the time that the machine's row predicts for one core, and what was measured. */
+bool print_kernels(Module *m, const CodegenOptions *o, const MeasuredLayer *measured, int count,
+                   StrBuf *out, Diag *d);
+/* The text of `inspect --layouts`: how each value lies in memory, and the steps that only move. */
+bool print_layouts(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
+
+/* A layer of predict with several variants (of variant.h): a convolution, or the depthwise
+ * convolution of a possible chain, with the nodes of that. */
+typedef struct {
+    const Node *node;
+    unsigned legal; /* a set of bits */
+    int chosen;
+    int first, last; /* nodes of predict that it covers */
+} Site;
+
+/* All of them, in the module's arena. */
+int find_sites(Module *m, const CodegenOptions *o, Site **sites);
 /* Where predict leaves the results of its nodes, a line each: float offset in the workspace (-1:
  * the caller's output), floats from a sample to the next, lines of a sample, floats from a line to
  * the next, rows of a line, floats from a row to the next, channels, name. All of them are there

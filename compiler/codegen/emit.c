@@ -13,6 +13,9 @@ static void emit_opening(const File *f, StrBuf *w) {
     strbuf_printf(w, " *\n * Model \"%s\", at most %d sample%s a call; targets:",
                   c_comment(a, f->m->model_name), f->o->batch, f->o->batch == 1 ? "" : "s");
     for (int i = 0; i < f->nsections; i++) strbuf_printf(w, " %s", f->section[i].machine.name);
+    if (f->o->tuning)
+        strbuf_printf(w, "; kernels chosen by a tuning file, hash %016llx",
+                      (unsigned long long)f->o->tuning->hash);
     strbuf_printf(
         w,
         ".\n * Build: cc -O2 -c %s.c [-fopenmp]; link with -lm. Needs nothing else. See %s.h for "

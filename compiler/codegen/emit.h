@@ -50,6 +50,11 @@ typedef struct {
     bool assembled; /* or of an assembler file */
 } File;
 
+/* generate.c: from the module to plans with everything in its place. */
+void lower_file(File *f, Module *m, const CodegenOptions *o);
+/* A workspace or weights that are too large are an error in d. */
+bool check_file_size(const File *f, Diag *d);
+
 /* A name as part of an identifier: letters, digits and underscores. */
 const char *identifier(Arena *a, const char *name);
 /* prefix and name as an identifier that none of the `taken` ones (which may be null) equals. */

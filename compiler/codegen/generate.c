@@ -197,6 +197,7 @@ static void draw_initial(File *f, float **saved) {
 }
 
 static bool prepare_self_test(File *f, Diag *d) {
+    if (f->o->no_example) return true;
     if (!f->o->train) return compute_expected(f, d);
     float **saved = ARENA_ARRAY(f->m->arena, float *, (size_t)f->m->nparams);
     draw_initial(f, saved);
@@ -213,7 +214,7 @@ static const char *choose_id(Module *m) {
     return m->name;
 }
 
-static void lower_file(File *f, Module *m, const CodegenOptions *o) {
+void lower_file(File *f, Module *m, const CodegenOptions *o) {
     *f = (File){.m = m, .o = o, .id = choose_id(m)};
     f->ID = upper(m->arena, f->id);
     make_ports(f);
@@ -225,7 +226,7 @@ static void lower_file(File *f, Module *m, const CodegenOptions *o) {
     f->layout_hash = hash_layout(f);
 }
 
-static bool check_size(const File *f, Diag *d) {
+bool check_file_size(const File *f, Diag *d) {
     if (f->work.floats < INT_MAX && f->params->floats < INT_MAX) return true;
     diag_error(d,
                "the model needs %lld bytes of workspace and %lld bytes of weights at batch %d; "
@@ -238,7 +239,7 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     File f;
     *out = (Generated){0};
     lower_file(&f, m, o);
-    if (!check_size(&f, d) || !round_kernels(m, f.params, o->weights_type, d) ||
+    if (!check_file_size(&f, d) || !round_kernels(m, f.params, o->weights_type, d) ||
         !prepare_self_test(&f, d))
         return false;
     if (!o->train) f.image = write_image(&f, &f.image_bytes);
@@ -262,49 +263,4 @@ void generated_free(Generated *g) {
     strbuf_free(&g->assembly);
     free(g->image);
     *g = (Generated){0};
-}
-
-bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
-    File f;
-    lower_file(&f, m, o);
-    if (!check_size(&f, d)) return false;
-    const Section *s = &f.section[0];
-    const Plan *plans[] = {s->predict, s->eval, s->train};
-    for (int i = 0; i < 3; i++) {
-        const Plan *p = plans[i];
-        if (!p) continue;
-        print_buffers(p, o->batch, out);
-        for (int k = 0; k < p->nsteps; k++)
-            strbuf_printf(out, "step %3d  %-40s %-32s %lld multiply-adds\n", k, p->steps[k].name,
-                          p->steps[k].kernel->fn, (long long)p->steps[k].info.macs);
-    }
-    return true;
-}
-
-/* An image with a halo has lines of pixels apart; any other value is one line. */
-static void print_place(StrBuf *out, const Value *v, const Layout *y, int64_t at) {
-    int64_t width = y->line ? v->type.shape.dim[2] : y->rows;
-    int64_t line = y->line ? y->line : y->rows * y->pitch;
-    int64_t sample = y->line ? y->sample : line;
-    strbuf_printf(out, "%lld %lld %lld %lld %lld %lld %lld %s\n", (long long)at, (long long)sample,
-                  (long long)(width ? y->rows / width : 0), (long long)line, (long long)width,
-                  (long long)y->pitch, (long long)y->channels, v->name);
-}
-
-bool print_values(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
-    File f;
-    lower_file(&f, m, o);
-    if (!check_size(&f, d)) return false;
-    const Plan *p = f.section[0].predict;
-    for (int i = 0; i < p->function->nnodes; i++) {
-        const Value *v = p->function->nodes[i]->out[0];
-        if (!p->defined[v->id]) continue;
-        const Layout *y = &p->layout[v->id];
-        bool buffer = y->place.kind == PLACE_BUFFER;
-        if (!buffer && y->place.kind != PLACE_OUTPUT) continue;
-        int64_t at = -1;
-        if (buffer) at = f.work.buffers + p->buffers[y->place.at].offset + y->place.offset;
-        print_place(out, v, y, at);
-    }
-    return true;
 }

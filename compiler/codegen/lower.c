@@ -329,6 +329,7 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     place_outputs(&l);
     l.plan->layout = l.layout;
     l.plan->defined = l.defined;
+    l.plan->home = l.home;
     plan_buffers(m->arena, l.plan, o->guarded);
     return l.plan;
 }

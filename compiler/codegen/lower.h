@@ -28,14 +28,6 @@ typedef struct {
     Place place;
 } Derived;
 
-/* Where a value lies that has no buffer of its own, or one with zeros around it: see homes.c. */
-typedef struct {
-    const Value *over;  /* it takes the place of this one */
-    const Value *whole; /* the concatenation in whose rows it lies, */
-    int64_t channel;    /* from this channel on */
-    int32_t halo[4];    /* top, bottom, left, right */
-} Home;
-
 typedef struct {
     Module *m;
     const Function *f;
@@ -192,7 +184,8 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
 /* lower_chain.c: convolutions that run row by row, each reading the last one's rows while they are
  * in cache. Fills l->chain. */
 void plan_chains(Lower *l);
-/* The nodes of f, one behind the other, that node i can be in a chain with; false: there is none. */
+/* The nodes of f, one behind the other, that node i can be in a chain with; false: there is none.
+ */
 bool find_chain(const Function *f, int i, int *first, int *last);
 /* The nodes of the chain from node i on. */
 void lower_chain(Lower *l, int i);

@@ -4,12 +4,12 @@
 #include <string.h>
 
 const Machine machines[TARGET_COUNT] = {
-    [TARGET_C99] = {"c99", 1, 32, 2, 1, false, NULL, NULL, ""},
-    [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, "sse2", "emmintrin.h", ""},
-    [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, NULL, "arm_neon.h", ""},
-    [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, "avx2,fma", "immintrin.h", ""},
-    [TARGET_AVX512] = {"avx512", 16, 28, 14, 2, true, "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
-                       "immintrin.h", ""},
+    [TARGET_C99] = {"c99", 1, 32, 2, 1, false, 1, 4, NULL, NULL, ""},
+    [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, 10, 12, "sse2", "emmintrin.h", ""},
+    [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, 16, 12, NULL, "arm_neon.h", ""},
+    [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, 40, 16, "avx2,fma", "immintrin.h", ""},
+    [TARGET_AVX512] = {"avx512", 16, 28, 14, 2, true, 80, 16,
+                       "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", "immintrin.h", ""},
 };
 
 int machine_lanes(const Machine *m, int64_t floats) {

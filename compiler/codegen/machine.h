@@ -11,6 +11,8 @@ typedef struct {
     int rows;         /* most rows of a block */
     int group;        /* panels of 16 channels that a block covers, if there are as many */
     bool fma;
+    double macs, bytes; /* multiply-adds and bytes moved a nanosecond that one core can be expected
+                           to do */
     const char *features; /* text of the target attribute, or NULL */
     const char *include;  /* header of the intrinsics, or NULL */
     const char *suffix;   /* of its types where a file holds two targets, else "" */

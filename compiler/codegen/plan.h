@@ -47,6 +47,14 @@ typedef struct {
     int64_t line, sample;
 } Layout;
 
+/* Where a value lies that has no buffer of its own, or one with zeros around it: see homes.c. */
+typedef struct {
+    const Value *over;  /* it takes the place of this one */
+    const Value *whole; /* the concatenation in whose rows it lies, */
+    int64_t channel;    /* from this channel on */
+    int32_t halo[4];    /* top, bottom, left, right */
+} Home;
+
 typedef struct {
     const char *name;
     const char *id; /* the name of its offset in the C file */
@@ -107,6 +115,7 @@ typedef struct {
     int64_t separate;     /* sum of all buffers */
     const Layout *layout; /* by value id, where `defined` */
     const bool *defined;
+    const Home *home; /* by value id */
 } Plan;
 
 /* ---- the services of codegen/ --------------------------------------------------------------- */

@@ -82,8 +82,8 @@ static bool prefers_bands(const Node *n) {
     const Shape *x = &n->in[0]->type.shape;
     const int32_t *pad = n->attr.pad;
     int64_t weights = 4 * shape_count(&n->in[1]->type.shape);
-    int64_t input = 4 * (x->dim[1] + pad[0] + pad[1]) * (x->dim[2] + pad[2] + pad[3]) *
-                    pitch_of(x->dim[3]);
+    int64_t input =
+        4 * (x->dim[1] + pad[0] + pad[1]) * (x->dim[2] + pad[2] + pad[3]) * pitch_of(x->dim[3]);
     return input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
 }
 

@@ -1,6 +1,6 @@
 /* lathe bench: what its files share. cmd_bench.c is the command, bench_contest.c runs both systems
- * on the same data, bench_layers.c sorts their times by layer, bench_tail.c looks at the slowest
- * calls, bench_print.c prints. */
+ * on the same data, bench_layers.c sorts their times by layer, bench_caller.c is compiled inference
+ * ready to be called, bench_tail.c looks at the slowest calls, bench_print.c prints. */
 #ifndef LATHE_DRIVER_BENCH_H
 #define LATHE_DRIVER_BENCH_H
 
@@ -58,6 +58,9 @@ typedef struct {
     Tail tail; /* with --tail, instead of results */
 } Report;
 
+/* cmd_bench.c: of this machine; "unknown" where it does not say. */
+const char *processor_name(Arena *a);
+
 /* ---- bench_contest.c ------------------------------------------------------------------------ */
 
 enum { MOST_RUNS = 10000 };
@@ -71,6 +74,23 @@ double median(double *values, int n); /* sorts them */
 double percentile(const double *sorted, int n, double p);
 /* Any numbers in [0, 1) do: no time depends on them. */
 void bench_fill(float *data, int64_t count);
+
+/* ---- bench_caller.c ------------------------------------------------------------------------- */
+
+/* Compiled inference with all that a call needs, in the module's arena. */
+typedef struct {
+    Native native;
+    int n; /* samples a call */
+    void *workspace;
+    float **input, **output;
+} Caller;
+
+/* For calls of o->batch samples of any content. False after an error was printed; to be closed in
+ * any case. */
+bool caller_open(Module *m, const CodegenOptions *o, int threads, bool profile, Caller *c);
+/* One call, with the weights and threads of w. */
+void caller_run(const Caller *c, const lathe_weights *w);
+void caller_close(Caller *c);
 
 /* ---- bench_tail.c --------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "../passes/passes.h"
 #include "bench.h"
 #include "driver.h"
+#include "tuning.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -135,7 +136,9 @@ static const float **loaded_params(const Module *m) {
 static bool build_both(Contest *c, const Options *o) {
     CodegenOptions codegen;
     int threads = (int)option_number(o, OPTION_THREADS, 0);
-    if (!codegen_options(o, c->train, c->n, &codegen)) return false;
+    if (!codegen_options(o, c->train, c->n, &codegen) ||
+        (!c->train && !open_tuning(c->m, o, &codegen)))
+        return false;
     codegen.batch = c->n;
     return native_build(c->m, &codegen, threads, false, &c->native) &&
            (!option_given(o, OPTION_LAYERS) ||

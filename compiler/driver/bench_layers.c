@@ -23,6 +23,7 @@ static void note_step(const char *step) {
 }
 
 struct Layers {
+    Arena *arena;
     const Function *f;
     const char *const (*steps)[2]; /* pairs of step and layer */
     int *row_of_node, *row_of_step;
@@ -87,13 +88,13 @@ static void add_node_rows(Layers *l, int n) {
     }
 }
 
-/* A step goes to the row of the node that it serves; those that serve none get rows of their own.
- */
+/* A step goes to the row of the node that it serves; those that serve none get rows of their own,
+ * which outlive the profile build and its names. */
 static int row_of_layer(Layers *l, const char *layer) {
     for (int i = 0; i < l->f->nnodes; i++)
         if (!strcmp(l->f->nodes[i]->name, layer)) return l->row_of_node[i];
     int row = find_row(l, layer);
-    return row >= 0 ? row : add_row(l, layer, NULL);
+    return row >= 0 ? row : add_row(l, arena_strdup(l->arena, layer), NULL);
 }
 
 static int count_steps(const Native *profile) {
@@ -106,7 +107,8 @@ Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, in
     int nsteps = count_steps(profile);
     size_t nodes = (size_t)f->nnodes, steps = (size_t)nsteps, rows = nodes + steps;
     Layers *l = ARENA_NEW(a, Layers);
-    *l = (Layers){.f = f,
+    *l = (Layers){.arena = a,
+                  .f = f,
                   .steps = profile->profile_layers,
                   .row_of_node = ARENA_ARRAY(a, int, nodes),
                   .row_of_step = ARENA_ARRAY(a, int, steps),

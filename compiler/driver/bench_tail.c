@@ -3,9 +3,9 @@
  * fall asleep. Calls on all threads and calls on one take turns in blocks. */
 #define _POSIX_C_SOURCE 200809L
 #include "../../runtime/train.h"
-#include "../passes/passes.h"
 #include "bench.h"
 #include "driver.h"
+#include "tuning.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,45 +14,28 @@
 enum { BLOCK_CALLS = 100, PAUSE_NS = 100000 };
 
 typedef struct {
-    Native native;
+    Caller caller;
     lathe_pool *alone; /* one thread */
-    void *workspace;
-    float **input, **output;
-} Caller;
+} Contestants;
 
 static void *keep_busy(void *stop) {
     while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) continue;
     return NULL;
 }
 
-static bool build(Module *m, const Options *o, Caller *c) {
+static bool open_contestants(Module *m, const Options *o, Contestants *c) {
     CodegenOptions codegen;
     lathe_error e;
     const char *weights = o->text[OPTION_WEIGHTS];
     if ((weights && !open_weights(m, weights)) || !run_passes(m, false, o) ||
-        !codegen_options(o, false, 1, &codegen))
+        !codegen_options(o, false, 1, &codegen) || !open_tuning(m, o, &codegen))
         return false;
     codegen.batch = 1;
-    if (!native_build(m, &codegen, (int)option_number(o, OPTION_THREADS, 0), false, &c->native))
-        return false;
+    int threads = (int)option_number(o, OPTION_THREADS, 0);
+    if (!caller_open(m, &codegen, threads, false, &c->caller)) return false;
     c->alone = lathe_pool_open(1, &e);
     if (!c->alone) user_error("%s", e.text);
     return c->alone != NULL;
-}
-
-static bool make_data(Arena *a, Caller *c) {
-    const lathe_model *m = c->native.model;
-    c->input = ARENA_ARRAY(a, float *, (size_t)m->inputs);
-    c->output = ARENA_ARRAY(a, float *, (size_t)m->outputs);
-    for (int i = 0; i < m->inputs; i++) {
-        c->input[i] = ARENA_ARRAY(a, float, (size_t)m->input[i].count);
-        if (m->input[i].dtype == LATHE_F32) bench_fill(c->input[i], m->input[i].count);
-    }
-    for (int i = 0; i < m->outputs; i++)
-        c->output[i] = ARENA_ARRAY(a, float, (size_t)m->output[i].count);
-    c->workspace = lathe_aligned_alloc(m->alignment, m->workspace_bytes);
-    if (!c->workspace) user_error("out of memory for a workspace of %zu bytes", m->workspace_bytes);
-    return c->workspace != NULL;
 }
 
 static void pause_below(uint64_t *draw) {
@@ -62,30 +45,30 @@ static void pause_below(uint64_t *draw) {
 }
 
 /* Seconds of each of `calls` calls. */
-static void time_calls(Caller *c, const lathe_weights *w, uint64_t *draw, double *seconds,
+static void time_calls(const Caller *c, const lathe_weights *w, uint64_t *draw, double *seconds,
                        int calls) {
     for (int i = 0; i < calls; i++) {
         pause_below(draw);
         double start = lathe_seconds();
-        c->native.model->predict(w, c->workspace, 1, (const float *const *)c->input, c->output);
+        caller_run(c, w);
         seconds[i] = lathe_seconds() - start;
     }
 }
 
-static bool time_turns(Caller *c, double *seconds[2], int calls) {
+static bool time_turns(const Contestants *c, double *seconds[2], int calls) {
     pthread_t busy;
     int stop = 0;
     uint64_t draw = 1;
-    lathe_weights w[2] = {c->native.weights, c->native.weights};
+    lathe_weights w[2] = {c->caller.native.weights, c->caller.native.weights};
     w[1].parallel_context = c->alone;
     if (pthread_create(&busy, NULL, keep_busy, &stop)) {
         user_error("the system gives no thread that keeps a core busy");
         return false;
     }
-    time_calls(c, &w[0], &draw, seconds[0], calls < BLOCK_CALLS ? calls : BLOCK_CALLS);
+    time_calls(&c->caller, &w[0], &draw, seconds[0], calls < BLOCK_CALLS ? calls : BLOCK_CALLS);
     for (int done = 0; done < calls; done += BLOCK_CALLS) {
         int block = calls - done < BLOCK_CALLS ? calls - done : BLOCK_CALLS;
-        for (int k = 0; k < 2; k++) time_calls(c, &w[k], &draw, seconds[k] + done, block);
+        for (int k = 0; k < 2; k++) time_calls(&c->caller, &w[k], &draw, seconds[k] + done, block);
     }
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     pthread_join(busy, NULL);
@@ -101,18 +84,17 @@ static TailRow row_of(double *seconds, int calls, int threads) {
 }
 
 bool measure_tail(Arena *a, const Options *o, int calls, Tail *t) {
-    Caller c = {0};
+    Contestants c = {0};
     double *seconds[2];
     *t = (Tail){.calls = calls, .pause = 1e-9 * PAUSE_NS};
     for (int k = 0; k < 2; k++) seconds[k] = ARENA_ARRAY(a, double, (size_t)calls);
     Module *m = open_model(a, o);
-    bool ok = m && build(m, o, &c) && make_data(a, &c) && time_turns(&c, seconds, calls);
+    bool ok = m && open_contestants(m, o, &c) && time_turns(&c, seconds, calls);
     if (ok) {
-        t->row[0] = row_of(seconds[0], calls, lathe_pool_threads(c.native.pool));
+        t->row[0] = row_of(seconds[0], calls, lathe_pool_threads(c.caller.native.pool));
         t->row[1] = row_of(seconds[1], calls, 1);
     }
-    free(c.workspace);
     lathe_pool_close(c.alone);
-    native_free(&c.native);
+    caller_close(&c.caller);
     return ok;
 }

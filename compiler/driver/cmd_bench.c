@@ -21,6 +21,8 @@ static const OptionUse options[] = {
     {OPTION_SEED, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_REPRODUCIBLE, NULL},
+    {OPTION_EXACT, NULL},
+    {OPTION_TUNED, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_COUNT_ALL, NULL},
@@ -52,13 +54,19 @@ static const char *find_line(Arena *a, FILE *f, const char *key) {
     return found;
 }
 
+const char *processor_name(Arena *a) {
+    FILE *cpu = fopen("/proc/cpuinfo", "r");
+    const char *name = find_line(a, cpu, "model name");
+    if (cpu) fclose(cpu);
+    return name;
+}
+
 static void describe(Arena *a, const Options *o, Report *r) {
-    FILE *cpu = fopen("/proc/cpuinfo", "r"), *cc = popen("${CC:-cc} --version 2>/dev/null", "r");
+    FILE *cc = popen("${CC:-cc} --version 2>/dev/null", "r");
     r->model = o->args[0];
-    r->processor = find_line(a, cpu, "model name");
+    r->processor = processor_name(a);
     r->compiler = find_line(a, cc, "");
     r->blas = interp_blas();
-    if (cpu) fclose(cpu);
     if (cc) pclose(cc);
 }
 

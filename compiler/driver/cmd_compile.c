@@ -2,6 +2,7 @@
 #include "../../runtime/files.h"
 #include "../../runtime/optional/image.h"
 #include "driver.h"
+#include "tuning.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static const OptionUse options[] = {
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_EXACT, NULL},
     {OPTION_KERNELS, NULL},
+    {OPTION_TUNED, NULL},
     {OPTION_WEIGHTS, NULL},
     {OPTION_WEIGHTS_TYPE, NULL},
     {OPTION_EMBED_WEIGHTS, NULL},
@@ -161,6 +163,8 @@ int cmd_compile(int argc, char **argv) {
     const char *output = o.text[OPTION_OUTPUT];
     if (!output) return user_error("lathe compile needs -o DIR or -o FILE.c");
     bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
+    if (option_given(&o, OPTION_KERNELS) && !*o.text[OPTION_KERNELS])
+        return user_error("--kernels needs a value: random:SEED");
     if (layers && (train || is_c_file(output)))
         return user_error("--layers goes with inference and a folder");
     if (train && option_given(&o, OPTION_WEIGHTS_TYPE))
@@ -171,7 +175,8 @@ int cmd_compile(int argc, char **argv) {
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
               prepare_photographs(m, &o) && run_passes(m, train, &o) &&
               codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c) &&
-              resize_options(&o, &c.filter, &c.shorter) && weights_type(&o, &c);
+              resize_options(&o, &c.filter, &c.shorter) && weights_type(&o, &c) &&
+              open_tuning(m, &o, &c);
     if (ok) {
         c.single = is_c_file(output);
         c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);

@@ -1,5 +1,6 @@
 /* lathe inspect: the IR after the passes or after any of them, or the plan made from it. */
 #include "driver.h"
+#include "tuning.h"
 
 static const OptionUse options[] = {
     {OPTION_AFTER, NULL},
@@ -8,7 +9,12 @@ static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_BATCH, "most samples a call, for --plan (default: 1)"},
     {OPTION_EXACT, NULL},
-    {OPTION_KERNELS, NULL},
+    {OPTION_KERNELS,
+     "the kernels of each layer: which variant, among which, and the predicted time; "
+     "with a value, kernels drawn from all that are legal"},
+    {OPTION_MEASURED, NULL},
+    {OPTION_LAYOUTS, NULL},
+    {OPTION_TUNED, NULL},
     {OPTION_TARGET, NULL},
     {OPTION_PARANOID, NULL},
     {OPTION_VERBOSE, NULL},
@@ -43,12 +49,31 @@ static bool show_function(const Module *m, const char *name, StrBuf *out) {
     return false;
 }
 
-static bool show_plan(Module *m, const Options *o, StrBuf *out) {
+/* What is printed of the code that would be generated, rather than of the module. */
+static bool shows_code(const Options *o) {
+    return option_given(o, OPTION_PLAN) || option_given(o, OPTION_KERNELS) ||
+           option_given(o, OPTION_LAYOUTS);
+}
+
+static bool show_kernels(Module *m, const CodegenOptions *c, const Options *o, StrBuf *out,
+                         Diag *d) {
+    MeasuredLayer *measured = NULL;
+    int count = 0;
+    const char *path = o->text[OPTION_MEASURED];
+    if (path && !read_measured(m->arena, path, &measured, &count)) return false;
+    return print_kernels(m, c, measured, count, out, d);
+}
+
+static bool show_code(Module *m, const Options *o, StrBuf *out) {
     CodegenOptions c;
     Diag d;
-    if (!codegen_options(o, option_given(o, OPTION_TRAIN), 1, &c)) return false;
+    bool ok = true;
+    if (!codegen_options(o, option_given(o, OPTION_TRAIN), 1, &c) || !open_tuning(m, o, &c))
+        return false;
     diag_init(&d, m->arena, NULL, NULL);
-    bool ok = print_plan(m, &c, out, &d);
+    if (option_given(o, OPTION_PLAN)) ok = print_plan(m, &c, out, &d);
+    if (ok && option_given(o, OPTION_KERNELS)) ok = show_kernels(m, &c, o, out, &d);
+    if (ok && option_given(o, OPTION_LAYOUTS)) ok = print_layouts(m, &c, out, &d);
     diag_print(&d, stderr);
     return ok;
 }
@@ -57,19 +82,31 @@ static bool inspect(Module *m, const Options *o, StrBuf *out) {
     const char *weights = o->text[OPTION_WEIGHTS];
     if (weights && !open_weights(m, weights)) return false;
     if (!run_passes(m, option_given(o, OPTION_TRAIN), o)) return false;
-    if (option_given(o, OPTION_PLAN)) return show_plan(m, o, out);
+    if (shows_code(o)) return show_code(m, o, out);
     if (o->nargs > 1) return show_function(m, o->args[1], out);
     print_module(m, out);
     return true;
+}
+
+static bool check_options(const Options *o) {
+    bool train = option_given(o, OPTION_TRAIN), kernels = option_given(o, OPTION_KERNELS);
+    if (shows_code(o) && (option_given(o, OPTION_AFTER) || o->nargs > 1))
+        user_error("--plan, --kernels and --layouts are made from the whole module after all "
+                   "passes: they go with neither --after nor a function");
+    else if (train && (kernels || option_given(o, OPTION_LAYOUTS)))
+        user_error("--kernels and --layouts show predict: they do not go with --train");
+    else if (option_given(o, OPTION_MEASURED) && !kernels)
+        user_error("--measured goes with --kernels");
+    else
+        return true;
+    return false;
 }
 
 int cmd_inspect(int argc, char **argv) {
     Options o;
     int status;
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
-    if (option_given(&o, OPTION_PLAN) && (option_given(&o, OPTION_AFTER) || o.nargs > 1))
-        return user_error("--plan is made from the whole module after all passes: it goes with "
-                          "neither --after nor a function");
+    if (!check_options(&o)) return 1;
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
     StrBuf out = {0};

@@ -5,6 +5,7 @@
 #include "../../runtime/train.h"
 #include "driver.h"
 #include "predict.h"
+#include "tuning.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static const OptionUse options[] = {
     {OPTION_BATCH, "samples a call (default: 16)"},
     {OPTION_THREADS, NULL},
     {OPTION_TARGET, NULL},
+    {OPTION_TUNED, NULL},
     {OPTION_REPRODUCIBLE, NULL},
     {OPTION_MODEL, NULL},
     {OPTION_COUNT_ALL, NULL},
@@ -157,7 +159,7 @@ static bool prepare(PredictJob *j) {
     bool images = !option_given(o, OPTION_INPUT);
     if (!preprocess(j->module, o, o->nargs > 1) || (images && !take_images(j->module)) ||
         !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
-        !codegen_options(o, false, batch, &c) ||
+        !codegen_options(o, false, batch, &c) || !open_tuning(j->module, o, &c) ||
         !native_build(j->module, &c, (int)option_number(o, OPTION_THREADS, 0), false, &j->native))
         return false;
     const lathe_model *m = j->native.model;

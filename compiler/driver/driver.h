@@ -14,6 +14,7 @@
 
 int cmd_compile(int argc, char **argv);
 int cmd_train(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);

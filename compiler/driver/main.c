@@ -20,6 +20,7 @@ static const Command commands[] = {
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels"},
     {"bench", cmd_bench, "generated code against the interpreter"},
+    {"tune", cmd_tune, "measure the kernels of each layer on this machine and keep the fastest"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

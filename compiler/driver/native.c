@@ -195,7 +195,9 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile,
     diag_init(&d, m->arena, NULL, NULL);
     *n = (Native){0};
     double start = lathe_seconds();
-    bool ok = generate(m, o, &g, &d);
+    CodegenOptions quick = *o;
+    quick.no_example = true;
+    bool ok = generate(m, &quick, &g, &d);
     diag_print(&d, stderr);
     n->generate_seconds = lathe_seconds() - start;
     sigset_t blocked, before;

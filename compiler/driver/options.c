@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, TEXT, LIST, COUNT, SEED } OptionKind;
+typedef enum { FLAG, TEXT, LIST, COUNT, SEED, CHOICE } OptionKind;
 
 typedef struct {
     const char *name;
@@ -106,6 +106,11 @@ static bool takes_input(const CommandSpec *spec) {
     return false;
 }
 
+/* Whether the next word, which may be missing, is the value of a CHOICE: it begins as that does. */
+static bool names_choice(const OptionRow *r, const char *word) {
+    return word && !strncmp(word, r->metavar, strcspn(r->metavar, ":") + 1);
+}
+
 /* One option at argv[*i]; moves *i over its value. */
 static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i, Options *o) {
     const char *word = argv[*i], *value = NULL;
@@ -121,13 +126,18 @@ static bool parse_option(const CommandSpec *spec, int argc, char **argv, int *i,
         o->text[u->id] = "";
         return true;
     }
+    if (!value && r->kind == CHOICE && !names_choice(r, argv[*i + 1])) {
+        o->text[u->id] = "";
+        return true;
+    }
     if (!value && *i + 1 < argc) value = argv[++*i];
     if (!value || !*value) return user_error("--%s needs a value: %s", r->name, r->metavar), false;
     if (many && o->nrepeated == MAX_REPEATED)
         return user_error("--%s is given too often", r->name), false;
     if (many) o->repeated[o->nrepeated++] = (Given){u->id, value};
     if (!o->text[u->id]) o->text[u->id] = value;
-    return r->kind == TEXT || r->kind == LIST || parse_number(u->id, value, &o->number[u->id]);
+    bool number = r->kind == COUNT || r->kind == SEED;
+    return !number || parse_number(u->id, value, &o->number[u->id]);
 }
 
 static bool check_args(const CommandSpec *spec, const Options *o) {

@@ -196,7 +196,8 @@ bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *ou
                             .exact = option_given(o, OPTION_EXACT)};
     const char *target = option_given(o, OPTION_TARGET) ? o->text[OPTION_TARGET] : "host";
     const char *kernels = o->text[OPTION_KERNELS];
-    bool ok = parse_targets(target, out, &d) && (!kernels || parse_kernels(kernels, out, &d));
+    bool ok = parse_targets(target, out, &d);
+    if (ok && kernels && *kernels) ok = parse_kernels(kernels, out, &d);
     diag_print(&d, stderr);
     arena_free(a);
     return ok;
