@@ -58,19 +58,26 @@ static int find_rows(Arena *a, const Section *s, Row *rows) {
     return count;
 }
 
-/* "direct/bands of direct/channels, direct/bands, ..." */
-static const char *site_text(Arena *a, const Site *sites, int count, const char *layer) {
+/* "direct/bands, not direct/channels, ..." */
+static const char *choice_text(Arena *a, const Site *s) {
+    const char *text = arena_printf(a, "%s, not", variant_name((Variant)s->chosen));
+    for (int v = 0, others = 0; v < VARIANT_COUNT; v++)
+        if ((s->legal >> v & 1) && v != s->chosen)
+            text = arena_printf(a, "%s%s %s", text, others++ ? "," : "", variant_name((Variant)v));
+    return text;
+}
+
+/* Of the site that the layer's steps serve: a chain's go by the name of its last node. */
+static const char *site_text(Arena *a, const Function *f, const Site *sites, int count,
+                             const char *layer) {
+    const Site *found = NULL;
     for (int i = 0; i < count; i++) {
         const Site *s = &sites[i];
-        if (strcmp(s->node->name, layer)) continue;
-        const char *text = arena_printf(a, "%s, not", variant_name((Variant)s->chosen));
-        for (int v = 0, others = 0; v < VARIANT_COUNT; v++)
-            if ((s->legal >> v & 1) && v != s->chosen)
-                text =
-                    arena_printf(a, "%s%s %s", text, others++ ? "," : "", variant_name((Variant)v));
-        return text;
+        if (s->chosen == VARIANT_CHAIN && !strcmp(f->nodes[s->last]->name, layer))
+            return choice_text(a, s);
+        if (!strcmp(s->node->name, layer)) found = s;
     }
-    return "";
+    return found ? choice_text(a, found) : "";
 }
 
 static void print_measured(const MeasuredLayer *measured, int count, const char *layer,
@@ -99,7 +106,7 @@ bool print_kernels(Module *m, const CodegenOptions *o, const MeasuredLayer *meas
     for (int i = 0; i < count; i++) {
         const Row *r = &rows[i];
         double ms = 1e-6 * (r->macs / s->machine.macs + r->bytes / s->machine.bytes);
-        const char *site = site_text(m->arena, sites, nsites, r->name);
+        const char *site = site_text(m->arena, s->predict->function, sites, nsites, r->name);
         strbuf_printf(out, "%-32s %13.0f %11.0f %12.4f", r->name, r->macs, r->bytes, ms);
         if (nmeasured)
             print_measured(measured, nmeasured, r->name, out);
