@@ -24,6 +24,11 @@ static void add_map(Lower *l, ElementwiseParams p, const Attrs *attr, const char
     p.act_args = function_of(l, attr).args;
     p.whole = !batch;
     p.per = p.count < PART_FLOATS ? PART_FLOATS / p.count : 1;
+    if (batch && p.per == 1) {
+        SampleParts parts = parts_of_sample(l, (p.count + 15) / 16, 16);
+        p.parts = parts.parts;
+        p.run = 16 * parts.per;
+    }
     Arg args[3] = {in(x.place)};
     int n = 1;
     if (b) args[n++] = in(batch ? with_pitch(l, b, result.pitch).place : layout_of(l, b).place);
@@ -82,6 +87,7 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
     Layout x = layout_of(l, n->in[0]);
     if (x.pitch < width) x = with_pitch(l, n->in[0], width);
     int lanes = machine_lanes(l->machine, width);
+    SampleParts parts = parts_of_sample(l, y.rows, width);
     ChannelAffineParams p = {.V = vector_name(l->machine, lanes),
                              .L = lanes,
                              .kind = kind,
@@ -92,7 +98,10 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
                              .pixels = y.rows,
                              .CP = width,
                              .XP = x.pitch,
-                             .YP = y.pitch};
+                             .YP = y.pitch,
+                             .parts = parts.parts,
+                             .per = parts.per,
+                             .block = AFFINE_BLOCK};
     Arg args[MAX_ARGS] = {in(x.place)};
     for (int i = 1; i < n->nin; i++) args[i] = in(layout_of(l, n->in[i]).place);
     args[n->nin] = out(y.place);
