@@ -233,7 +233,7 @@ Layout padded(Lower *l, const Value *x, const int32_t pad[4]);
 void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y, const Shape *ys,
                  int64_t top, int64_t left);
 /* lower_elementwise.c */
-enum { AFFINE_BLOCK = 8 }; /* pixels whose channels' factors are computed together */
+enum { AFFINE_BLOCK = 16 }; /* pixels whose channels' factors are computed together */
 /* dx = d act'(y). */
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx);
 /* y = a + b */
