@@ -67,7 +67,10 @@ static void work(lathe_pool *p, int own) {
     void *closure = p->closure;
     for (int i = 0; i < ranges; i++) {
         int range = (own + i) % ranges, end = first_part(p, range + 1), part;
-        while ((part = __atomic_fetch_add(&p->range[range].next, 1, __ATOMIC_RELAXED)) < end)
+        int *next = &p->range[range].next;
+        /* Looking first costs little: many threads may come to a range that is done. */
+        while (__atomic_load_n(next, __ATOMIC_RELAXED) < end &&
+               (part = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < end)
             body(closure, part);
     }
 }

@@ -70,9 +70,10 @@ static int count_rounds(const Tuner *t) {
 /* The variant of a round: in round 0 the model's choice, then those behind it, in a circle. */
 static int variant_of_round(const Site *s, int round) {
     int v = s->chosen;
-    while (round--) do
-            v = (v + 1) % VARIANT_COUNT;
-        while (!(s->legal >> v & 1));
+    while (round > 0) {
+        v = (v + 1) % VARIANT_COUNT;
+        round -= s->legal >> v & 1;
+    }
     return v;
 }
 
