@@ -61,6 +61,10 @@ static Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
     return b;
 }
 
+/* Sums that compilers keep on the stack while a function of many instructions works on one of them:
+ * of more, the stack would grow beyond what generated code promises. */
+enum { MOST_SPILLED = 24 };
+
 static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
                                   int64_t rows, int64_t qb, int64_t ahead) {
     int lanes = last ? g->last_lanes : g->lanes;
@@ -89,6 +93,7 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .act_args = s->function.args ? s->function.args : "",
                         .ph = s->ph ? s->ph : 1,
                         .pw = s->pw ? s->pw : 1};
+    p.apart = s->act && s->act != ACT_RELU && p.ph * p.pw == 1 && p.MR * p.NV > MOST_SPILLED;
     const char *stem = arena_printf(l->m->arena, "tile_%dx%d%s%s_%s", (int)rows, (int)(p.NV * p.L),
                                     s->act ? "_" : "", s->act ? act_text(s->act) : "", p.V);
     return use_kernel(l->kernels, &kernel_gemm_tile, &p, stem);
