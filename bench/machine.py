@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 
 from peers_nets import ROOT
 
@@ -28,6 +29,12 @@ def build(source, name, *options):
     os.makedirs(os.path.dirname(out), exist_ok=True)
     subprocess.run([os.environ.get("CC", "cc"), "-O2", *options, "-o", out, os.path.join(HERE, source)], check=True)
     return out
+
+
+def build_lathe():
+    """build/lathe/lathe, with the packages that it needs."""
+    subprocess.run(["bash", "-c", "set -euo pipefail; source .ci/setup.sh; mkdir -p build; install_packages build; "
+                    "build_lathe"], cwd=ROOT, check=True, stdout=sys.stderr)
 
 
 def hold_avx2():

@@ -20,13 +20,6 @@ WinogradTiles winograd_tiles(int m, int64_t P, int64_t Q);
 int64_t conv_rows(const Node *n);
 int64_t conv_columns(const Node *n);
 
-enum {
-    SHARED_FLOATS = 4 << 20, /* transformed maps of a sample that cores may share in a cache */
-    BAND_BYTES = 1 << 17,    /* a band's input, so that it stays near while the channels pass */
-    NEAR_WEIGHTS = 1 << 19,
-    CHAIN_FLOATS = 1 << 18 /* at least, of the image that a chain's depthwise convolution reads */
-};
-
 /* Whether F(m x m, 3x3) may compute this node of predict. */
 bool can_be_winograd(const CodegenOptions *o, const Node *n, int m);
 /* The m that serves best: 2 or 4; 0: direct. */

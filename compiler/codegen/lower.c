@@ -144,16 +144,6 @@ Layout with_pitch(Lower *l, const Value *v, int64_t pitch) {
     return y;
 }
 
-SampleParts parts_of_sample(const Lower *l, int64_t units, int64_t floats) {
-    const int64_t enough = 16, least = 4096; /* parts of a batch; floats of a part */
-    int64_t parts = (enough + l->o->batch - 1) / l->o->batch, most = units * floats / least;
-    if (parts > most) parts = most;
-    if (parts > units) parts = units;
-    if (parts < 1) parts = 1;
-    int64_t per = (units + parts - 1) / parts;
-    return (SampleParts){(units + per - 1) / per, per};
-}
-
 Place find_derived(const Lower *l, DerivedKind kind, const Value *v, const int32_t *pad) {
     for (int i = 0; i < l->nderived; i++) {
         const Derived *d = &l->derived[i];

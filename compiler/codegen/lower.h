@@ -64,14 +64,6 @@ Place new_buffer(Lower *l, const char *name, int64_t floats);
 /* v as rows of `pitch` floats; copied if it lies otherwise. */
 Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
 
-/* How a sample of `units` rows or pixels, of so many floats each, divides into parts to share:
- * `per` units each, the last may have fewer. */
-typedef struct {
-    int64_t parts, per;
-} SampleParts;
-
-SampleParts parts_of_sample(const Lower *l, int64_t units, int64_t floats);
-
 /* The output that v may be written to directly, because nothing else uses it; -1 if there is none.
  */
 int output_for(const Lower *l, const Value *v);
@@ -233,7 +225,6 @@ Layout padded(Lower *l, const Value *x, const int32_t pad[4]);
 void copy_window(Lower *l, const char *name, Layout x, const Shape *xs, Layout y, const Shape *ys,
                  int64_t top, int64_t left);
 /* lower_elementwise.c */
-enum { AFFINE_BLOCK = 16 }; /* pixels whose channels' factors are computed together */
 /* dx = d act'(y). */
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx);
 /* y = a + b */

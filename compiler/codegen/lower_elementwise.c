@@ -1,7 +1,5 @@
 /* Element-by-element operations, and those by channel. */
-#include "lower.h"
-
-enum { PART_FLOATS = 16384 }; /* a part moves at least 64 KB */
+#include "strided.h"
 
 static bool is_batch(const Value *v) {
     return v->type.shape.rank > 0 && v->type.shape.dim[0] == DIM_BATCH;
@@ -9,8 +7,8 @@ static bool is_batch(const Value *v) {
 
 /* A step over y's elements: `p` says what is done to a, and to b unless that is NULL; then act of
  * `attr` is applied. */
-static void add_map(Lower *l, ElementwiseParams p, const Attrs *attr, const char *stem,
-                    const Value *a, const Value *b, const Value *y) {
+static void add_elementwise(Lower *l, ElementwiseParams p, const Attrs *attr, const char *stem,
+                            const Value *a, const Value *b, const Value *y) {
     bool batch = is_batch(y);
     Layout first = layout_of(l, a), result = define_with_pitch(l, y, first.pitch);
     Layout x = batch ? with_pitch(l, a, result.pitch) : first;
@@ -23,12 +21,10 @@ static void add_map(Lower *l, ElementwiseParams p, const Attrs *attr, const char
     p.act_name = function_of(l, attr).name;
     p.act_args = function_of(l, attr).args;
     p.whole = !batch;
-    p.per = p.count < PART_FLOATS ? PART_FLOATS / p.count : 1;
-    if (batch && p.per == 1) {
-        SampleParts parts = parts_of_sample(l, (p.count + 15) / 16, 16);
-        p.parts = parts.parts;
-        p.run = 16 * parts.per;
-    }
+    Parts parts = divide(p.count, p.count, 16);
+    p.per = parts.per;
+    p.parts = batch ? parts.runs : 1;
+    p.run = parts.length;
     Arg args[3] = {in(x.place)};
     int n = 1;
     if (b) args[n++] = in(batch ? with_pitch(l, b, result.pitch).place : layout_of(l, b).place);
@@ -40,19 +36,19 @@ static void add_map(Lower *l, ElementwiseParams p, const Attrs *attr, const char
 void add_activation_grad(Lower *l, int act, const Value *d, const Value *y, const Value *dx) {
     ElementwiseParams p = {.grad_name = act_text(act)};
     const Attrs none = {0};
-    add_map(l, p, &none, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
+    add_elementwise(l, p, &none, arena_printf(l->m->arena, "%s_grad", p.grad_name), d, y, dx);
 }
 
 void add_sum(Lower *l, const Value *a, const Value *b, const Value *y) {
     ElementwiseParams p = {.add = 1, .grad_name = ""};
     const Attrs none = {0};
-    add_map(l, p, &none, "add", a, b, y);
+    add_elementwise(l, p, &none, "add", a, b, y);
 }
 
 static void add_activation(Lower *l, const Node *n, int act) {
     ElementwiseParams p = {.grad_name = ""};
     const Attrs attr = {.act = act};
-    add_map(l, p, &attr, "map", n->in[0], NULL, n->out[0]);
+    add_elementwise(l, p, &attr, "map", n->in[0], NULL, n->out[0]);
 }
 
 void lower_relu(Lower *l, const Node *n) { add_activation(l, n, ACT_RELU); }
@@ -61,7 +57,7 @@ void lower_sigmoid(Lower *l, const Node *n) { add_activation(l, n, ACT_SIGMOID);
 
 void lower_add(Lower *l, const Node *n) {
     ElementwiseParams p = {.add = 1, .grad_name = ""};
-    add_map(l, p, &n->attr, "add", n->in[0], n->in[1], n->out[0]);
+    add_elementwise(l, p, &n->attr, "add", n->in[0], n->in[1], n->out[0]);
 }
 
 void lower_relu_grad(Lower *l, const Node *n) {
@@ -87,7 +83,7 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
     Layout x = layout_of(l, n->in[0]);
     if (x.pitch < width) x = with_pitch(l, n->in[0], width);
     int lanes = machine_lanes(l->machine, width);
-    SampleParts parts = parts_of_sample(l, y.rows, width);
+    Parts parts = divide(y.rows * width, y.rows, 1);
     ChannelAffineParams p = {.V = vector_name(l->machine, lanes),
                              .L = lanes,
                              .kind = kind,
@@ -99,9 +95,8 @@ static void add_affine(Lower *l, const Node *n, int kind, const char *stem, cons
                              .CP = width,
                              .XP = x.pitch,
                              .YP = y.pitch,
-                             .parts = parts.parts,
-                             .per = parts.per,
-                             .block = AFFINE_BLOCK};
+                             .parts = parts.runs,
+                             .per = parts.length};
     Arg args[MAX_ARGS] = {in(x.place)};
     for (int i = 1; i < n->nin; i++) args[i] = in(layout_of(l, n->in[i]).place);
     args[n->nin] = out(y.place);

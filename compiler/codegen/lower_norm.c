@@ -1,6 +1,6 @@
 /* Reductions over samples and pixels: bias gradients and batch normalisation in training. Sums run
  * over fixed ranges of samples and join by a fixed tree, whatever the number of threads. */
-#include "lower.h"
+#include "strided.h"
 
 #include "../support/decimal.h"
 
@@ -85,7 +85,7 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
     STEP(l, n->name, &kernel_batch_norm_statistics, &s, "batch_norm_statistics",
          "variance and moving statistics", in(squares), in(mean), in(moving_mean),
          in(moving_variance), out(new_mean), out(new_variance), out(inv));
-    SampleParts parts = parts_of_sample(l, y.rows, y.pitch);
+    Parts parts = divide(sample_floats(&y), y.rows, 1);
     ChannelAffineParams p = {.V = vector_name(l->machine, lanes),
                              .L = lanes,
                              .kind = AFFINE_NORM_TRAIN,
@@ -96,9 +96,8 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
                              .CP = y.pitch,
                              .XP = y.pitch,
                              .YP = y.pitch,
-                             .parts = parts.parts,
-                             .per = parts.per,
-                             .block = AFFINE_BLOCK,
+                             .parts = parts.runs,
+                             .per = parts.length,
                              .addend = n->attr.addend};
     Arg args[MAX_ARGS] = {in(x.place), in(layout_of(l, n->in[1]).place),
                           in(layout_of(l, n->in[2]).place), in(mean), in(inv)};

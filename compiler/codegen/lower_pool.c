@@ -1,5 +1,5 @@
 /* Pooling and its gradients. */
-#include "lower.h"
+#include "strided.h"
 
 static void add_pool(Lower *l, const Node *n, bool max) {
     const Shape *xs = &n->in[0]->type.shape, *ys = &n->out[0]->type.shape;
@@ -26,9 +26,9 @@ static void add_pool(Lower *l, const Node *n, bool max) {
                     .sw = a->stride[1],
                     .top = a->pad[0],
                     .left = a->pad[2]};
-    SampleParts parts = parts_of_sample(l, p.P, p.Q * width);
-    p.parts = parts.parts;
-    p.per = parts.per;
+    Parts parts = divide(p.P * p.Q * width, p.P, 1);
+    p.parts = parts.runs;
+    p.per = parts.length;
     p.padded = (p.P - 1) * p.sh + p.kh > p.H || (p.Q - 1) * p.sw + p.kw > p.W || p.top || p.left;
     STEP(l, n->name, &kernel_pool, &p, stem_of(l, max ? "max_pool" : "avg_pool", 0, lanes),
          arena_printf(l->m->arena, "%s pooling %dx%d, %lldx%lld -> %lldx%lld",

@@ -18,12 +18,11 @@ int find_sites(Module *m, const CodegenOptions *o, Site **sites) {
     *sites = ARENA_ARRAY(m->arena, Site, (size_t)f->nnodes + 1);
     for (int i = 0; i < f->nnodes; i++) {
         Node *n = f->nodes[i];
-        Site s = {.node = n, .first = i, .last = i};
+        Site s = {.node = n};
         if (find_chain(f, i, &s.first, &s.last)) {
             s.legal = 1u << VARIANT_CHAIN | 1u << VARIANT_ALONE;
             s.chosen = choose_chain(o, n) ? VARIANT_CHAIN : VARIANT_ALONE;
         } else {
-            s.first = s.last = i;
             s.legal = n->op == OP_CONV2D ? conv_variants(o, n) : 0;
             s.chosen = s.legal ? choose_conv(o, n) : 0;
         }
@@ -60,11 +59,8 @@ static int find_rows(Arena *a, const Section *s, Row *rows) {
 
 /* "direct/bands, not direct/channels, ..." */
 static const char *choice_text(Arena *a, const Site *s) {
-    const char *text = arena_printf(a, "%s, not", variant_name((Variant)s->chosen));
-    for (int v = 0, others = 0; v < VARIANT_COUNT; v++)
-        if ((s->legal >> v & 1) && v != s->chosen)
-            text = arena_printf(a, "%s%s %s", text, others++ ? "," : "", variant_name((Variant)v));
-    return text;
+    return arena_printf(a, "%s, not %s", variant_name((Variant)s->chosen),
+                        variant_names(a, s->legal & ~(1u << s->chosen)));
 }
 
 /* Of the site that the layer's steps serve: a chain's go by the name of its last node. */

@@ -104,24 +104,27 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
     return use_tile_ahead(l, s, g, last, rows, qb, 0);
 }
 
+/* Floats by which each k asks for the next group: a line, but half of one, in twice as many tiles,
+ * where panels are neighbours and there are few tiles: memory is no faster. */
+static int64_t floats_ahead(const SweepShape *s, const Groups *g, const Blocks *b, bool last) {
+    int64_t tiles = b->pn * (b->qn + (b->qt > 0)) + (b->pt > 0);
+    bool neighbours = s->panel == s->T1 * s->T2 * s->CI * g->panel;
+    bool few = tiles * g->panel <= 2 * (last ? g->last_width : g->width);
+    return neighbours && few ? g->panel / 2 : g->panel;
+}
+
 const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last) {
     int ph = s->ph ? s->ph : 1, pw = s->pw ? s->pw : 1;
     Blocks b = choose_blocks(s->P, s->Q, last ? g->last_rows : g->rows, ph, pw);
-    int64_t width = last ? g->last_width : g->width;
-    int64_t tiles = b.pn * (b.qn + (b.qt > 0)) + (b.pt > 0);
-    int64_t floats = s->T1 * s->T2 * s->CI * g->panel;
-    /* Where panels are neighbours and there are few tiles, each k of all asks for half a line:
-     * memory is no faster. */
-    bool half = s->panel == floats && tiles * g->panel <= 2 * width;
-    int64_t ahead = !s->ahead ? 0 : half ? g->panel / 2 : g->panel;
+    int64_t ahead = s->ahead ? floats_ahead(s, g, &b, last) : 0;
     SweepParams p = {.PN = b.pn,
                      .QN = b.qn,
                      .xp = b.pb * s->xp,
                      .xq = b.qb * s->xq,
                      .yp = b.pb / ph * s->yp,
                      .yq = b.qb / pw * s->yq,
-                     .ahead = half ? floats / 2 : s->panel,
-                     .asking = ahead ? width / ahead : 0,
+                     .ahead = ahead ? s->panel * ahead / g->panel : 0,
+                     .asking = ahead ? (last ? g->last_width : g->width) / ahead : 0,
                      .tail = b.qt   ? 1
                              : b.pt ? 2
                                     : 0};

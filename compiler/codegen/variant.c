@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    SHARED_FLOATS = 4 << 20, /* transformed maps of a sample that cores may share in a cache */
+    NEAR_WEIGHTS = 1 << 19,  /* bytes */
+    CHAIN_FLOATS = 1 << 18   /* at least, of the image that a chain's depthwise convolution reads */
+};
+
 static const struct {
     const char *name;
     int winograd;
@@ -23,6 +29,14 @@ static const struct {
 };
 
 const char *variant_name(Variant v) { return variants[v].name; }
+
+const char *variant_names(Arena *a, unsigned set) {
+    const char *text = "";
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if (set >> v & 1)
+            text = arena_printf(a, "%s%s%s", text, *text ? ", " : "", variants[v].name);
+    return text;
+}
 
 Variant variant_find(const char *name) {
     int v = 0;
@@ -47,8 +61,8 @@ static Variant tuned(const CodegenOptions *o, const Node *n, unsigned legal) {
 
 /* One of the set for this node: as many successive seeds give all of them. */
 static Variant drawn(const CodegenOptions *o, const Node *n, unsigned legal) {
-    uint64_t hash = fnv1a(FNV_START, n->name, strlen(n->name)), count = 0;
-    for (int v = 0; v < VARIANT_COUNT; v++) count += legal >> v & 1;
+    uint64_t hash = fnv1a(FNV_START, n->name, strlen(n->name));
+    uint64_t count = (uint64_t)__builtin_popcount(legal);
     uint64_t skip = ((hash >> 32) + o->kernel_seed % count) % count;
     for (int v = 0; v < VARIANT_COUNT; v++)
         if ((legal >> v & 1) && !skip--) return (Variant)v;

@@ -18,8 +18,13 @@ typedef enum {
     VARIANT_COUNT
 } Variant;
 
+/* Of a band's input, so that it stays near while the channels pass. */
+enum { BAND_BYTES = 1 << 17 };
+
 /* "winograd4/blocks" */
 const char *variant_name(Variant v);
+/* The names of a set of bits: "direct/channels, direct/bands". */
+const char *variant_names(Arena *a, unsigned set);
 /* VARIANT_COUNT for a name that there is not. */
 Variant variant_find(const char *name);
 /* m of Winograd's F(m x m, 3x3); 0: direct. */

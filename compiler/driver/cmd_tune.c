@@ -57,13 +57,12 @@ typedef struct {
 
 /* ---- rounds --------------------------------------------------------------------------------- */
 
-static int count_bits(unsigned set) { return __builtin_popcount(set); }
-
 static int count_rounds(const Tuner *t) {
     int rounds = 0;
-    for (int i = 0; i < t->count; i++)
-        if (count_bits(t->sites[i].site.legal) > rounds)
-            rounds = count_bits(t->sites[i].site.legal);
+    for (int i = 0; i < t->count; i++) {
+        int variants = __builtin_popcount(t->sites[i].site.legal);
+        if (variants > rounds) rounds = variants;
+    }
     return rounds;
 }
 
@@ -114,7 +113,8 @@ static bool measure_round(Tuner *t, const Tuning *choices, double seconds) {
     t->codegen.tuning = choices;
     bool ok = caller_open(t->m, &t->codegen, t->threads, true, &c);
     if (ok) {
-        Layers *l = layers_new(t->m->arena, t->f, c.n, &c.native, MOST_RUNS);
+        Arena *a = arena_new(); /* times of all runs: more than a model wants to carry along */
+        Layers *l = layers_new(a, t->f, c.n, &c.native, MOST_RUNS);
         double end = lathe_seconds() + seconds;
         int runs = 0;
         layers_start();
@@ -126,6 +126,7 @@ static bool measure_round(Tuner *t, const Tuning *choices, double seconds) {
         }
         layers_rows(l, runs, &r);
         take_times(t, choices, &r);
+        arena_free(a);
     }
     caller_close(&c);
     return ok;
@@ -135,8 +136,8 @@ static Tuning choices_of_round(const Tuner *t, int round) {
     Tuning choices = {.layer = ARENA_ARRAY(t->m->arena, TunedLayer, (size_t)t->count + 1)};
     for (int k = 0; k < t->count; k++) {
         const Site *s = &t->sites[k].site;
-        int v =
-            round == WINNERS ? t->sites[k].best : variant_of_round(s, round % count_bits(s->legal));
+        int v = round == WINNERS ? t->sites[k].best
+                                 : variant_of_round(s, round % __builtin_popcount(s->legal));
         choices.layer[choices.count++] = (TunedLayer){s->node->name, v};
     }
     return choices;

@@ -64,14 +64,6 @@ static json_t *read_json(const char *path, uint64_t *hash) {
     return json;
 }
 
-static const char *names_of(Arena *a, unsigned legal) {
-    const char *text = "";
-    for (int v = 0; v < VARIANT_COUNT; v++)
-        if (legal >> v & 1)
-            text = arena_printf(a, "%s%s%s", text, *text ? ", " : "", variant_name((Variant)v));
-    return text;
-}
-
 /* Adds one layer of the file. */
 static bool take_layer(Module *m, const char *path, const char *name, const json_t *layer,
                        const Site *sites, int count, Tuning *t) {
@@ -87,7 +79,7 @@ static bool take_layer(Module *m, const char *path, const char *name, const json
     Variant v = variant ? variant_find(variant) : VARIANT_COUNT;
     if (v == VARIANT_COUNT || !(s->legal >> v & 1))
         return user_error("%s: layer '%s': unknown variant '%s'; accepted: %s", path, name,
-                          variant ? variant : "", names_of(m->arena, s->legal)),
+                          variant ? variant : "", variant_names(m->arena, s->legal)),
                false;
     t->layer[t->count++] = (TunedLayer){s->node->name, (int)v};
     return true;
