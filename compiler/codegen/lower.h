@@ -128,13 +128,15 @@ typedef struct {
 } Groups;
 
 Groups choose_groups(const Machine *m, int64_t floats, int panel);
+/* For blocks of a single row: more panels side by side. */
+Groups choose_row_groups(const Machine *m, int64_t floats, int panel);
 
 /* What a sweep over a feature map needs; xp, xq, yp, yq are floats between neighbouring pixels. */
 typedef struct {
     int64_t P, Q, xp, xq, yp, yq;
     int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
     int64_t panel;              /* floats from one panel of weights to the next */
-    int bias, load, act, ph, pw;
+    int bias, load, act, ph, pw, mean;
     int half;  /* 1: the weights are 16-bit numbers */
     int ahead; /* 1: the sweep takes the weights that will be needed next, and asks for them */
     Function1 function; /* of act */
@@ -162,9 +164,15 @@ Geometry conv_geometry(const Node *n, const Shape *x, const Shape *y, int64_t R,
 void conv_strides(Geometry *g, const Layout *x, const Layout *y);
 /* Multiply-adds of a sample. */
 int64_t conv_macs(const Geometry *g);
+const char *conv_comment(Lower *l, const char *what, const Geometry *g);
+/* Parts that are enough to share. */
+enum { CONV_PARTS = 16 };
 /* The taps as the tile walks them. */
 void conv_taps(SweepShape *s, const Geometry *g);
 
+/* lower_pixels.c: x and y have the strides of g; false where its kernel is not for this layer or
+ * target. */
+bool lower_conv_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
 /* lower_winograd_predict.c: x has the zeros that winograd_padding asks for. */
 void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m);
 /* m of the F(m x m, 3x3) by which n's kernel is stored; 0: n is computed directly. */

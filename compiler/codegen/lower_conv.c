@@ -35,7 +35,7 @@ void conv_strides(Geometry *g, const Layout *x, const Layout *y) {
 
 int64_t conv_macs(const Geometry *g) { return g->P * g->Q * g->R * g->S * g->C * g->K; }
 
-static const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
+const char *conv_comment(Lower *l, const char *what, const Geometry *g) {
     return arena_printf(
         l->m->arena, "%s, %lldx%lld kernel, stride %lldx%lld, %lldx%lldx%lld -> %lldx%lldx%lld",
         what, (long long)g->R, (long long)g->S, (long long)g->sh, (long long)g->sw, (long long)g->H,
@@ -114,7 +114,6 @@ typedef struct {
 } Division;
 
 enum {
-    CONV_PARTS = 16,      /* enough to share */
     BAND_PIXELS = 48,     /* at least, for each reading of the weights */
     FAR_WEIGHTS = 1 << 16 /* as many may have left the caches since the last call */
 };
@@ -166,6 +165,7 @@ void lower_conv2d(Lower *l, const Node *n) {
         winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
         return;
     }
+    if (lower_conv_pixels(l, n, &g, x, yl)) return;
     bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
     Division d = divide_conv(l, n, &g, g.groups * gr.groups);
@@ -183,7 +183,8 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .act = n->attr.act,
                     .function = function_of(l, &n->attr),
                     .ph = ph,
-                    .pw = pw};
+                    .pw = pw,
+                    .mean = n->attr.pool_mean};
     conv_taps(&s, &g);
     Conv2dParams p = {.xs = g.XS,
                       .ys = g.YS,
@@ -208,7 +209,7 @@ void lower_conv2d(Lower *l, const Node *n) {
     p.sweep_last = gr.last ? use_sweep(l, &s, &gr, true) : "";
     STEP(l, n->name, &kernel_conv2d, &p,
          stem_of(l, pools ? "conv2d_pool" : "conv2d", s.act, gr.lanes),
-         conv_comment(l, pools ? "convolution and max pooling" : "convolution", &g), in(x.place),
+         conv_comment(l, pools ? "convolution and pooling" : "convolution", &g), in(x.place),
          in(layout_of(l, n->in[1]).place), in(bias ? layout_of(l, n->in[2]).place : no_place()),
          out(yl.place));
 }
@@ -577,7 +578,8 @@ static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_
 /* A row a sample. */
 static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K) {
     bool bias = n->nin > 2;
-    Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
+    Groups gr =
+        (l->o->batch > 1 ? choose_groups : choose_row_groups)(l->machine, y.pitch, panel_of(K));
     SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
     /* Weights that are read once a call are widened in registers. */

@@ -2,16 +2,17 @@
  * feature map. */
 #include "lower.h"
 
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 static int most_rows(const Machine *m, int vectors) {
     int rows = m->accumulators / vectors;
     if (rows > m->rows) rows = m->rows;
     return rows < 1 ? 1 : rows;
 }
 
-Groups choose_groups(const Machine *m, int64_t floats, int panel) {
+static Groups groups_of(const Machine *m, int64_t floats, int panel, int64_t panels) {
     Groups g = {.panel = panel};
-    int panels = panel == 16 && floats >= 32 ? m->group : 1;
-    g.width = panel * panels;
+    g.width = (int)(panel * panels);
     if (floats < g.width) g.width = (int)floats;
     g.lanes = machine_lanes(m, g.width);
     g.vectors = g.width / g.lanes;
@@ -25,13 +26,24 @@ Groups choose_groups(const Machine *m, int64_t floats, int panel) {
     return g;
 }
 
+Groups choose_groups(const Machine *m, int64_t floats, int panel) {
+    return groups_of(m, floats, panel, panel == 16 && floats >= 32 ? m->group : 1);
+}
+
+/* Sums of one row that hide how long a multiply-add takes. */
+enum { ROW_SUMS = 8 };
+
+Groups choose_row_groups(const Machine *m, int64_t floats, int panel) {
+    int64_t panels = ceil_div(floats, panel), most = ROW_SUMS * m->lanes / panel;
+    if (panel < 16 || most <= m->group) return choose_groups(m, floats, panel);
+    return groups_of(m, floats, panel, ceil_div(panels, ceil_div(panels, most)));
+}
+
 /* How a feature map of P x Q divides into blocks of at most `rows` pixels. */
 typedef struct {
     int64_t pb, qb, pn, qn; /* block, number of whole blocks */
     int64_t pt, qt;         /* rest at the bottom or at the right; 0: none */
 } Blocks;
-
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* A block with pooling covers whole windows: ph rows, and as many windows side by side as fit. */
 static Blocks pooled_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
@@ -65,6 +77,8 @@ static Blocks choose_blocks(int64_t P, int64_t Q, int rows, int ph, int pw) {
  * of more, the stack would grow beyond what generated code promises. */
 enum { MOST_SPILLED = 24 };
 
+static bool is_long(int act) { return act && act != ACT_RELU; }
+
 static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
                                   int64_t rows, int64_t qb, int64_t ahead) {
     int lanes = last ? g->last_lanes : g->lanes;
@@ -92,8 +106,9 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .act_name = s->function.name ? s->function.name : "",
                         .act_args = s->function.args ? s->function.args : "",
                         .ph = s->ph ? s->ph : 1,
-                        .pw = s->pw ? s->pw : 1};
-    p.apart = s->act && s->act != ACT_RELU && p.ph * p.pw == 1 && p.MR * p.NV > MOST_SPILLED;
+                        .pw = s->pw ? s->pw : 1,
+                        .mean = s->mean};
+    p.apart = is_long(s->act) && p.ph * p.pw == 1 && p.MR * p.NV > MOST_SPILLED;
     const char *stem = arena_printf(l->m->arena, "tile_%dx%d%s%s_%s", (int)rows, (int)(p.NV * p.L),
                                     s->act ? "_" : "", s->act ? act_text(s->act) : "", p.V);
     return use_kernel(l->kernels, &kernel_gemm_tile, &p, stem);
@@ -115,7 +130,10 @@ static int64_t floats_ahead(const SweepShape *s, const Groups *g, const Blocks *
 
 const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last) {
     int ph = s->ph ? s->ph : 1, pw = s->pw ? s->pw : 1;
-    Blocks b = choose_blocks(s->P, s->Q, last ? g->last_rows : g->rows, ph, pw);
+    int rows = last ? g->last_rows : g->rows, vectors = last ? g->last_vectors : g->vectors;
+    if (is_long(s->act) && ph * pw > 1 && rows * vectors > MOST_SPILLED)
+        rows = MOST_SPILLED / vectors;
+    Blocks b = choose_blocks(s->P, s->Q, rows, ph, pw);
     int64_t ahead = s->ahead ? floats_ahead(s, g, &b, last) : 0;
     SweepParams p = {.PN = b.pn,
                      .QN = b.qn,

@@ -20,6 +20,7 @@ static const struct {
 } variants[VARIANT_COUNT] = {
     [VARIANT_CHANNELS] = {"direct/channels", 0, false},
     [VARIANT_BANDS] = {"direct/bands", 0, false},
+    [VARIANT_PIXELS] = {"direct/pixels", 0, false},
     [VARIANT_F2_STEPS] = {"winograd2/steps", 2, false},
     [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, true},
     [VARIANT_F4_STEPS] = {"winograd4/steps", 4, false},
@@ -86,6 +87,7 @@ static bool has_choice(const Node *n) {
 unsigned conv_variants(const CodegenOptions *o, const Node *n) {
     if (!has_choice(n)) return 0;
     unsigned set = 1u << VARIANT_CHANNELS | 1u << VARIANT_BANDS;
+    if (has_pixel_vectors(n)) set |= 1u << VARIANT_PIXELS;
     if (can_be_winograd(o, n, 2)) set |= 1u << VARIANT_F2_STEPS | 1u << VARIANT_F2_BLOCKS;
     if (can_be_winograd(o, n, 4)) set |= 1u << VARIANT_F4_STEPS | 1u << VARIANT_F4_BLOCKS;
     return set;
@@ -103,6 +105,7 @@ static bool prefers_bands(const Node *n) {
 
 static Variant cheapest(const CodegenOptions *o, const Node *n) {
     int m = cheapest_winograd(o, n);
+    if (!m && has_pixel_vectors(n)) return VARIANT_PIXELS;
     if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
     bool blocks = winograd_floats(n, m) > SHARED_FLOATS;
     if (m == 2) return blocks ? VARIANT_F2_BLOCKS : VARIANT_F2_STEPS;

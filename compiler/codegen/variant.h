@@ -9,6 +9,7 @@
 typedef enum {
     VARIANT_CHANNELS,  /* direct; a part is a group of output channels */
     VARIANT_BANDS,     /* direct; a part is a band of rows with all output channels */
+    VARIANT_PIXELS,    /* direct; a vector is neighbouring pixels of one output */
     VARIANT_F2_STEPS,  /* Winograd's F(2x2,3x3) in three steps that share their buffers */
     VARIANT_F2_BLOCKS, /* the same in blocks of tiles, through scratch of a core's own */
     VARIANT_F4_STEPS,  /* F(4x4,3x3) */

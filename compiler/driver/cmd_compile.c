@@ -32,7 +32,7 @@ static const OptionUse options[] = {
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_PREPROCESS, NULL},
     {OPTION_RESIZE,
-     "also write NAME_scale_image, which scales photographs to the model's input: nearest,\n"
+     "also write NAME_scale_image, which scales photographs to the model's input: nearest, "
      "box, bilinear, hamming, bicubic or lanczos"},
     {OPTION_SHORTER, NULL},
     {OPTION_CLASSES, NULL},

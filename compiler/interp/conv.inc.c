@@ -182,6 +182,7 @@ static void conv_forward(const Call *call, const Conv *c, real *y, real *scratch
 }
 
 static void max_pool(const Call *call, const Window *w, const real *x, real *y);
+static void avg_pool(const Call *call, const Window *w, const real *x, real *y);
 
 static void run_conv2d(const Call *call) {
     Conv c = conv_of(call->node, call->n);
@@ -192,7 +193,7 @@ static void run_conv2d(const Call *call) {
     }
     Window pool = pool_behind(call->node, &c);
     conv_forward(call, &c, scratch, scratch + c.lines * c.w.Q * c.K);
-    max_pool(call, &pool, scratch, call->out[0]);
+    (call->node->attr.pool_mean ? avg_pool : max_pool)(call, &pool, scratch, call->out[0]);
 }
 
 /* ---- gradients ------------------------------------------------------------------------------ */

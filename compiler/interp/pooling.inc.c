@@ -77,10 +77,14 @@ static void avg_pool_lines(const void *job, int64_t begin, int64_t end) {
     }
 }
 
+static void avg_pool(const Call *c, const Window *w, const real *x, real *y) {
+    PoolJob j = {.call = c, .w = w, .from = x, .to = y};
+    pool_run(c->pool, w->N * w->P, w->Q * w->C * w->R * w->S, avg_pool_lines, &j);
+}
+
 static void run_avg_pool(const Call *c) {
     Window w = pool_of(c->node, c->n);
-    PoolJob j = {.call = c, .w = &w, .from = c->in[0], .to = c->out[0]};
-    pool_run(c->pool, w.N * w.P, w.Q * w.C * w.R * w.S, avg_pool_lines, &j);
+    avg_pool(c, &w, c->in[0], c->out[0]);
 }
 
 static Window whole_image(const Shape *x, int n) {

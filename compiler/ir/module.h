@@ -124,12 +124,13 @@ typedef struct {
     int32_t pad[4];  /* top, bottom, left, right: explicit; 'same' is resolved by the front end */
     int32_t size[2]; /* spatial size (H, W) of the result of a gradient with respect to an input */
     int32_t groups;
-    int32_t addend;   /* 1: the last input is added to the sums, before act */
-    int32_t act;      /* Activation fused behind the operation; what `unary` applies */
-    float args[3];    /* arguments of act, see unary.def; of lrn: alpha, beta, k */
-    int32_t act_grad; /* Activation whose derivative at the last input y is multiplied in */
-    int32_t pool[2];  /* max pooling of this size and stride fused behind activation; 0: none */
-    int32_t loss;     /* LossKind */
+    int32_t addend;    /* 1: the last input is added to the sums, before act */
+    int32_t act;       /* Activation fused behind the operation; what `unary` applies */
+    float args[3];     /* arguments of act, see unary.def; of lrn: alpha, beta, k */
+    int32_t act_grad;  /* Activation whose derivative at the last input y is multiplied in */
+    int32_t pool[2];   /* pooling of this size and stride fused behind activation; 0: none */
+    int32_t pool_mean; /* 1: it takes means, not maxima */
+    int32_t loss;      /* LossKind */
     int32_t from_logits;
     float loss_weight; /* of this loss in the sum: the gradient is multiplied by it */
     int32_t metric;    /* MetricKind */
@@ -398,6 +399,9 @@ const char *dtype_name(DType t); /* "f32" */
 
 const char *op_name(OpKind op);
 bool op_find(const char *text, OpKind *op);
+/* Whether n is a convolution of one channel to at most 8 whose vectors may be neighbouring pixels:
+ * its outputs alone would fill little of a vector. */
+bool has_pixel_vectors(const Node *n);
 /* Infers the types of n's results from its inputs and attributes; a user-visible problem goes to d.
  */
 bool infer_node(Module *m, Node *n, Diag *d);

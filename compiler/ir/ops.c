@@ -34,6 +34,13 @@ bool binary_is_truth(BinaryFn kind) {
 
 const char *op_name(OpKind op) { return op_info[op].text; }
 
+bool has_pixel_vectors(const Node *n) {
+    const Attrs *a = &n->attr;
+    if (n->op != OP_CONV2D || a->groups > 1 || a->stride[1] != 1 || a->addend) return false;
+    const Shape *w = &n->in[1]->type.shape;
+    return w->dim[2] == 1 && w->dim[3] <= 8;
+}
+
 bool op_find(const char *text, OpKind *op) {
     for (int i = 0; i < OP_COUNT; i++) {
         if (strcmp(op_info[i].text, text) == 0) {

@@ -1,12 +1,16 @@
-/* fuse-pooling: a max pooling whose windows do not overlap runs behind the convolution that feeds
- * it (and behind its activation: those are monotone, so the maximum commutes with them anyway). Not
- * where somebody else, such as a gradient, reads the convolution's result. */
+/* fuse-pooling: a pooling whose windows do not overlap runs behind the convolution that feeds it,
+ * and behind its activation: a max pooling always (activations are monotone, so the maximum
+ * commutes with them anyway), an average pooling where the convolution may have pixels in its
+ * vectors. Not where somebody else, such as a gradient, reads the convolution's result. */
 #include "rewrite.h"
 
 static bool fits(const Node *conv, const Node *pool) {
     const Attrs *a = &pool->attr;
-    return pool->op == OP_MAX_POOL && !conv->attr.pool[0] && a->kernel[0] == a->stride[0] &&
-           a->kernel[1] == a->stride[1] && !a->pad[0] && !a->pad[1] && !a->pad[2] && !a->pad[3];
+    bool apart = a->kernel[0] == a->stride[0] && a->kernel[1] == a->stride[1];
+    bool mean = pool->op == OP_AVG_POOL && a->kernel[0] == 2 && a->kernel[1] == 2 &&
+                has_pixel_vectors(conv);
+    return (pool->op == OP_MAX_POOL || mean) && !conv->attr.pool[0] && apart && !a->pad[0] &&
+           !a->pad[1] && !a->pad[2] && !a->pad[3];
 }
 
 static bool rewrite(PassContext *c, Function *f) {
@@ -17,6 +21,7 @@ static bool rewrite(PassContext *c, Function *f) {
         if (!pool || !fits(conv, pool)) continue;
         conv->attr.pool[0] = pool->attr.kernel[0];
         conv->attr.pool[1] = pool->attr.kernel[1];
+        conv->attr.pool_mean = pool->op == OP_AVG_POOL;
         pass_log(c, "%s: %s runs behind %s", f->name, pool->name, conv->name);
         absorb_user(f, conv, pool);
     }

@@ -33,6 +33,13 @@ const Net nets[] = {
     CONV("bands", "(48, 48, 16)",
          "Conv2D(72, 1, activation='relu'), Conv2D(33, 3, strides=2, padding='same')", 2),
     CONV("bands_pooled", "(48, 46, 16)", "Conv2D(40, 3, activation='relu'), MaxPooling2D(2)", 2),
+    /* one channel to few: vectors of pixels, a row that ends within one, an odd row, too few */
+    CONV("pixels", "(12, 37, 1)", "Conv2D(6, 5, activation='tanh'), AveragePooling2D(2)", 3),
+    CONV("pixels_odd", "(11, 13, 1)",
+         "Conv2D(8, 3, padding='same', dilation_rate=(1, 2), activation='relu')", 2),
+    CONV("pixels_max", "(9, 24, 1)",
+         "Conv2D(5, (2, 3), strides=(2, 1), use_bias=False), MaxPooling2D(2)", 3),
+    CONV("pixels_few", "(7, 5, 1)", "Conv2D(3, 3, activation='sigmoid'), AveragePooling2D(2)", 2),
     /* strides, dilation, padding, kernels of every kind */
     CONV("stride2", "(11, 12, 3)", "Conv2D(8, 3, strides=2), Conv2D(9, 3, strides=2)", 5),
     CONV("stride_same", "(11, 12, 5)",

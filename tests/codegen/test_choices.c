@@ -50,9 +50,11 @@ static void note(const CodegenOptions *o, const Function *f, int i) {
         note_conv(o, n);
 }
 
-/* Pooling by 2 leaves no odd maps to F(2x2); the network's chain has an activation. */
+/* Pooling by 2 leaves no odd maps to F(2x2); the network's chain has an activation; vectors of
+ * pixels add nothing. */
 static bool exists(int variant, int epilogue, int tail) {
     if (variant >= VARIANT_CHAIN) return tail == WHOLE && epilogue == ACTIVATION;
+    if (variant == VARIANT_PIXELS) return tail == WHOLE && epilogue != ADDEND;
     if (!variant_winograd((Variant)variant)) return tail == WHOLE;
     return tail == WHOLE || variant >= VARIANT_F4_STEPS || epilogue != POOLING;
 }
@@ -80,7 +82,8 @@ static int print_met(void) {
  * more panels than one group. */
 static const char script[] =
     "import keras\n"
-    "from keras.layers import Add, Conv2D, DepthwiseConv2D, Input, MaxPooling2D, ReLU\n"
+    "from keras.layers import Add, AveragePooling2D, Conv2D, DepthwiseConv2D, Input, MaxPooling2D, "
+    "ReLU\n"
     "inputs = Input(shape=(8, 8, 16))\n"
     "outputs = []\n"
     "for size in ((1, 1), (2, 1), (1, 2), (2, 2)):\n"
@@ -98,7 +101,14 @@ static const char script[] =
     "x = Conv2D(24, 1, activation='relu')(inputs)\n"
     "x = DepthwiseConv2D(3, padding='same', activation='relu')(x)\n"
     "outputs.append(Conv2D(9, 1)(x))\n"
-    "model = keras.Model(inputs, outputs)\n";
+    "grey = Input(shape=(10, 40, 1))\n"
+    "for k in (3, 6):\n"
+    "    outputs.append(Conv2D(k, 3, use_bias=False)(grey))\n"
+    "    outputs.append(Conv2D(k, 3)(grey))\n"
+    "    outputs.append(Conv2D(k, 3, padding='same', activation='tanh')(grey))\n"
+    "    outputs.append(MaxPooling2D(2)(Conv2D(k, 3, activation='relu')(grey)))\n"
+    "    outputs.append(AveragePooling2D(2)(Conv2D(k, 3, activation='tanh')(grey)))\n"
+    "model = keras.Model([inputs, grey], outputs)\n";
 
 /* ---- results -------------------------------------------------------------------------------- */
 
@@ -121,20 +131,22 @@ static void compare(const Built *b, Interp *it, int output, const float *y) {
 
 static void run(Built *b) {
     const lathe_model *m = b->model;
-    int64_t count = BATCH * m->input[0].count;
-    float *x = ARENA_ARRAY(b->arena, float, (size_t)count);
+    float **x = ARENA_ARRAY(b->arena, float *, (size_t)m->inputs);
     float **y = ARENA_ARRAY(b->arena, float *, (size_t)m->outputs);
-    for (int64_t i = 0; i < count; i++) x[i] = draw_float();
+    for (int i = 0; i < m->inputs; i++) {
+        x[i] = ARENA_ARRAY(b->arena, float, (size_t)(BATCH * m->input[i].count));
+        for (int64_t k = 0; k < BATCH * m->input[i].count; k++) x[i][k] = draw_float();
+    }
     for (int i = 0; i < m->outputs; i++)
         y[i] = ARENA_ARRAY(b->arena, float, (size_t)(BATCH * m->output[i].count));
     built_poison(b);
-    m->predict(&b->weights, b->workspace, BATCH, &(const float *){x}, y);
+    m->predict(&b->weights, b->workspace, BATCH, (const float *const *)x, y);
     Diag d;
     diag_init(&d, b->arena, NULL, NULL);
     Interp *it = interp_new(b->m, module_function(b->m, "predict"), BATCH, true, &d);
     if (!it) stop("no interpreter");
     RunScalars s = {.n = BATCH};
-    interp_set_input(it, 0, x, BATCH);
+    for (int i = 0; i < m->inputs; i++) interp_set_input(it, i, x[i], BATCH);
     interp_run(it, &s);
     FILE *bits = fopen(arena_printf(b->arena, "%s.bits", b->m->name), "wb");
     if (!bits) stop("no file for the bits");

@@ -1,0 +1,66 @@
+/* Convolutions of one channel to few, such as the first of a network for grey images: vectors of
+ * neighbouring pixels, where those of outputs would be half empty. */
+#include "lower.h"
+
+#include "variant.h"
+
+/* Vector registers that inputs and a weight take beside the sums. */
+enum { WINDOW = 2 };
+
+/* Lanes, and rows of a tile; false: the target or the layer has none that fit. */
+static bool choose_tile(const Lower *l, const Node *n, const Geometry *g, Conv2dPixelsParams *p) {
+    bool pools = n->attr.pool[0] > 0;
+    if (g->XP != 1 || g->YP != pitch_of(g->K) || g->YP > 8 || l->machine->lanes < 4) return false;
+    if (pools && (n->attr.pool[0] != WINDOW || n->attr.pool[1] != WINDOW)) return false;
+    p->Q = g->Q * (pools ? WINDOW : 1);
+    p->PR = pools || (g->P % 2 == 0 && 2 * g->K <= l->machine->accumulators) ? 2 : 1;
+    p->L = l->machine->lanes;
+    while (p->L > p->Q) p->L /= 2;
+    return p->L >= 4 && p->PR * g->K <= l->machine->accumulators;
+}
+
+/* Bands of equal height, as many as there is work to share. */
+static int64_t bands_of(const Lower *l, int64_t tiles) {
+    int64_t bands = 1;
+    while (bands < tiles && bands * l->o->batch < CONV_PARTS) {
+        do bands++;
+        while (tiles % bands);
+    }
+    return bands;
+}
+
+bool lower_conv_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y) {
+    Conv2dPixelsParams p = {.K = g->K};
+    if (choose_conv(l->o, n) != VARIANT_PIXELS || !choose_tile(l, n, g, &p)) return false;
+    bool bias = n->nin > 2, pools = n->attr.pool[0] > 0;
+    Function1 function = function_of(l, &n->attr);
+    int64_t tiles = g->P * (pools ? WINDOW : 1) / p.PR;
+    p.V = vector_name(l->machine, (int)p.L);
+    p.V4 = vector_name(l->machine, 4);
+    p.PW = panel_of(g->K);
+    p.R = g->R;
+    p.S = g->S;
+    p.t1 = g->dh * g->XL;
+    p.t2 = g->dw;
+    p.xs = g->XS;
+    p.ys = g->YS;
+    p.xp = g->sh * g->XL;
+    p.yp = g->YL;
+    p.yq = g->YP;
+    p.bands = bands_of(l, tiles);
+    p.PN = tiles / p.bands;
+    p.bias = bias;
+    p.act = n->attr.act;
+    p.act_name = function.name ? function.name : "";
+    p.act_args = function.args ? function.args : "";
+    p.pool = pools;
+    p.mean = n->attr.pool_mean;
+    p.m = conv_macs(g) * (pools ? WINDOW * WINDOW : 1);
+    p.moved = 4 * (g->H * g->W + g->P * g->Q * g->YP + g->R * g->S * p.PW);
+    STEP(l, n->name, &kernel_conv2d_pixels, &p,
+         stem_of(l, pools ? "conv2d_pixels_pool" : "conv2d_pixels", p.act, (int)p.L),
+         conv_comment(l, pools ? "convolution and pooling" : "convolution", g), in(x.place),
+         in(layout_of(l, n->in[1]).place), in(bias ? layout_of(l, n->in[2]).place : no_place()),
+         out(y.place));
+    return true;
+}
