@@ -128,6 +128,9 @@ typedef struct {
 } Groups;
 
 Groups choose_groups(const Machine *m, int64_t floats, int panel);
+/* For pixels `step` floats apart: fewer rows a block where their lines would drive each other out
+ * of a cache. */
+Groups choose_pixel_groups(const Machine *m, int64_t floats, int panel, int64_t step);
 /* For blocks of a single row: more panels side by side. */
 Groups choose_row_groups(const Machine *m, int64_t floats, int panel);
 

@@ -167,7 +167,8 @@ void lower_conv2d(Lower *l, const Node *n) {
     }
     if (lower_conv_pixels(l, n, &g, x, yl)) return;
     bool bias = n->nin - n->attr.addend > 2;
-    Groups gr = choose_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K));
+    Groups gr = choose_pixel_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K),
+                                    g.sw * g.XP);
     Division d = divide_conv(l, n, &g, g.groups * gr.groups);
     bool ahead = g.groups == 1 && !d.whole && 4 * g.R * g.S * g.C * g.K > FAR_WEIGHTS;
     SweepShape s = {.P = g.P / d.bands * ph,
@@ -244,8 +245,8 @@ static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, 
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
     bool grouped = g->groups > 1;
     int act = whole ? n->attr.act_grad : 0;
-    Groups gr =
-        choose_groups(l->machine, grouped ? g->C : target.pitch, panel_of(g->groups * g->C));
+    Groups gr = choose_pixel_groups(l->machine, grouped ? g->C : target.pitch,
+                                    panel_of(g->groups * g->C), dy.pitch);
     int64_t panels = (g->C + gr.panel - 1) / gr.panel, taps = grouped ? g->R * g->S : 1;
     SweepShape s = {.P = g->P,
                     .Q = g->Q,
@@ -547,7 +548,7 @@ static Geometry dense_geometry(Lower *l, const Value *x, int64_t C, int64_t K) {
 
 static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K) {
     bool bias = n->nin > 2;
-    Groups gr = choose_groups(l->machine, y.pitch, panel_of(K));
+    Groups gr = choose_pixel_groups(l->machine, y.pitch, panel_of(K), x.pitch);
     Geometry g = dense_geometry(l, n->in[0], C, K);
     SweepShape s = {.P = g.P,
                     .Q = 1,

@@ -30,6 +30,17 @@ Groups choose_groups(const Machine *m, int64_t floats, int panel) {
     return groups_of(m, floats, panel, panel == 16 && floats >= 32 ? m->group : 1);
 }
 
+/* Of a first cache: floats after which lines share a set, and lines that a set holds. */
+enum { SET_FLOATS = 1024, WAYS = 8 };
+
+Groups choose_pixel_groups(const Machine *m, int64_t floats, int panel, int64_t step) {
+    Groups g = choose_groups(m, floats, panel);
+    if (step % SET_FLOATS || panel != 16) return g;
+    for (int panels = m->group; g.rows > WAYS && panels * panel < floats;)
+        g = groups_of(m, floats, panel, panels *= 2);
+    return g;
+}
+
 /* Sums of one row that hide how long a multiply-add takes. */
 enum { ROW_SUMS = 8 };
 
