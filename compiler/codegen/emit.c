@@ -59,6 +59,9 @@ static void emit_opening(const File *f, StrBuf *w) {
                 /* gcc 12.2 with AVX turns the condition of a copy in nested loops into the mask of
                  * a load, and then folds masks to zero that are not: rows of pixels were lost. */
                 "#pragma GCC optimize(\"no-tree-loop-if-convert\")\n"
+                /* It would keep the inputs that neighbouring pixels share in scalars from one round
+                 * to the next: more than there are registers, so on the stack. */
+                "#pragma GCC optimize(\"no-predictive-commoning\")\n"
                 "#endif\n\n");
     template_random(w);
     template_scalar(w);
