@@ -41,6 +41,7 @@ typedef struct {
     bool assembled;       /* the image becomes part of the program by an assembler file */
     bool apart;           /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;         /* a buffer of its own for each value, with a guard around it */
+    int64_t max_memory;   /* most bytes of weights and workspace; 0: any */
     bool no_example;      /* for the self-test: the interpreter takes a while to compute it */
     bool scale;           /* also NAME_scale_image, for a model whose only input is an image */
     int filter;           /* how it scales: of templates/resize.h.in */
@@ -67,6 +68,8 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
+/* The text of `summary --cost`: multiply-adds, and for each target memory and predicted time. */
+bool print_cost(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 /* The time that bench --layers measured for the steps of a node. */
 typedef struct {
     const char *layer;

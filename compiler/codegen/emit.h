@@ -55,6 +55,14 @@ void lower_file(File *f, Module *m, const CodegenOptions *o);
 /* A workspace or weights that are too large are an error in d. */
 bool check_file_size(const File *f, Diag *d);
 
+/* cost.c: bytes that a caller of the generated code provides. */
+typedef struct {
+    int64_t weights, workspace; /* the image, or the state of training; for o->batch samples */
+} Memory;
+Memory memory_of(const File *f);
+/* More than o->max_memory is an error in d that says where, and what would fit. */
+bool check_memory(const File *f, Diag *d);
+
 /* A name as part of an identifier: letters, digits and underscores. */
 const char *identifier(Arena *a, const char *name);
 /* prefix and name as an identifier that none of the `taken` ones (which may be null) equals. */

@@ -239,8 +239,8 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     File f;
     *out = (Generated){0};
     lower_file(&f, m, o);
-    if (!check_file_size(&f, d) || !round_kernels(m, f.params, o->weights_type, d) ||
-        !prepare_self_test(&f, d))
+    if (!check_file_size(&f, d) || !check_memory(&f, d) ||
+        !round_kernels(m, f.params, o->weights_type, d) || !prepare_self_test(&f, d))
         return false;
     if (!o->train) f.image = write_image(&f, &f.image_bytes);
     f.embed = !o->train && (o->single || f.image_bytes <= EMBED_BYTES);

@@ -12,6 +12,10 @@ const Machine machines[TARGET_COUNT] = {
                        "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", "immintrin.h", ""},
 };
 
+double machine_ms(const Machine *m, double macs, double bytes) {
+    return 1e-6 * (macs / m->macs + bytes / m->bytes);
+}
+
 int machine_lanes(const Machine *m, int64_t floats) {
     int lanes = m->lanes;
     while (floats % lanes) lanes /= lanes == 4 ? 4 : 2;

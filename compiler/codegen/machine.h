@@ -20,6 +20,8 @@ typedef struct {
 
 extern const Machine machines[TARGET_COUNT];
 
+/* The milliseconds that one core is predicted to take. */
+double machine_ms(const Machine *m, double macs, double bytes);
 /* The widest vector, at most the target's, whose lanes divide `floats`. */
 int machine_lanes(const Machine *m, int64_t floats);
 /* The name of the type of that many lanes: "f32x8"; with the machine's suffix. */

@@ -101,7 +101,7 @@ bool print_kernels(Module *m, const CodegenOptions *o, const MeasuredLayer *meas
                   "predicted ms", nmeasured ? "measured ms" : "", "kernels (variant, not others)");
     for (int i = 0; i < count; i++) {
         const Row *r = &rows[i];
-        double ms = 1e-6 * (r->macs / s->machine.macs + r->bytes / s->machine.bytes);
+        double ms = machine_ms(&s->machine, r->macs, r->bytes);
         const char *site = site_text(m->arena, s->predict->function, sites, nsites, r->name);
         strbuf_printf(out, "%-32s %13.0f %11.0f %12.4f", r->name, r->macs, r->bytes, ms);
         if (nmeasured)

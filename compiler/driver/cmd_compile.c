@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TRAIN_BATCH = 32 };
-
 static const OptionUse options[] = {
     {OPTION_OUTPUT,
      "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
@@ -26,6 +24,7 @@ static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_WEIGHTS_TYPE, NULL},
     {OPTION_EMBED_WEIGHTS, NULL},
+    {OPTION_MAX_MEMORY, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
@@ -180,6 +179,7 @@ int cmd_compile(int argc, char **argv) {
     if (ok) {
         c.single = is_c_file(output);
         c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
+        c.max_memory = (int64_t)option_number(&o, OPTION_MAX_MEMORY, 0);
         c.guarded = layers;
         c.apart = layers;
         c.scale = option_given(&o, OPTION_RESIZE);

@@ -77,6 +77,7 @@ bool open_classes(Module *m, const Options *o);
  * error was printed. */
 bool run_passes(Module *m, bool train, const Options *o);
 
+enum { DEFAULT_TRAIN_BATCH = 32 };
 /* --target (default: host), --batch (default: `batch`), --reproducible. False after an error was
  * printed. */
 bool codegen_options(const Options *o, bool train, int batch, CodegenOptions *out);

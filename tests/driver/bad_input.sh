@@ -40,6 +40,15 @@ refuses "does not go with --seeds" "$lathe" train good.py --data data -o run --s
 train "--validate takes" good.py data --validate 1.5
 train "--validate takes" good.py data --validate tset
 train "leaves one part empty" good.py data --validate 0.999
+refuses "most of it in layer dense_1" "$lathe" compile good.py --batch 64 -o run --max-memory 100000
+refuses "--weights-type f16 with --batch 1 would fit" "$lathe" compile good.py --batch 64 -o run --max-memory 120000
+refuses "--batch 32 would fit" "$lathe" compile good.py --batch 64 -o run --max-memory 600000
+refuses "would need" "$lathe" compile good.py -o run --max-memory 1000
+refuses "no batch would fit" "$lathe" compile good.py --train -o run --max-memory 1000
+"$lathe" compile good.py -o run --max-memory 1000000 >/dev/null || complain "--max-memory that is enough"
+rm -rf run
+"$lathe" summary good.py --cost | grep -q "^avx512 *[0-9]" || complain "summary --cost"
+"$lathe" summary good.py --cost --train | grep -q "a training step: [0-9]* multiply-adds" || complain "summary --cost --train"
 for command in compile train evaluate predict summary inspect bench; do
   "$lathe" $command --help | grep -q "usage: lathe $command" || complain "lathe $command --help"
 done
