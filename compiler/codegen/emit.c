@@ -11,7 +11,7 @@ static void emit_opening(const File *f, StrBuf *w) {
     strbuf_printf(w, "/* %s: %s, compiled from a model description by lathe.\n", f->id,
                   f->o->train ? "the training step of a neural network" : "a neural network");
     strbuf_printf(w, " *\n * Model \"%s\", at most %d sample%s a call; targets:",
-                  c_comment(a, f->m->model_name), f->o->batch, f->o->batch == 1 ? "" : "s");
+                  c_comment(a, f->m->model_name), f->batch, f->batch == 1 ? "" : "s");
     for (int i = 0; i < f->nsections; i++) strbuf_printf(w, " %s", f->section[i].machine.name);
     if (f->o->tuning)
         strbuf_printf(w, "; kernels chosen by a tuning file, hash %016llx",

@@ -30,9 +30,10 @@ typedef struct {
 
 typedef struct {
     Module *m;
-    const CodegenOptions *o;
-    const char *id; /* the model's identifier: prefix of every symbol */
-    const char *ID; /* the same in capitals: prefix of macros */
+    const CodegenOptions *o; /* its batch: the samples that go through the steps together */
+    int batch;               /* most samples a call */
+    const char *id;          /* the model's identifier: prefix of every symbol */
+    const char *ID;          /* the same in capitals: prefix of macros */
     ParamTable *params;
     Section section[2];
     int nsections;
@@ -54,6 +55,9 @@ typedef struct {
 void lower_file(File *f, Module *m, const CodegenOptions *o);
 /* A workspace or weights that are too large are an error in d. */
 bool check_file_size(const File *f, Diag *d);
+
+/* together.c: for a file whose ports are made. */
+int samples_together(const File *f);
 
 /* cost.c: bytes that a caller of the generated code provides. */
 typedef struct {

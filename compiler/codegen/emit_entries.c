@@ -67,6 +67,29 @@ static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 /* ---- inference ------------------------------------------------------------------------------ */
 
+/* Pointers to the samples from `first` on. */
+static void emit_advance(const char *to, const char *from, const Port *ports, int n, StrBuf *w) {
+    for (int i = 0; i < n; i++)
+        strbuf_printf(w, "        %s[%d] = %s[%d] + (size_t)first * %lld;\n", to, i, from, i,
+                      (long long)ports[i].count);
+}
+
+/* The steps for a few samples after the other. */
+static void emit_rounds(const File *f, bool bytes, StrBuf *w) {
+    int most = f->o->batch;
+    strbuf_printf(w, "    %s *x[%d];\n    float *y[%d];\n    r.%s = x;\n    r.output = y;\n",
+                  input_type(bytes), f->ninputs, f->noutputs, bytes ? "bytes" : "input");
+    if (bytes) strbuf_puts(w, "    r.input = input;\n");
+    strbuf_printf(w,
+                  "    for (int first = 0; first < n; first += %d) {\n"
+                  "        r.n = n - first < %d ? n - first : %d;\n",
+                  most, most, most);
+    emit_advance("x", bytes ? "bytes" : "input", f->input, f->ninputs, w);
+    emit_advance("y", "output", f->output, f->noutputs, w);
+    if (bytes) strbuf_printf(w, "        %s_input_bytes(&r);\n", f->id);
+    strbuf_printf(w, "        %s_predict_steps(&r);\n    }\n}\n\n", f->id);
+}
+
 static void emit_predict_all(const File *f, bool bytes, StrBuf *w) {
     strbuf_printf(w,
                   "LATHE_INLINE void %s_predict%s_all(const lathe_weights *w, void *workspace, int "
@@ -74,12 +97,15 @@ static void emit_predict_all(const File *f, bool bytes, StrBuf *w) {
                   f->id, bytes ? "_u8" : "", input_type(bytes), bytes ? "bytes" : "input");
     strbuf_printf(w, zero_run, f->id);
     if (bytes) emit_converted(f, w);
-    strbuf_puts(w,
-                "    r.n = n;\n    r.target = w->target;\n    r.parallel_for = w->parallel_for;\n"
-                "    r.parallel_context = w->parallel_context;\n    r.input = input;\n"
-                "    r.output = output;\n"
-                "    r.weights = (const float *)(const void *)(w->image + 64);\n"
-                "    r.work = (float *)workspace;\n");
+    strbuf_puts(w, "    r.target = w->target;\n    r.parallel_for = w->parallel_for;\n"
+                   "    r.parallel_context = w->parallel_context;\n"
+                   "    r.weights = (const float *)(const void *)(w->image + 64);\n"
+                   "    r.work = (float *)workspace;\n");
+    if (f->o->batch < f->batch) {
+        emit_rounds(f, bytes, w);
+        return;
+    }
+    strbuf_puts(w, "    r.n = n;\n    r.input = input;\n    r.output = output;\n");
     if (bytes) strbuf_printf(w, "    r.bytes = bytes;\n    %s_input_bytes(&r);\n", f->id);
     strbuf_printf(w, "    %s_predict_steps(&r);\n}\n\n", f->id);
 }

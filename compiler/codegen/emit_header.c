@@ -42,7 +42,7 @@ static void emit_ports(const File *f, StrBuf *w) {
 
 static void emit_macros(const File *f, StrBuf *w) {
     const char *ID = f->ID;
-    strbuf_printf(w, "#define %s_BATCH %d /* most samples a call */\n", ID, f->o->batch);
+    strbuf_printf(w, "#define %s_BATCH %d /* most samples a call */\n", ID, f->batch);
     emit_counts(f, "IN", f->input, f->ninputs, w);
     emit_counts(f, "OUT", f->output, f->noutputs, w);
     strbuf_printf(w, "#define %s_INPUT_SCALE %s /* raw bytes are divided by this */\n", ID,

@@ -215,9 +215,13 @@ static const char *choose_id(Module *m) {
 }
 
 void lower_file(File *f, Module *m, const CodegenOptions *o) {
-    *f = (File){.m = m, .o = o, .id = choose_id(m)};
+    *f = (File){.m = m, .o = o, .batch = o->batch, .id = choose_id(m)};
     f->ID = upper(m->arena, f->id);
     make_ports(f);
+    CodegenOptions *own = ARENA_ARRAY(m->arena, CodegenOptions, 1);
+    *own = *o;
+    own->batch = samples_together(f);
+    f->o = o = own;
     f->params = layout_params(m, o);
     name_params(f);
     for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
@@ -231,7 +235,7 @@ bool check_file_size(const File *f, Diag *d) {
     diag_error(d,
                "the model needs %lld bytes of workspace and %lld bytes of weights at batch %d; "
                "accepted: less than 8 GiB each",
-               (long long)f->work.floats * 4, (long long)f->params->floats * 4, f->o->batch);
+               (long long)f->work.floats * 4, (long long)f->params->floats * 4, f->batch);
     return false;
 }
 

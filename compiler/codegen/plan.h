@@ -131,7 +131,7 @@ ParamTable *layout_params(Module *m, const CodegenOptions *o);
 /* planner.c: offsets by lifetime; `guarded`: none shared, a guard around each. */
 enum { GUARD_FLOATS = 64 };
 void plan_buffers(Arena *a, Plan *p, bool guarded);
-void print_buffers(const Plan *p, int batch, StrBuf *out);
+void print_buffers(const Plan *p, int batch, int together, StrBuf *out);
 
 /* kernels of one target, in the order in which they must be emitted */
 typedef struct {

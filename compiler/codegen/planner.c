@@ -66,8 +66,9 @@ void plan_buffers(Arena *a, Plan *p, bool guarded) {
     if (guarded) p->floats += GUARD_FLOATS;
 }
 
-void print_buffers(const Plan *p, int batch, StrBuf *out) {
-    strbuf_printf(out, "plan of %s, batch %d\n", p->function->name, batch);
+void print_buffers(const Plan *p, int batch, int together, StrBuf *out) {
+    strbuf_printf(out, "plan of %s, batch %d", p->function->name, batch);
+    strbuf_printf(out, together < batch ? ", %d at a time\n" : "\n", together);
     strbuf_printf(out, "%12s %12s %6s %6s  %s\n", "offset", "bytes", "first", "last", "buffer");
     for (int i = 0; i < p->nbuffers; i++) {
         const Buffer *b = &p->buffers[i];

@@ -33,6 +33,8 @@ const Net nets[] = {
     CONV("bands", "(48, 48, 16)",
          "Conv2D(72, 1, activation='relu'), Conv2D(33, 3, strides=2, padding='same')", 2),
     CONV("bands_pooled", "(48, 46, 16)", "Conv2D(40, 3, activation='relu'), MaxPooling2D(2)", 2),
+    /* maps of all samples leave a cache: four samples at a time, then three */
+    CONV("rounds", "(40, 40, 3)", "Conv2D(32, 3, activation='relu'), AveragePooling2D(4)", 7),
     /* one channel to few: vectors of pixels, a row that ends within one, an odd row, too few */
     CONV("pixels", "(12, 37, 1)", "Conv2D(6, 5, activation='tanh'), AveragePooling2D(2)", 3),
     CONV("pixels_odd", "(11, 13, 1)",

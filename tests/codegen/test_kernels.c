@@ -76,10 +76,31 @@ static void check_predict(Built *b, const Net *net, Interp *it, int n) {
     expect_close(net, "prediction", n, difference(y, want, count, 1e-30), 1e-5);
 }
 
+/* Raw bytes of a whole batch against the floats that they stand for. */
+static void check_bytes(Built *b, const Net *net) {
+    const lathe_model *m = b->model;
+    int n = b->o.batch;
+    int64_t inputs = n * m->input[0].count, count = n * m->output[0].count;
+    uint8_t *raw = ARENA_ARRAY(b->arena, uint8_t, (size_t)inputs);
+    float *x = ARENA_ARRAY(b->arena, float, (size_t)inputs);
+    float *y = ARENA_ARRAY(b->arena, float, (size_t)(2 * count)), *z = y + count;
+    double *want = ARENA_ARRAY(b->arena, double, (size_t)count);
+    for (int64_t i = 0; i < inputs; i++) {
+        raw[i] = (uint8_t)draw_below(256);
+        x[i] = (float)raw[i] / m->input_scale;
+    }
+    m->predict(&b->weights, b->workspace, n, &(const float *){x}, &(float *){y});
+    built_poison(b);
+    m->predict_u8(&b->weights, b->workspace, n, &(const uint8_t *){raw}, &(float *){z});
+    for (int64_t i = 0; i < count; i++) want[i] = y[i];
+    expect_close(net, "prediction from bytes", n, difference(z, want, count, 1e-30), 1e-5);
+}
+
 static void test_inference(Built *b, const Net *net) {
     Interp *it = reference(b, module_function(b->m, "predict"));
     for (int n = 1; n <= b->o.batch; n += n < 5 ? 1 : 3) check_predict(b, net, it, n);
     check_predict(b, net, it, b->o.batch);
+    if (b->model->predict_u8) check_bytes(b, net);
     if (b->model->self_test(&b->weights, NULL, b->workspace)) {
         fprintf(stderr, "%s: self-test\n", net->name);
         failures++;
