@@ -7,5 +7,13 @@ Both run `lathe` and a C compiler; what they compiled is kept in ~/.cache/lathe.
 from .errors import FallbackWarning, LatheError
 from .net import Net, compile
 
-__all__ = ["FallbackWarning", "LatheError", "Net", "compile"]
+__all__ = ["FallbackWarning", "LatheError", "Net", "accelerate", "compile", "restore"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    # Keras is imported only by what needs it: compile works on files without it.
+    if name in ("accelerate", "restore"):
+        from . import accelerated
+        return getattr(accelerated, name)
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from typing import Optional
 
 import numpy as np
@@ -25,8 +27,9 @@ class Generated:
 
     def __init__(self, model: str, *options: object):
         """Runs `lathe compile MODEL options`. Raises LatheError with lathe's message."""
-        self._keep = tempfile.TemporaryDirectory(prefix="lathe-")
-        self.folder = os.path.join(self._keep.name, "generated")
+        own = tempfile.mkdtemp(prefix="lathe-")
+        weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+        self.folder = os.path.join(own, "generated")
         lathe("compile", model, "-o", self.folder, *options)
         sources = [name for name in os.listdir(self.folder) if name.endswith(".c")]
         if len(sources) != 1:
