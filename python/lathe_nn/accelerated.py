@@ -149,6 +149,8 @@ class Accelerated:
         samples = len(inputs[0])
         if not samples:
             raise Unsupported("no samples")
+        if self._engine:
+            self._engine.state.pull()  # a callback predicts in the middle of an epoch
         inference = self._inference_for(batch)
         feed = Feed(inputs, [], None, inference.batch)
         outputs = inference.outputs(samples)

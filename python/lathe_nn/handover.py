@@ -7,6 +7,8 @@ import re
 import tempfile
 from typing import Any, Optional, Sequence
 
+import keras
+
 from .errors import LatheError
 from .generated import Generated, symbol_of
 
@@ -22,7 +24,11 @@ def _config(model: Any, training: bool) -> str:
     compiled = config.get("compile_config") or {}
     if not training:
         config.pop("compile_config", None)
-    elif isinstance(compiled.get("optimizer"), dict):
+        return json.dumps(config)
+    # A second compile without metrics keeps those of the first.
+    if compiled and model._compile_metrics is not None:
+        compiled["metrics"] = keras.saving.serialize_keras_object(model._compile_metrics._user_metrics)
+    if isinstance(compiled.get("optimizer"), dict):
         settings = compiled["optimizer"].get("config", {})
         if isinstance(settings.get("learning_rate"), dict):
             settings["learning_rate"] = SOME_RATE

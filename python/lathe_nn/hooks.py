@@ -40,6 +40,7 @@ class Hooks:
         looking: some callback may look at the model's weights: after an epoch, and if `watched` after
             every batch.
         looking_at_batches: one that hears of every batch may look at the weights.
+        outside: one of those may do so past its attribute `model`.
     """
 
     def __init__(self, callbacks: Any, stage: str):
@@ -47,6 +48,7 @@ class Hooks:
         self.watched = bool(hearers)
         self.looking = any(type(c) not in BLIND for c in callbacks.callbacks)
         self.looking_at_batches = any(type(c) not in BLIND for c in hearers)
+        self.outside = any(isinstance(c, _callbacks.LambdaCallback) for c in hearers)
         self._begin = getattr(callbacks, "on_%s_batch_begin" % stage)
         self._end = getattr(callbacks, "on_%s_batch_end" % stage)
         bars = [c for c in callbacks.callbacks if type(c) is _callbacks.ProgbarLogger and c.verbose == 1]

@@ -77,6 +77,9 @@ class Fit:
         self.callbacks = callback_list(model, arguments["callbacks"], arguments["verbose"], feed.samples,
                                        self.batch, self.epochs, history=True)
         self.hooks = Hooks(self.callbacks, "train")
+        # With JAX, Keras calls model.jax_state_sync before a callback gets the model.
+        self.lazy = keras.backend.backend() == "jax"
+        self.pulls_batches = self.hooks.looking_at_batches and (self.hooks.outside or not self.lazy)
 
     def run(self) -> Any:
         """Trains; the model's history. The model has its weights back even after an exception."""
@@ -86,8 +89,10 @@ class Fit:
         model.stop_training = False
         logs: Logs = {}
         finished = False
-        self.callbacks.on_train_begin()
+        if self.lazy:
+            object.__setattr__(model, "jax_state_sync", state.pull)
         try:
+            self.callbacks.on_train_begin()
             for epoch in range(model._initial_epoch or self.initial_epoch, self.epochs):
                 self.callbacks.on_epoch_begin(epoch)
                 state.push()
@@ -104,6 +109,8 @@ class Fit:
             finished = True
         finally:
             state.pull()
+            if self.lazy:
+                object.__delattr__(model, "jax_state_sync")
             if finished:
                 self.callbacks.on_train_end(logs=logs)
         return model.history
@@ -131,7 +138,7 @@ class Fit:
             else:
                 feed.gather(order[first:first + n])
             engine.train(feed, n, first, rates[i], totals)
-            if hooks.looking_at_batches:
+            if self.pulls_batches:
                 engine.state.pull()
             hooks.end(i, totals.logs)
             if hooks.watched:

@@ -11,7 +11,6 @@ import numpy as np
 
 from . import abi
 from .generated import Generated
-from .handover import generate
 
 DTYPES = {abi.F32: np.float32, abi.I64: np.int64, abi.BOOL: np.bool_}
 
@@ -157,4 +156,5 @@ def compile(model: Union[str, os.PathLike, Any], *, batch: int = 1, threads: Opt
         return Net(Generated(os.fspath(model), *words), threads)
     if not hasattr(model, "save_weights"):
         raise TypeError("a Keras model or the path of one, not %r" % type(model).__name__)
+    from .handover import generate  # imports Keras, which files do not need
     return Net(generate(model, words, weights=weights), threads)

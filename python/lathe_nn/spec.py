@@ -10,10 +10,10 @@ from . import arrays
 from .abi import Metrics, ModelTable
 from .errors import Unsupported
 
-# The accuracies that mean with each loss what lathe computes.
+# The accuracy that lathe computes with each loss; with others the binary one.
 SPARSE, ONE_HOT, BINARY = (keras.metrics.SparseCategoricalAccuracy, keras.metrics.CategoricalAccuracy,
                            keras.metrics.BinaryAccuracy)
-ACCURACIES = {"sparse_categorical_crossentropy": (SPARSE,), "categorical_crossentropy": (ONE_HOT,)}
+ACCURACIES = {"sparse_categorical_crossentropy": SPARSE, "categorical_crossentropy": ONE_HOT}
 
 
 def build(model: Any, x: List[np.ndarray], y: Any, weight: Any) -> None:
@@ -54,6 +54,7 @@ class Spec:
         """For a built model. Raises Unsupported where the two do not match."""
         self._losses = [(loss.output, loss.name.decode(), table.output[loss.output].shape)
                         for loss in table.loss[:table.losses]]
+        self._has_accuracy = [bool(loss.has_accuracy) for loss in table.loss[:table.losses]]
         self.count = 1 if table.losses == 1 else 1 + table.losses
         self._outputs = model.output_names if len(model.outputs) > 1 else ["output"]
         index = {output: i for i, (output, _, _) in enumerate(self._losses)}
@@ -79,7 +80,7 @@ class Spec:
         if output not in index:
             raise Unsupported("the metric %s of an output without a loss" % metric.name)
         loss = self._losses[index[output]][1]
-        if type(metric) not in ACCURACIES.get(loss, (ONE_HOT, BINARY)):
+        if type(metric) is not ACCURACIES.get(loss, BINARY) or not self._has_accuracy[index[output]]:
             raise Unsupported("the metric %s with the loss %s" % (type(metric).__name__, loss))
 
     def labels(self, y: Any) -> List[np.ndarray]:

@@ -70,6 +70,7 @@ class State:
         self._seen_iterations: Any = None
         self._replacing = keras.backend.backend() in REPLACING
         self.step = 0  # optimizer steps done
+        self._pulled = 0  # the step whose values Keras has
 
     def _changed(self, variable: Any, seen: Any) -> bool:
         return not (self._replacing and variable.value is seen)
@@ -85,9 +86,12 @@ class State:
         if self._changed(self._iterations, self._seen_iterations):
             self.step = int(keras.ops.convert_to_numpy(self._iterations.value))
             self._seen_iterations = self._iterations.value
+            self._pulled = self.step
 
     def pull(self) -> None:
-        """The generated code's values to Keras."""
+        """The generated code's values to Keras, if there were steps since the last push or pull."""
+        if self.step == self._pulled:
+            return
         table, state = self._trainer.table, self._trainer.state.ctypes.data
         for i, (variable, index) in enumerate(self._pairs):
             # A new array each time: a backend may go on using its memory.
@@ -97,3 +101,4 @@ class State:
             self._seen[i] = variable.value
         self._iterations.assign(self.step)
         self._seen_iterations = self._iterations.value
+        self._pulled = self.step
