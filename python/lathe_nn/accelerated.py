@@ -178,7 +178,7 @@ class Accelerated:
     def _built_inputs(self, x: Any) -> List[Any]:
         """The arrays of x; a model without weights gets them first."""
         model = self._model
-        if not model.built or not model.inputs:
+        if not model.built or not getattr(model, "inputs", None):
             model(arrays.as_array(x, "x")[:1])
         if not getattr(model, "inputs", None):
             raise Unsupported("%s is neither Sequential nor made of inputs and outputs" % type(model).__name__)

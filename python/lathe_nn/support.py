@@ -36,8 +36,7 @@ def check_training(model: Any) -> None:
     if model._metrics:
         raise Unsupported("the model has metrics of its own")
     optimizer = model.optimizer
-    if getattr(optimizer, "_exclude_from_weight_decay", None) or getattr(
-            optimizer, "_exclude_from_weight_decay_names", None):
+    if optimizer.weight_decay and not all(optimizer._use_weight_decay(v) for v in model.trainable_variables):
         raise Unsupported("exclude_from_weight_decay")
 
 
