@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import warnings
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -31,6 +32,8 @@ class Accelerated:
         self._fingerprints: Dict[str, Any] = {}
         self._refused: Dict[str, Tuple[Any, str]] = {}
         self._warned: set = set()
+        # One call at a time: they share state and workspace. Callbacks call again from within.
+        self._lock = threading.RLock()
 
     def install(self) -> None:
         """Puts the methods on the model, past Keras's tracking of attributes."""
@@ -58,21 +61,23 @@ class Accelerated:
         # Keras's own fit validates by its private arguments of evaluate.
         if arguments.get("kwargs"):
             return original(*args, **kwargs)
-        try:
-            run = getattr(self, "_prepare_" + name)(arguments)
-        except Unsupported as e:
-            self._warn(name, str(e))
-            return original(*args, **kwargs)
-        except LatheError as e:
-            self._warn(name, reason(e))
-            return original(*args, **kwargs)
-        return run()
+        with self._lock:
+            try:
+                run = getattr(self, "_prepare_" + name)(arguments)
+            except Unsupported as e:
+                why = str(e)
+            except LatheError as e:
+                why = reason(e)
+            else:
+                return run()
+        self._warn(name, why)
+        return original(*args, **kwargs)
 
     def _warn(self, name: str, why: str) -> None:
         if why not in self._warned:
             self._warned.add(why)
             warnings.warn("lathe: %s of model %r goes to Keras: %s" % (name, self._model.name, why),
-                          FallbackWarning, stacklevel=4)
+                          FallbackWarning, stacklevel=3)
 
     # -- fit and evaluate --------------------------------------------------------------------------
 

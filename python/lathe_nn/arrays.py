@@ -119,11 +119,10 @@ def sample_weights(value: Any) -> Optional[np.ndarray]:
 
 def split(structure: Any, share: float) -> Tuple[Any, Any]:
     """The first part of all arrays, and the last `share` of them: validation_split."""
-    flat = [a for a in keras.tree.flatten(structure) if a is not None]
-    total = len(as_array(flat[0], "x"))
+    cut = [None if a is None else as_array(a, "x") for a in keras.tree.flatten(structure)]
+    total = len(next((a for a in cut if a is not None), ()))
     at = int(np.floor(total * (1.0 - share)))
     if not 0 < at < total:
         raise Unsupported("validation_split=%g of %d samples" % (share, total))
-    cut = [None if a is None else as_array(a, "x") for a in keras.tree.flatten(structure)]
     parts = [[None if a is None else a[s] for a in cut] for s in (slice(0, at), slice(at, total))]
     return tuple(keras.tree.pack_sequence_as(structure, part) for part in parts)

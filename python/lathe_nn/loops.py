@@ -20,6 +20,8 @@ def callback_list(model: Any, callbacks: Any, verbose: Any, samples: int, batch:
     """The callbacks with the bar and the history that Keras adds."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks
+    # As a list: Keras calls the batch hooks of a single callback from another thread.
+    callbacks = keras.tree.flatten(callbacks) if callbacks else []
     return keras.callbacks.CallbackList(callbacks, add_history=history, add_progbar=verbose != 0,
                                         verbose=verbose, epochs=epochs, steps=-(-samples // batch),
                                         model=model)

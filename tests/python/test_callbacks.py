@@ -1,4 +1,5 @@
 """Callbacks of an accelerated fit see and change what they would in Keras's own."""
+import concurrent.futures
 import contextlib
 import csv
 import io
@@ -116,6 +117,23 @@ class Callbacks(Case):
         self.assertEqual(len(seen), 5)
         self.assertTrue((seen[0] != seen[1]).any())
         self.assertTrue((seen[-1] == seen[-2]).all())
+
+    def test_one_callback(self):
+        """Not in a list: Keras would run its batch hooks beside the next step."""
+        results = []
+        for callbacks_given in (Meddler(), [Meddler()]):
+            model = pair(dense)[1]
+            model.fit(X, Y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks_given)
+            results.append(model.get_weights()[0])
+        np.testing.assert_array_equal(*results)
+
+    def test_threads(self):
+        """predict from several threads at once."""
+        model = pair(dense)[1]
+        want = model.predict(X, verbose=0)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for got in pool.map(lambda _: model.predict(X, 3, verbose=0), range(20)):
+                np.testing.assert_array_equal(got, want)
 
     def test_model_in_callback(self):
         """evaluate and predict within a callback use the weights of that moment."""

@@ -93,7 +93,9 @@ class Fallback(Case):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             result = function(*arguments, **named)
-        return result, [str(w.message) for w in caught if w.category is lathe_nn.FallbackWarning]
+        caught = [w for w in caught if w.category is lathe_nn.FallbackWarning]
+        self.place = caught[0].filename if caught else None
+        return result, [str(w.message) for w in caught]
 
     def test_fit(self):
         for name, (make, data, arguments, part) in FITS.items():
@@ -110,6 +112,7 @@ class Fallback(Case):
                     if time == 0:
                         self.assertIn(part, texts[0])
                         self.assertNotIn("/tmp", texts[0])
+                        self.assertEqual(self.place, __file__)
                 self.assert_same_state(model, keras_model)
 
     def test_predict_without_training(self):
@@ -129,9 +132,10 @@ class Fallback(Case):
     def test_keras_reports_mistakes(self):
         model = pair(dense)[1]
         warnings.simplefilter("ignore", lathe_nn.FallbackWarning)
-        for arguments in ({"x": X, "y": Y[:3]}, {"x": X[:, :4], "y": Y}, {"x": X, "y": Y, "validation_split": 1.0},
+        for arguments in ({"x": X, "y": Y[:3]}, {"x": X[:, :4], "y": Y}, {"validation_split": 0.5},
+                          {"x": X, "y": Y, "validation_split": 1.0},
                           {"x": X, "y": Y, "class_weight": {0: 1.0}, "sample_weight": WEIGHT}):
-            with self.assertRaises(ValueError):
+            with self.assertRaises((ValueError, KeyError)):
                 model.fit(verbose=0, **arguments)
         with self.assertRaises(TypeError):
             model.fit(X, Y, batches=3)
