@@ -6,8 +6,6 @@ import re
 import shutil
 import tempfile
 import weakref
-from typing import Optional
-
 import numpy as np
 
 from . import abi
@@ -46,6 +44,11 @@ class Generated:
         with open(self.source, encoding="utf-8") as f:
             return f.read()
 
+    def code(self) -> str:
+        """The C without what follows from the weights: their image, and the self-test's values."""
+        text = re.sub(r"(_image = \{\{\n#endif\n).*?(\}\};)", r"\1\2", self.text(), flags=re.S)
+        return re.sub(r"(static const float expected\[\] = )\{[^}]*\}", r"\1", text)
+
     def image(self) -> np.ndarray:
         """The weights image: the file beside the C, or the words inside it."""
         path = self.source[:-2] + ".weights"
@@ -59,9 +62,9 @@ class Generated:
         image[:] = values.view(np.uint8)
         return image
 
-    def predictor(self, image: Optional[np.ndarray] = None) -> abi.Predictor:
-        """The compiled inference functions with this image, by default the model's own."""
-        return abi.Predictor(self.library(), self.name, self.image() if image is None else image)
+    def predictor(self) -> abi.Predictor:
+        """The compiled inference functions with the weights that lathe wrote."""
+        return abi.Predictor(self.library(), self.name, self.image())
 
     def trainer(self) -> abi.Trainer:
         """The compiled training functions."""

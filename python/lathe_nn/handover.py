@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tempfile
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 import keras
 
@@ -42,9 +42,9 @@ def reason(error: LatheError) -> str:
 
 
 def generate(model: Any, options: Sequence[object] = (), training: bool = False,
-             weights: Optional[str] = None) -> Generated:
-    """`lathe compile` of a live Keras model: its training functions, which need no weights, or its
-    inference functions with the weights it has now or those of a file.
+             weights: bool = False) -> Generated:
+    """`lathe compile` of a live Keras model: its training functions, or its inference functions; with
+    `weights` those it has now, else drawn ones.
 
     Raises LatheError with lathe's message."""
     with tempfile.TemporaryDirectory(prefix="lathe-") as folder:
@@ -52,11 +52,9 @@ def generate(model: Any, options: Sequence[object] = (), training: bool = False,
         with open(path, "w", encoding="utf-8") as f:
             f.write(_config(model, training))
         options = list(options) + (["--train"] if training else [])
-        if not training:
-            if weights is None:
-                weights = os.path.join(folder, "model.weights.h5")
-                model.save_weights(weights)
-            options += ["--weights", weights]
+        if weights:
+            options += ["--weights", os.path.join(folder, "model.weights.h5")]
+            model.save_weights(options[-1])
         try:
             return Generated(path, *options)
         except LatheError as e:

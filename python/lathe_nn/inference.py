@@ -8,34 +8,33 @@ from typing import Any, List, Tuple
 import keras
 import numpy as np
 
-from .abi import Predictor
-from .errors import LatheError
 from .feed import Feed
-from .generated import Generated
 from .handover import generate
 from .variables import REPLACING
 
 
 class Inference:
-    """The compiled inference functions of a live model."""
+    """The compiled inference functions of a live model.
+
+    The code is that of drawn weights: C holds the weights of small networks and values to test itself
+    with, and would otherwise be compiled again in every program that trains."""
 
     def __init__(self, model: Any, batch: int):
         """Raises LatheError."""
         self._model = model
         self.batch = batch
-        self._seen: Tuple[Any, ...] = ()
-        self._predictor = self._renewed(None)
+        drawn = generate(model, ["--batch", batch])
+        self._code, self._predictor = drawn.code(), drawn.predictor()
+        self._take_weights()
 
-    def _renewed(self, predictor: Any) -> Predictor:
-        """The predictor with the model's weights of now. Its code stays the same: only the image is new."""
+    def _take_weights(self) -> None:
         seen = self._versions()
-        generated: Generated = generate(self._model, ["--batch", self.batch])
-        if predictor is None:
-            predictor = generated.predictor()
-        else:
-            predictor.bind(generated.image())
+        generated = generate(self._model, ["--batch", self.batch], weights=True)
+        if generated.code() == self._code:
+            self._predictor.bind(generated.image())
+        else:  # lathe chose something by the weights' values
+            self._code, self._predictor = generated.code(), generated.predictor()
         self._seen = seen
-        return predictor
 
     def _versions(self) -> Tuple[Any, ...]:
         """Equal for equal weights: the values themselves where Keras replaces them, else checksums."""
@@ -52,13 +51,8 @@ class Inference:
 
     def refresh(self) -> None:
         """Takes over weights that have changed. Raises LatheError."""
-        if self._is_current():
-            return
-        try:
-            self._renewed(self._predictor)
-        except LatheError:
-            # Another layout: the model's weights are of another kind than those compiled for.
-            self._predictor = self._renewed(None)
+        if not self._is_current():
+            self._take_weights()
 
     def outputs(self, samples: int) -> List[np.ndarray]:
         """Arrays that `run` fills, (samples, ...)."""

@@ -150,11 +150,10 @@ def compile(model: Union[str, os.PathLike, Any], *, batch: int = 1, threads: Opt
     """
     words = _option_words({"batch": batch, "exact": exact, "weights_type": weights_type, "target": target,
                            "tuned": tuned, "input_shape": input_shape, "seed": seed})
-    weights = None if weights is None else os.fspath(weights)
+    words += [] if weights is None else ["--weights", os.fspath(weights)]
     if isinstance(model, (str, os.PathLike)):
-        words += [] if weights is None else ["--weights", weights]
         return Net(Generated(os.fspath(model), *words), threads)
     if not hasattr(model, "save_weights"):
         raise TypeError("a Keras model or the path of one, not %r" % type(model).__name__)
     from .handover import generate  # imports Keras, which files do not need
-    return Net(generate(model, words, weights=weights), threads)
+    return Net(generate(model, words, weights=weights is None), threads)
