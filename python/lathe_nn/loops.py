@@ -79,8 +79,8 @@ class Fit:
         self.callbacks = callback_list(model, arguments["callbacks"], arguments["verbose"], feed.samples,
                                        self.batch, self.epochs, history=True)
         self.hooks = Hooks(self.callbacks, "train")
-        # With JAX, Keras calls model.jax_state_sync before a callback gets the model.
-        self.lazy = keras.backend.backend() == "jax"
+        # With JAX, Keras calls model.jax_state_sync before a callback gets the model, History included.
+        self.lazy = keras.backend.backend() == "jax" and self.hooks.looking
         self.pulls_batches = self.hooks.looking_at_batches and (self.hooks.outside or not self.lazy)
 
     def run(self) -> Any:

@@ -25,6 +25,9 @@ def _check_setting(model: Any) -> None:
         raise Unsupported("run_eagerly=True")
     if model.steps_per_execution != 1:
         raise Unsupported("steps_per_execution=%d" % model.steps_per_execution)
+    for limit in ("max_epochs", "max_steps_per_epoch"):
+        if getattr(keras.config, limit, lambda: None)():
+            raise Unsupported("keras.config.%s" % limit)
     if keras.distribution.distribution() is not None:
         raise Unsupported("a keras.distribution is set")
 
