@@ -102,13 +102,16 @@ def _compile(source: str, library: str, command: Sequence[str]) -> str:
     """The compiler's message, or "" when the library is there."""
     handle, fresh = tempfile.mkstemp(suffix=".part", dir=os.path.dirname(library))
     os.close(handle)
-    run = subprocess.run([*command, "-o", fresh, source, "-lm"], capture_output=True, text=True,
-                         stdin=subprocess.DEVNULL)
-    if run.returncode == 0:
+    try:
+        run = subprocess.run([*command, "-o", fresh, source, "-lm"], capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL)
+        if run.returncode != 0:
+            return run.stderr.strip() or "exit status %d" % run.returncode
         os.replace(fresh, library)
         return ""
-    os.unlink(fresh)
-    return run.stderr.strip() or "exit status %d" % run.returncode
+    finally:
+        if os.path.exists(fresh):
+            os.unlink(fresh)
 
 
 def compile_library(source: str) -> str:
