@@ -4,14 +4,17 @@
 #include "driver.h"
 #include "tuning.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { DEFAULT_TRAIN_BATCH = 32 };
 
 static const OptionUse options[] = {
     {OPTION_OUTPUT,
      "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
+    {OPTION_NAME, NULL},
     {OPTION_TRAIN, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_OPTIMIZER, NULL},
@@ -138,6 +141,21 @@ static bool prepare_photographs(Module *m, const Options *o) {
     return false;
 }
 
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* --name goes into files and symbols as it is: only what stays as it is there. */
+static bool check_name(const char *name) {
+    enum { LONGEST = 64 };
+    if (!name) return true;
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    bool letter = isalpha((unsigned char)*name), own = !strncasecmp(name, "lathe", 5);
+    if (letter && !name[n] && n <= LONGEST && !own) return true;
+    user_error("--name takes at most %d letters, digits and underscores that begin with a letter, "
+               "but not with 'lathe'; not '%s'",
+               LONGEST, name);
+    return false;
+}
+
 static bool is_c_file(const char *path) {
     size_t n = strlen(path);
     return n > 2 && !strcmp(path + n - 2, ".c");
@@ -169,9 +187,10 @@ int cmd_compile(int argc, char **argv) {
         return user_error("--layers goes with inference and a folder");
     if (train && option_given(&o, OPTION_WEIGHTS_TYPE))
         return user_error("--weights-type goes with inference");
-    if (!check_photographs(&o, train)) return 1;
+    if (!check_photographs(&o, train) || !check_name(o.text[OPTION_NAME])) return 1;
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
+    if (m && o.text[OPTION_NAME]) m->name = o.text[OPTION_NAME];
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
               prepare_photographs(m, &o) && run_passes(m, train, &o) &&
               codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c) &&
