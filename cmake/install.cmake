@@ -27,3 +27,16 @@ install(FILES ${made}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${made}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${made}/lathe.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME lathe)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+
+# The Debian package: cpack -G DEB. What it depends on is read from the executable.
+set(CPACK_PACKAGE_CONTACT "lathe developers")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# train, predict and bench compile what they generate
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gcc | clang")
+set(CPACK_PACKAGE_DESCRIPTION "lathe reads the Keras script that describes a network, a file that Keras saved or
+an ONNX file, and writes standalone C that is specialised for that one network:
+for inference, and for all of training.")
+include(CPack)
