@@ -39,6 +39,7 @@ typedef struct {
     uint64_t kernel_seed;
     const Tuning *tuning; /* NULL: the cost model chooses */
     bool assembled;       /* the image becomes part of the program by an assembler file */
+    bool python;          /* inference: also a module for Python */
     bool apart;           /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;         /* a buffer of its own for each value, with a guard around it */
     int64_t max_memory;   /* most bytes of weights and workspace; 0: any */
@@ -54,6 +55,7 @@ typedef struct {
 typedef struct {
     StrBuf source, header; /* NAME.c, NAME.h */
     StrBuf assembly;       /* NAME_weights.S, empty if none */
+    StrBuf python;         /* NAME.py, empty if none */
     unsigned char *image;  /* NAME.weights (malloc), NULL if none */
     size_t image_bytes;
 } Generated;

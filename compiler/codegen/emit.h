@@ -84,6 +84,7 @@ void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, ex
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
 void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */
 void emit_header(const File *f, StrBuf *w);   /* emit_header.c */
+void emit_python(const File *f, StrBuf *w);   /* emit_python.c: the module for numpy */
 
 /* emit_scale.c: scaling of photographs to the model's input; nothing without o->scale */
 void emit_scale(const File *f, StrBuf *w);

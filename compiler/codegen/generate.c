@@ -252,6 +252,7 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     emit_source(&f, &out->source);
     emit_header(&f, &out->header);
     if (f.assembled) emit_assembly(&f, &out->assembly);
+    if (o->python) emit_python(&f, &out->python);
     if (f.embed) {
         free(f.image);
         return true;
@@ -265,6 +266,7 @@ void generated_free(Generated *g) {
     strbuf_free(&g->source);
     strbuf_free(&g->header);
     strbuf_free(&g->assembly);
+    strbuf_free(&g->python);
     free(g->image);
     *g = (Generated){0};
 }

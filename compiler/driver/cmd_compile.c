@@ -4,12 +4,16 @@
 #include "driver.h"
 #include "tuning.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 static const OptionUse options[] = {
     {OPTION_OUTPUT,
      "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
+    {OPTION_NAME, NULL},
     {OPTION_TRAIN, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_OPTIMIZER, NULL},
@@ -25,6 +29,7 @@ static const OptionUse options[] = {
     {OPTION_WEIGHTS_TYPE, NULL},
     {OPTION_EMBED_WEIGHTS, NULL},
     {OPTION_MAX_MEMORY, NULL},
+    {OPTION_PYTHON, NULL},
     {OPTION_LAYERS, "keep the results of all layers in the workspace; NAME.layers says where"},
     {OPTION_SEED, NULL},
     {OPTION_MODEL, NULL},
@@ -75,6 +80,7 @@ static bool write_folder(const char *folder, const char *name, const Generated *
     return (!g->image || write_in(folder, name, ".weights", g->image, g->image_bytes)) &&
            (!g->assembly.length ||
             write_in(folder, name, "_weights.S", g->assembly.text, g->assembly.length)) &&
+           (!g->python.length || write_in(folder, name, ".py", g->python.text, g->python.length)) &&
            write_in(folder, name, ".h", g->header.text, g->header.length) &&
            write_in(folder, name, ".c", g->source.text, g->source.length);
 }
@@ -97,12 +103,24 @@ static bool write_layers(Module *m, const CodegenOptions *c, const char *folder,
     return ok;
 }
 
-static bool write_code(Module *m, const CodegenOptions *c, const char *output) {
+/* The module NAME.py in the folder of the script NAME.py would take its place. */
+static bool spares_script(const char *folder, const char *name, const char *script) {
+    char module[4096];
+    struct stat a, b;
+    snprintf(module, sizeof module, "%s/%s.py", folder, name);
+    if (stat(module, &a) || stat(script, &b) || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        return true;
+    user_error("the Python module would overwrite %s: choose another folder or --name", script);
+    return false;
+}
+
+static bool write_code(Module *m, const CodegenOptions *c, const char *model, const char *output) {
     Diag d;
     Generated g;
     diag_init(&d, m->arena, NULL, NULL);
     bool ok = generate(m, c, &g, &d);
     diag_print(&d, stderr);
+    ok = ok && (!c->python || spares_script(output, m->name, model));
     ok = ok && (c->single ? write_single(output, &g) : write_folder(output, m->name, &g));
     if (ok && c->guarded) ok = write_layers(m, c, output, &d);
     generated_free(&g);
@@ -137,6 +155,21 @@ static bool prepare_photographs(Module *m, const Options *o) {
     return false;
 }
 
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* --name goes into files and symbols as it is: only what stays as it is there. */
+static bool check_name(const char *name) {
+    enum { LONGEST = 64 };
+    if (!name) return true;
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    bool letter = isalpha((unsigned char)*name), own = !strncasecmp(name, "lathe", 5);
+    if (letter && !name[n] && n <= LONGEST && !own) return true;
+    user_error("--name takes at most %d letters, digits and underscores that begin with a letter, "
+               "but not with 'lathe'; not '%s'",
+               LONGEST, name);
+    return false;
+}
+
 static bool is_c_file(const char *path) {
     size_t n = strlen(path);
     return n > 2 && !strcmp(path + n - 2, ".c");
@@ -154,6 +187,22 @@ static bool weights_type(const Options *o, CodegenOptions *c) {
     return ok;
 }
 
+/* Options that do not go with what is written. */
+static bool check_kinds(const Options *o, bool train) {
+    bool single = is_c_file(o->text[OPTION_OUTPUT]);
+    if (option_given(o, OPTION_KERNELS) && !*o->text[OPTION_KERNELS])
+        return user_error("--kernels needs a value: random:SEED"), false;
+    if (option_given(o, OPTION_LAYERS) && (train || single))
+        return user_error("--layers goes with inference and a folder"), false;
+    if (train && option_given(o, OPTION_WEIGHTS_TYPE))
+        return user_error("--weights-type goes with inference"), false;
+    if (option_given(o, OPTION_PYTHON) &&
+        (train || single || option_given(o, OPTION_EMBED_WEIGHTS)))
+        return user_error("--python goes with inference and a folder, not with --embed-weights"),
+               false;
+    return check_photographs(o, train) && check_name(o->text[OPTION_NAME]);
+}
+
 int cmd_compile(int argc, char **argv) {
     Options o;
     CodegenOptions c;
@@ -162,15 +211,10 @@ int cmd_compile(int argc, char **argv) {
     const char *output = o.text[OPTION_OUTPUT];
     if (!output) return user_error("lathe compile needs -o DIR or -o FILE.c");
     bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
-    if (option_given(&o, OPTION_KERNELS) && !*o.text[OPTION_KERNELS])
-        return user_error("--kernels needs a value: random:SEED");
-    if (layers && (train || is_c_file(output)))
-        return user_error("--layers goes with inference and a folder");
-    if (train && option_given(&o, OPTION_WEIGHTS_TYPE))
-        return user_error("--weights-type goes with inference");
-    if (!check_photographs(&o, train)) return 1;
+    if (!check_kinds(&o, train)) return 1;
     Arena *a = arena_new();
     Module *m = open_model(a, &o);
+    if (m && o.text[OPTION_NAME]) m->name = o.text[OPTION_NAME];
     bool ok = m && (!o.text[OPTION_WEIGHTS] || open_weights(m, o.text[OPTION_WEIGHTS])) &&
               prepare_photographs(m, &o) && run_passes(m, train, &o) &&
               codegen_options(&o, train, train ? DEFAULT_TRAIN_BATCH : 1, &c) &&
@@ -180,10 +224,11 @@ int cmd_compile(int argc, char **argv) {
         c.single = is_c_file(output);
         c.assembled = option_given(&o, OPTION_EMBED_WEIGHTS);
         c.max_memory = (int64_t)option_number(&o, OPTION_MAX_MEMORY, 0);
+        c.python = option_given(&o, OPTION_PYTHON);
         c.guarded = layers;
         c.apart = layers;
         c.scale = option_given(&o, OPTION_RESIZE);
-        ok = write_code(m, &c, output);
+        ok = write_code(m, &c, o.args[0], output);
     }
     arena_free(a);
     return ok ? 0 : 1;

@@ -15,11 +15,11 @@ enum { DEFAULT_BATCH = 16, DEFAULT_COUNT = 25 };
 static const OptionUse options[] = {
     {OPTION_WEIGHTS, NULL},
     {OPTION_INPUT, "an array of inputs, batch first: numbers as the model takes them, or raw "
-                   "bytes; once for each\n"
-                   "input, in order, or as NAME=FILE.npy"},
+                   "bytes; once for each input, "
+                   "in order, or as NAME=FILE.npy"},
     {OPTION_INPUT_SHAPE, NULL},
     {OPTION_EXACT, NULL},
-    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted; or with\n"
+    {OPTION_OUTPUT, "where the array of outputs goes (.npy); once for each output wanted; or with "
                     "an image, a FILE.png of it beside the outputs that are images"},
     {OPTION_INPUT_SCALE, NULL},
     {OPTION_PREPROCESS, NULL},

@@ -30,8 +30,8 @@ static void print_usage(FILE *out) {
           out);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
-    fputs("\nMODEL is a Keras script, such as examples/cifar10/model1.py, or a .keras, .h5 or "
-          ".json file.\n",
+    fputs("\nMODEL is a Keras script, such as examples/cifar10/model1.py, or a .keras, .h5, .json "
+          "or .onnx file.\n",
           out);
 }
 

@@ -52,6 +52,11 @@ rm -rf run
 for command in compile train evaluate predict summary inspect bench; do
   "$lathe" $command --help | grep -q "usage: lathe $command" || complain "lathe $command --help"
 done
+for name in 1st a-b lathe_net "$(printf 'x%.0s' {1..65})"; do
+  refuses "--name takes at most 64 letters" "$lathe" compile good.py -o run --name "$name"
+done
+"$lathe" compile good.py -o named --name Other_2 >out 2>err && [ -f named/Other_2.weights ] &&
+  grep -q "int Other_2_weights_open(" named/Other_2.h || complain "--name: $(cat err)"
 
 # --- the model
 refuses "no built-in network of this name; did you mean 'resnet50'" "$lathe" summary resnet5

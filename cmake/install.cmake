@@ -1,0 +1,42 @@
+# What `cmake --install` and `cpack -G DEB` put where.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lathe)
+set(made ${PROJECT_BINARY_DIR}/install)
+
+# The manual page and the shell completion say what --help says.
+add_custom_command(
+  OUTPUT ${made}/lathe.1 ${made}/lathe.bash
+  COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/describe_command.py $<TARGET_FILE:lathe>
+          ${made}/lathe.1 ${made}/lathe.bash
+  DEPENDS lathe ${PROJECT_SOURCE_DIR}/cmake/describe_command.py)
+add_custom_target(lathe_manual ALL DEPENDS ${made}/lathe.1 ${made}/lathe.bash)
+
+file(RELATIVE_PATH PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(cmake/lathe.pc.in ${made}/lathe.pc @ONLY)
+configure_package_config_file(cmake/lathe-config.cmake.in ${made}/lathe-config.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${made}/lathe-config-version.cmake COMPATIBILITY SameMinorVersion)
+
+install(TARGETS lathe EXPORT lathe-targets)
+install(EXPORT lathe-targets NAMESPACE lathe:: DESTINATION ${package_dir})
+install(FILES ${made}/lathe-config.cmake ${made}/lathe-config-version.cmake cmake/lathe_add_model.cmake
+  DESTINATION ${package_dir})
+install(FILES runtime/lathe_abi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe)
+install(FILES ${made}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${made}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${made}/lathe.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME lathe)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+
+# The Debian package: cpack -G DEB. What it depends on is read from the executable.
+set(CPACK_PACKAGE_CONTACT "lathe developers")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# train, predict and bench compile what they generate
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gcc | clang")
+set(CPACK_PACKAGE_DESCRIPTION "lathe reads the Keras script that describes a network, a file that Keras saved or
+an ONNX file, and writes standalone C that is specialised for that one network:
+for inference, and for all of training.")
+include(CPack)

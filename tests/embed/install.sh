@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# cmake --install: which files there are, and that each does its work from another root.
+source "$(dirname "$0")/common.sh" "$@"
+rm -rf "$root"
+must "install" env DESTDIR="$root" cmake --install "$build_dir" --prefix /usr
+
+# --- the command
+must "lathe" "$root/usr/bin/lathe" --version
+says "lathe 0"
+
+# --- the manual page: no warnings, every subcommand and an option of each kind
+page=$(find "$root" -name lathe.1)
+must "man" man --warnings -l "$page"
+[ -z "$(man --warnings -l "$page" 2>&1 >/dev/null)" ] || complain "man warns"
+for word in "LATHE TUNE" "-o, --output PATH" "--embed-weights" "--name NAME"; do
+  MANWIDTH=200 man -l "$page" | grep -qF -- "$word" || complain "no '$word' in the manual page"
+done
+
+# --- the completion: complete WORD... prints what is offered for the last one
+complete_words() {
+  bash -c 'source "$0"; compopt() { :; }; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lathe; echo "${COMPREPLY[@]}"' \
+    "$root/usr/share/bash-completion/completions/lathe" "$@"
+}
+offers() { # EXPECTED WORD...
+  [ "$(complete_words "${@:2}")" = "$1" ] || complain "completion of '${*:2}': $(complete_words "${@:2}")"
+}
+offers "compile convert" lathe co
+offers "--embed-weights" lathe compile model.py --em
+offers "--epochs --early-stopping --exact" lathe train --e
+offers "" lathe train --epochs --e
+offers "" lathe compile mod
+
+# --- pkg-config
+export PKG_CONFIG_PATH
+PKG_CONFIG_PATH=$(dirname "$(find "$root" -name lathe.pc)")
+must "pkg-config" pkg-config --print-errors --exact-version="$("$lathe" --version | cut -d' ' -f2)" lathe
+must "lathe by pkg-config" "$(pkg-config --variable=lathe lathe)" --version
+printf '#include <lathe_abi.h>\nint main(void) { return LATHE_OK; }\n' >abi.c
+must "abi" "$CC" -Wall -Wextra -Wpedantic -Werror abi.c $(pkg-config --cflags lathe) -o abi
+must "abi" ./abi
+finish
