@@ -245,7 +245,7 @@ static volatile sig_atomic_t child;
 
 /* Python stops and cleans up; then so does this process. */
 static void pass_on(int number) {
-    if (child) kill((pid_t)child, number == SIGTERM ? SIGINT : number);
+    if (child) kill((pid_t)child, number);
 }
 
 static int wait_for(pid_t process) {

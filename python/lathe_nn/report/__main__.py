@@ -4,6 +4,7 @@ It imports nothing that has to be installed before it has checked that all of it
 import argparse
 import importlib.util
 import os
+import signal
 import sys
 
 PACKAGES = {"numpy": "numpy", "sklearn": "scikit-learn", "matplotlib": "matplotlib", "seaborn": "seaborn",
@@ -40,14 +41,20 @@ def arguments() -> argparse.Namespace:
     return p.parse_args()
 
 
+def stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, stop)  # as Ctrl-C: what was begun is removed
     if sys.version_info < (3, 11):
         return fail("lathe report needs Python 3.11 or later; %s is %s (LATHE_PYTHON names another)"
                     % (sys.executable, sys.version.split()[0]))
     missing = missing_packages()
     if missing:
         return fail(missing_message(missing))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads leave the processor to others
     if not __package__:
         sys.path[0] = os.path.join(HERE, "..", "..")
     from lathe_nn.report.build import build_report

@@ -157,8 +157,9 @@ def numbers_table(r: Report) -> Table:
     rows.append(["Parameters", "{:,}".format(sum(w.size for w in r.weights.values()))])
     for x in r.bench["results"]:
         rows.append(["One sample, generated C" if x["batch"] == 1 else "A batch of %d, generated C" % x["batch"],
-                     "%.3g ms; interpreted %.3g ms: %.1f times as long" % (
-                         x["generated"]["median_ms"], x["interpreted"]["median_ms"], x["ratio"])])
+                     "%s; interpreted %s: %.1f times as long" % (
+                         layers.time_text(x["generated"]["median_ms"]),
+                         layers.time_text(x["interpreted"]["median_ms"]), x["ratio"])])
     rows.append(["Workspace for one sample", "{:,} bytes".format(r.plan.bytes)])
     rows.append(["Machine", "%s, %d threads, %s" % (r.bench["processor"], r.bench["threads"], r.bench["compiler"])])
     return Table("Numbers", "What came out.", ["", ""], rows)

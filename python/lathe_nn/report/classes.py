@@ -112,14 +112,16 @@ def draw_confusion(p: Predictions, folder: str) -> Picture:
                 annot_kws={"fontsize": 11}, cbar_kws={"label": "share of the images of the true class", "shrink": 0.8},
                 ax=ax, linewidths=0.5 if few else 0, xticklabels=labels, yticklabels=labels)
     ax.tick_params(labelsize=11 if few else 9, length=0)
-    ax.set(title="Confusion matrix", xlabel="predicted class", ylabel="true class")
+    ax.set_title("Confusion matrix", pad=12)
+    ax.set(xlabel="predicted class", ylabel="true class")
+    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=45 if few else 90, ha="right" if few else "center",
                        rotation_mode="anchor" if few else "default")
     says = "Each row has the images of one true class, each column what they were taken for%s; the diagonal is right." % (
         " (numbers of images)" if few else "")
     return Picture("confusion", "Confusion matrix", says,
                    "Matrix of %d classes; %.1f %% of the images are on its diagonal" % (len(used), 100 * p.accuracy),
-                   save_figure(figure, folder, "confusion"))
+                   save_figure(figure, folder, "confusion"), chart=False)
 
 
 def class_rates(p: Predictions) -> list[tuple[str, int, float, float]]:

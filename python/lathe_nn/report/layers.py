@@ -111,22 +111,33 @@ def draw_maps(values: dict[str, np.ndarray], samples: Samples, p: Predictions | 
 # ---- times -----------------------------------------------------------------------------------------
 
 
+def time_unit(ms: float) -> tuple[float, str]:
+    """What a time in milliseconds is multiplied by, and the unit that it has then."""
+    return (1000.0, "µs") if ms < 1 else (1.0, "ms") if ms < 1000 else (0.001, "s")
+
+
+def time_text(ms: float) -> str:
+    scale, unit = time_unit(ms)
+    return "%.3g %s" % (scale * ms, unit)
+
+
 def _draw_times(ax: plt.Axes, result: dict) -> int:
     """Two bars a layer; how many layers are left out."""
     layers = [x for x in result["layers"] if max(x["generated_ms"], x["interpreted_ms"]) > 0]
     kept = sorted(layers, key=lambda x: -x["interpreted_ms"])[:MOST_TIMES]
     rows = [x for x in layers if x in kept]
     y = np.arange(len(rows))
+    scale, unit = time_unit(max((x["interpreted_ms"] for x in rows), default=1.0))
     for key, label, colour, shift in (("generated_ms", "generated C", BLUE, -0.2),
                                       ("interpreted_ms", "interpreter (OpenBLAS)", ORANGE, 0.2)):
-        time = np.array([1000 * x[key] for x in rows])
+        time = np.array([scale * x[key] for x in rows])
         bars = ax.barh(y + shift, time, 0.38, color=colour, label=label, hatch=None if shift < 0 else "//",
                        edgecolor="white", linewidth=0)
         ax.bar_label(bars, ["%.3g" % t for t in time], padding=3, fontsize=10)
-    ax.set(yticks=y, yticklabels=[short(x["layer"], 26) for x in rows], xlabel="time (µs)")
-    ax.set_title("%s: %.3g µs against %.3g µs" % (
+    ax.set(yticks=y, yticklabels=[short(x["layer"], 26) for x in rows], xlabel="time (%s)" % unit)
+    ax.set_title("%s: %s against %s" % (
         "One sample" if result["batch"] == 1 else "Batch of %d" % result["batch"],
-        1000 * result["generated"]["median_ms"], 1000 * result["interpreted"]["median_ms"]))
+        time_text(result["generated"]["median_ms"]), time_text(result["interpreted"]["median_ms"])))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.margins(x=0.14)

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from .classes import Predictions
 from .style import BLUE, CLASS_COLOURS, CLASS_MARKERS, ORANGE, OTHER_COLOUR, Picture, save_figure, short
@@ -16,6 +17,7 @@ MOST_BARS = 10
 MOST_POINTS = 10_000  # of t-SNE: beyond that a sample of the predictions is drawn
 MOST_DIMENSIONS = 50  # t-SNE of more starts from so many principal components
 TSNE_STEPS = 750
+NAME_HEIGHT = 0.032  # of a name in a plane, as a share of the plane's
 SEED = 0
 
 
@@ -69,7 +71,9 @@ def tsne_plane(p: Predictions) -> Plane | None:
         x = PCA(min(MOST_DIMENSIONS, len(x)), random_state=SEED).fit_transform(x)
     perplexity = min(30, (len(index) - 1) / 3)
     start = "pca" if np.ptp(x, axis=0).max() > 1e-6 else "random"
-    at = TSNE(perplexity=perplexity, init=start, max_iter=TSNE_STEPS, random_state=SEED, n_jobs=-1).fit_transform(x)
+    # Threads of t-SNE meet many times a step: where something else runs as well, they are slower than one.
+    with threadpool_limits(1):
+        at = TSNE(perplexity=perplexity, init=start, max_iter=TSNE_STEPS, random_state=SEED, n_jobs=-1).fit_transform(x)
     return Plane(at, index, "tsne", "t-SNE of the predictions", ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)"))
 
 
@@ -79,8 +83,11 @@ def tsne_plane(p: Predictions) -> Plane | None:
 def draw_variance(ratio: np.ndarray, folder: str) -> Picture:
     x = np.arange(1, len(ratio) + 1)
     figure, ax = plt.subplots(figsize=(8.5, 4.6))
-    bars = ax.bar(x, 100 * ratio, color=BLUE, label="each component")
-    ax.bar_label(bars, ["%.1f" % (100 * r) for r in ratio], padding=2, fontsize=11)
+    ax.bar(x, 100 * ratio, color=BLUE, label="each component")
+    for k, r in zip(x, ratio):
+        inside = r > 0.08
+        ax.text(k, 100 * r * (0.5 if inside else 1) + (0 if inside else 1), "%.1f" % (100 * r), ha="center",
+                va="center" if inside else "bottom", fontsize=11, color="white" if inside else "black")
     ax.plot(x, 100 * np.cumsum(ratio), color=ORANGE, marker="s", linewidth=2, label="all up to it")
     ax.set(title="Variance of the predictions", xlabel="principal component", ylabel="explained variance (%)",
            xticks=x, ylim=(0, 108))
@@ -94,11 +101,19 @@ def draw_variance(ratio: np.ndarray, folder: str) -> Picture:
 
 
 def _name_clouds(ax: plt.Axes, plane: Plane, truth: np.ndarray, classes: np.ndarray, names: list[str]) -> None:
-    """Each name in the middle of its class's points."""
-    for k, c in enumerate(classes):
-        x, y = np.median(plane.at[truth == c], axis=0)
-        ax.annotate(short(names[c], 12), (x, y), ha="center", va="center", fontsize=12, fontweight="bold",
-                    color="black", path_effects=[effects.withStroke(linewidth=3.5, foreground="white")])
+    """Each name in the middle of its class's points, names that would overlap one below the other."""
+    across, up = np.maximum(np.ptp(plane.at, axis=0), 1e-12)
+    middle = [np.median(plane.at[truth == c], axis=0) for c in classes]
+    taken: list[tuple[float, float, float]] = []
+    for k in sorted(range(len(classes)), key=lambda k: -middle[k][1]):
+        name, (x, y) = short(names[classes[k]], 12), middle[k]
+        half = 0.007 * len(name) * across
+        for left, right, low in sorted(taken, key=lambda t: -t[2]):
+            if x - half < right and x + half > left and abs(y - low) < NAME_HEIGHT * up:
+                y = low - NAME_HEIGHT * up
+        taken.append((x - half, x + half, y))
+        ax.annotate(name, (x, y), ha="center", va="center", fontsize=12, fontweight="bold", color="black",
+                    path_effects=[effects.withStroke(linewidth=3.5, foreground="white")])
 
 
 def draw_points(p: Predictions, plane: Plane, folder: str, says: str) -> Picture:
