@@ -66,9 +66,9 @@ class Report:
         n = len(self.samples.inputs)
         with self.progress.step("predictions of %d samples" % n):
             self.predictions = classes.read_predictions(self.model.predict(self.samples.inputs), self.samples)
-        with self.progress.step("times of the layers"):
-            self.bench = self.model.bench()
         self.plan = self.model.plan()
+        with self.progress.step("times of the layers"):
+            self.bench = self.model.bench(self.plan)
 
     def draw_classes(self) -> None:
         p, folder = self.predictions, self.folder

@@ -73,7 +73,7 @@ def _draw_cell(ax: plt.Axes, p: Predictions, pixels: np.ndarray, i: int) -> None
     ax.set(xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set(color=colour, linewidth=2 if right else 5)
-    said = "%d. %s %s %.0f %%" % (i + 1, "✓" if right else "✗", short(p.names[p.predicted[i]], 14),
+    said = "%d. %s %s (%.0f %%)" % (i + 1, "✓" if right else "✗", short(p.names[p.predicted[i]], 12),
                                   100 * p.probability[i, p.predicted[i]])
     ax.set_title(said, fontsize=12, color=colour, fontweight="normal" if right else "bold")
     if not right:

@@ -14,6 +14,8 @@ import numpy as np
 from .inputs import ReportError
 
 HANDLE_BYTES = 256  # more than a lathe_weights
+BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
+BENCH_SPEED = 1e10  # floating-point operations a second that even the interpreter does
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Plan:
     steps: list[str]
     bytes: int
     apart: int  # bytes with a buffer for each value
+    multiply_adds: int
 
 
 class Model:
@@ -62,8 +65,12 @@ class Model:
                 if os.path.exists(path):
                     os.remove(path)
 
-    def bench(self) -> dict:
-        return json.loads(self._lathe("bench", "--inference", "--layers", "--json"))
+    def bench(self, plan: Plan) -> dict:
+        """As many runs as take a few seconds, by the multiply-adds of the plan."""
+        seconds = 2 * max(plan.multiply_adds, 1) * (1 + BENCH_BATCH) / BENCH_SPEED
+        runs = int(np.clip(BENCH_SECONDS / seconds, LEAST_RUNS, MOST_RUNS))
+        return json.loads(self._lathe("bench", "--inference", "--layers", "--json", "--batch", str(BENCH_BATCH),
+                                      "--runs", str(runs)))
 
     def plan(self) -> Plan:
         return parse_plan(self._lathe("inspect", "--plan"))
@@ -85,10 +92,10 @@ def parse_plan(text: str) -> Plan:
     found = [row.fullmatch(line) for line in text.splitlines()]
     buffers = [Buffer(m[5], *(int(m[i]) for i in (1, 2, 3, 4))) for m in found if m]
     total = re.search(r"total (\d+) bytes.*one buffer a value (\d+)", text)
-    steps = re.findall(r"^step +\d+  (.*?)  +\S+ +\d+ multiply-adds$", text, re.M)
+    steps = re.findall(r"^step +\d+  (.*?)  +\S+ +(\d+) multiply-adds$", text, re.M)
     if not total or not steps:
         raise ReportError("lathe inspect --plan printed no plan")
-    return Plan(buffers, steps, int(total[1]), int(total[2]))
+    return Plan(buffers, [name for name, _ in steps], int(total[1]), int(total[2]), sum(int(n) for _, n in steps))
 
 
 def parse_shapes(text: str) -> dict[str, tuple[int, ...]]:

@@ -101,7 +101,7 @@ def draw_variance(ratio: np.ndarray, folder: str) -> Picture:
 
 
 def _name_clouds(ax: plt.Axes, plane: Plane, truth: np.ndarray, classes: np.ndarray, names: list[str]) -> None:
-    """Each name in the middle of its class's points, names that would overlap one below the other."""
+    """Each name over the middle of its class's points, names that would overlap one below the other."""
     across, up = np.maximum(np.ptp(plane.at, axis=0), 1e-12)
     middle = [np.median(plane.at[truth == c], axis=0) for c in classes]
     taken: list[tuple[float, float, float]] = []
@@ -112,7 +112,7 @@ def _name_clouds(ax: plt.Axes, plane: Plane, truth: np.ndarray, classes: np.ndar
             if x - half < right and x + half > left and abs(y - low) < NAME_HEIGHT * up:
                 y = low - NAME_HEIGHT * up
         taken.append((x - half, x + half, y))
-        ax.annotate(name, (x, y), ha="center", va="center", fontsize=12, fontweight="bold", color="black",
+        ax.annotate(name, (x, y), (0, 7), textcoords="offset points", ha="center", va="bottom", fontsize=12, fontweight="bold", color="black",
                     path_effects=[effects.withStroke(linewidth=3.5, foreground="white")])
 
 
