@@ -49,8 +49,8 @@ static const CommandSpec spec = {
     "train",
     "MODEL --data PATH -o RUN [options]",
     "Compiles the training step of MODEL and trains it. RUN gets weights.safetensors,\n"
-    "checkpoint.safetensors (after each epoch, and on Ctrl-C), history.csv and a copy of a "
-    "script.\n"
+    "checkpoint.safetensors (after each epoch, and on Ctrl-C), history.csv, a copy of a script,\n"
+    "and data.txt, which says where the data lies.\n"
     "Pixels are divided by the largest one of the training set.",
     1,
     1,
@@ -207,6 +207,18 @@ static bool fit_samples(Job *j) {
     return (j->fraction == 0.0 || split_fraction(j)) && weigh_classes(j);
 }
 
+/* Notes where the data lies, for lathe report. */
+static bool note_data(const Job *j) {
+    char *whole = realpath(j->options->text[OPTION_DATA], NULL);
+    const char *path = arena_printf(j->module->arena, "%s/data.txt", j->folder);
+    const char *line = arena_printf(j->module->arena, "%s\n", whole ? whole : "");
+    lathe_error e;
+    bool ok = !whole || lathe_write_file(path, line, strlen(line), &e);
+    free(whole);
+    if (!ok) user_error("%s", e.text);
+    return ok;
+}
+
 /* The folder, with a copy of the model's script. */
 static bool prepare_folder(const Job *j) {
     const char *model = j->options->args[0], *slash = strrchr(model, '/');
@@ -214,6 +226,7 @@ static bool prepare_folder(const Job *j) {
     size_t size;
     lathe_error e;
     if (!lathe_make_folder(j->folder, &e)) return user_error("%s", e.text), false;
+    if (!note_data(j)) return false;
     if (is_keras_file(model) || is_onnx(model)) return true;
     const char *copy =
         arena_printf(j->module->arena, "%s/%s", j->folder, slash ? slash + 1 : model);

@@ -21,6 +21,7 @@ int cmd_fetch(int argc, char **argv);
 int cmd_summary(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 
 /* ---- shared by subcommands (shared.c) ------------------------------------------------------- */

@@ -167,6 +167,11 @@ static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_err
     return ok;
 }
 
+/* A training set alone is a data set whose test set is empty. */
+static bool has_test(zip_t *z) {
+    return zip_name_locate(z, "x_test.npy", 0) >= 0 || zip_name_locate(z, "x_train.npy", 0) < 0;
+}
+
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
     int code;
     zip_t *z = zip_open(r->path, ZIP_RDONLY, &code);
@@ -179,7 +184,7 @@ static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) 
         ok = load_part(z, r->path, "x", "y", s, e);
     } else {
         if (r->parts & LATHE_TRAIN) ok = load_part(z, r->path, "x_train", "y_train", &d->train, e);
-        if (ok && (r->parts & LATHE_TEST))
+        if (ok && (r->parts & LATHE_TEST) && has_test(z))
             ok = load_part(z, r->path, "x_test", "y_test", &d->test, e);
     }
     ok = ok && load_weights(z, r->path, &d->train, e);

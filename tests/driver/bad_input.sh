@@ -106,7 +106,7 @@ TMPDIR=/no/such/folder train "cannot make a folder in /no/such/folder" good.py d
 )
 [ $? = 1 ] || complain "a full disk is not an error"
 grep -q "cannot write full/checkpoint.safetensors: File too large" err || complain "full disk: $(cat err)"
-[ "$(ls full | sort | tr '\n' ' ')" = "history.csv wide.py " ] || complain "full disk left: $(ls full)"
+[ "$(ls full | sort | tr '\n' ' ')" = "data.txt history.csv wide.py " ] || complain "full disk left: $(ls full)"
 
 # --- weights, predictions
 "$lathe" train good.py --data data --epochs 1 -o trained >out 2>err || complain "training: $(cat err)"
