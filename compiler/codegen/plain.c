@@ -80,10 +80,33 @@ static bool join_group(const Plain *p, const Node *n, const Node *of) {
     return false;
 }
 
+/* A convolution or dense layer and the activation behind it are one function, as they are one layer
+ * for whoever wrote the model. */
+static bool takes_activation(const PlainStep *s, const Node *n, bool backward) {
+    const Node *layer = s->node;
+    return !backward && is_activation(n) && (layer->op == OP_CONV2D || layer->op == OP_DENSE) &&
+           n->in[0] == layer->out[0] && !s->act;
+}
+
+/* So are their gradients. */
+static bool gives_gradient(const PlainStep *s, const Node *n, bool backward) {
+    return backward && s->backward && is_activation(s->node) && group_member(n) >= 0 &&
+           incoming(n) == s->node->out[0];
+}
+
 static void add_step(Plain *p, const Node *n, bool backward) {
     const Node *of = backward ? forward_of(p->names.f, p->nforward, n) : NULL;
     if (backward && join_group(p, n, of)) return;
+    PlainStep *last = p->nsteps ? &p->step[p->nsteps - 1] : NULL;
+    if (last && takes_activation(last, n, backward)) {
+        last->act = n;
+        return;
+    }
     PlainStep s = {.node = n, .of = of, .backward = backward};
+    if (last && gives_gradient(last, n, backward)) {
+        s.act = last->node;
+        p->nsteps--;
+    }
     const char *name = of ? of->name : n->name, *ending = "_forward";
     if (backward) ending = of ? "_backward" : "_sum";
     if (n->op == OP_LOSS_GRAD) ending = "_backward";
@@ -118,24 +141,24 @@ static const Node *update_of(const Plain *p, const Value *param) {
     return NULL;
 }
 
-/* A weight with its gradient on one line, what the optimizer keeps of it on the next. */
+/* A weight, its gradient and what the optimizer keeps of it: on one line or on two. */
 static void print_weight(const Plain *p, const Value *v) {
+    Arena *a = arena_of(p);
     const Node *update = update_of(p, v);
-    const char *text = array_text(p, v), *slots = "";
-    print_code(arena_of(p), p->w, 0, "static float %s%s;", text,
-               update ? arena_printf(arena_of(p), ", %s", array_text(p, update->in[1])) : "");
+    const char *first = arena_printf(a, "static float %s", array_text(p, v)), *slots = "";
+    if (update) first = arena_printf(a, "%s, %s", first, array_text(p, update->in[1]));
     if (update) p->declared[update->in[1]->id] = true;
     for (int i = 2; update && i < update->nin; i++)
-        slots = arena_printf(arena_of(p), "%s%s%s", slots, *slots ? ", " : "",
-                             array_text(p, update->in[i]));
-    if (*slots) print_code(arena_of(p), p->w, 0, "static float %s;", slots);
+        slots = arena_printf(a, "%s, %s", slots, array_text(p, update->in[i]));
+    bool fits = strlen(first) + strlen(slots) < 100;
+    print_code(a, p->w, 0, "%s%s;", first, fits ? slots : "");
+    if (!fits) print_code(a, p->w, 0, "static float %s;", slots + 2);
 }
 
 static void print_weights(const Plain *p) {
     const Function *f = p->names.f;
     print_code(arena_of(p), p->w, 0,
-               "/* ---- weights, the gradients of the loss with respect to them, and what the "
-               "optimizer keeps ---- */\n");
+               "/* ---- weights, their gradients, and what the optimizer keeps of them ---- */\n");
     for (int i = 0; i < f->nparams; i++) {
         if (p->names.m->params[f->params[i]->param].role != PARAM_SLOT)
             print_weight(p, f->params[i]);
@@ -146,8 +169,9 @@ static void print_weights(const Plain *p) {
 /* The gradient of the loss with respect to v, or NULL. */
 static const Value *gradient_of(const Plain *p, const Value *v) {
     const char *name = arena_printf(arena_of(p), "%s/grad", v->name);
-    for (int i = 0; i < p->nsteps; i++) {
-        const Value *g = p->step[i].node->out[0];
+    const Function *f = p->names.f;
+    for (int i = p->nforward; i < f->nnodes; i++) {
+        const Value *g = f->nodes[i]->out[0];
         if (!strcmp(g->name, name) && shape_equal(&g->type.shape, &v->type.shape)) return g;
     }
     return NULL;
@@ -166,10 +190,8 @@ static void print_arrays(const Plain *p) {
     Arena *a = arena_of(p);
     const Function *f = p->names.f;
     const Value *x = f->inputs[0];
-    print_code(
-        a, p->w, 0,
-        "/* ---- a batch: what the layers make of it, and the gradients with respect to that "
-        "---- */\n");
+    print_code(a, p->w, 0,
+               "/* ---- a batch: what the layers make of it, and the gradients of that ---- */\n");
     print_code(a, p->w, 0, "static float (*%s)%s;", p->names.value[x->id],
                array_dims(a, &x->type.shape));
     print_code(a, p->w, 0, "static const int *labels;");
@@ -211,7 +233,7 @@ static void bind_file(const Plain *p, Bindings *b) {
     bindf(b, "count", "%lld", (long long)shape_count(&x->type.shape));
     bind(b, "input", p->names.value[x->id]);
     bind(b, "scale", plain_float(a, m->input_scale));
-    bind(b, "divisor", plain_decimal(a, m->input_scale));
+    bindf(b, "divisor", "%g", (double)m->input_scale);
     bindf(b, "batch", "%d", p->o->batch);
     bindf(b, "classes", "%lld", (long long)y->dim[1]);
     bindf(b, "seed", "%llu", (unsigned long long)p->o->seed);

@@ -58,6 +58,7 @@ typedef struct {
     const Node *node;      /* the first of them */
     const Node *member[3]; /* of a group: gradient of the input, the kernel, the bias, or NULL */
     const Node *of;        /* the node whose gradient it is, or NULL */
+    const Node *act;       /* the activation behind it, or its gradient before it, or NULL */
     const char *name;      /* in C */
     bool backward;
 } PlainStep;
@@ -68,6 +69,8 @@ const char *plain_refusal(const Module *m, const Node *n, const Node *of, bool b
 void print_step(const Names *names, const PlainStep *s, StrBuf *w);
 /* The node among the first `count` of f whose gradient n (a later one) is, or NULL. */
 const Node *forward_of(const Function *f, int count, const Node *n);
+/* Whether n is an activation, or the gradient of one. */
+bool is_activation(const Node *n);
 /* Which member of a group n is, or -1. */
 int group_member(const Node *n);
 /* The gradient that n starts from. */

@@ -44,6 +44,16 @@ static void name_aliases(Names *n) {
         n->value[n->f->aliases[i].out->id] = n->value[n->f->aliases[i].in->id];
 }
 
+static void name_results(Names *n, const Node *node) {
+    static const char *const statistics[] = {[3] = "mean", [4] = "inverse"};
+    for (int k = 0; k < node->nout; k++) {
+        const char **id = &n->value[node->out[k]->id], *name = node->out[k]->name;
+        if (node->op == OP_BATCH_NORM_TRAIN && k > 2)
+            name = arena_printf(n->m->arena, "%s/%s", node->name, statistics[k]);
+        if (!*id) *id = plain_name(n, name);
+    }
+}
+
 Names plain_names(Module *m, const Function *f) {
     Names n = {.m = m, .f = f};
     n.param = ARENA_ARRAY(m->arena, const char *, (size_t)m->nparams + 1);
@@ -54,12 +64,7 @@ Names plain_names(Module *m, const Function *f) {
     }
     name_params(&n);
     name_aliases(&n);
-    for (int i = 0; i < f->nnodes; i++) {
-        for (int k = 0; k < f->nodes[i]->nout; k++) {
-            const Value *v = f->nodes[i]->out[k];
-            if (!n.value[v->id]) n.value[v->id] = plain_name(&n, v->name);
-        }
-    }
+    for (int i = 0; i < f->nnodes; i++) name_results(&n, f->nodes[i]);
     return n;
 }
 

@@ -153,12 +153,13 @@ typedef struct {
 } Break;
 
 static bool ends_operator(const char *text, int space) {
-    return space > 0 && strchr(",=+*/?:|&", text[space - 1]) != NULL;
+    return space > 0 && strchr(",=+-*/|&", text[space - 1]) != NULL;
 }
 
 /* Behind an assignment if all that follows then fits; else the last place of the least depth. */
 static Break find_break(const char *text, int room, int further) {
-    int open[MOST_LINES], depth = 0, least = MOST_LINES, length = (int)strlen(text);
+    int open[MOST_LINES], depth = 0, least = MOST_LINES, length = (int)strlen(text),
+                          right = further;
     bool quoted = false;
     Break best = {0, further};
     for (int i = 0; i < room; i++) {
@@ -167,9 +168,11 @@ static Break find_break(const char *text, int room, int further) {
         if (text[i] == '(' && depth < MOST_LINES) open[depth++] = i + 1;
         if (text[i] == ')' && depth > 0) depth--;
         if (text[i] != ' ' || !ends_operator(text, i) || depth > least) continue;
-        best = (Break){i + 1, depth ? open[depth - 1] : further};
+        bool assigns = !depth && text[i - 1] == '=';
+        best = (Break){i + 1, depth ? open[depth - 1] : assigns ? further : right};
         least = depth;
-        if (!depth && text[i - 1] == '=' && further + length - i <= room) break;
+        if (assigns && further + length - i <= room) break;
+        if (assigns) right = i + 1;
     }
     return best;
 }
@@ -225,7 +228,8 @@ static int print_line(Page *p, StrBuf *w, int i) {
     for (; end < p->count && p->line[end].depth > depth; end++)
         statements += p->line[end].depth == depth + 1;
     bool raw = strchr(p->line[i].text, '{') && end > i + 1; /* has braces of its own */
-    const char *text = end == i + 2 && !raw ? joined(p, i) : NULL;
+    bool simple = end == i + 2 && !raw && strncmp(p->line[i + 1].text, "if (", 4);
+    const char *text = simple ? joined(p, i) : NULL;
     if (text) {
         print_text(w, depth, text);
         return end;

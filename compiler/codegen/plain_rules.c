@@ -111,18 +111,83 @@ static void bind_shapes(const Context *c, const Value *x, const Value *y) {
     bind(c->b, "out", sample_text(c->b->arena, &y->type.shape));
 }
 
+/* "[i][h][w]": the indices of the first `axes` axes. */
+static const char *index_text(Arena *a, const Shape *s, int axes) {
+    const char *text = "[i]";
+    for (int i = 1; i < axes; i++) text = arena_printf(a, "%s[%s]", text, axis_names(s)[i - 1]);
+    return text;
+}
+
 /* What "rows" and "elements" run over, and the indices there. */
 static void run_over(const Context *c, const Value *v) {
     const Shape *s = &v->type.shape;
-    const char *text = "[i]", *row = text;
-    for (int i = 1; i < s->rank; i++) {
-        row = text;
-        text = arena_printf(c->b->arena, "%s[%s]", text, axis_names(s)[i - 1]);
-    }
     c->b->each = s;
-    bind(c->b, "row", row);
-    bind(c->b, "at", text);
+    bind(c->b, "row", index_text(c->b->arena, s, s->rank - 1));
+    bind(c->b, "at", index_text(c->b->arena, s, s->rank));
     bind_number(c, "C", last_dim(s));
+}
+
+/* ---- activations ---------------------------------------------------------------------------- */
+
+bool is_activation(const Node *n) {
+    switch (n->op) {
+    case OP_RELU:
+    case OP_RELU_GRAD:
+    case OP_TANH:
+    case OP_TANH_GRAD:
+    case OP_SIGMOID:
+    case OP_SIGMOID_GRAD: return true;
+    default: return false;
+    }
+}
+
+/* act(x) in C, for the element x. */
+static const char *act_code(Arena *a, OpKind op, const char *x) {
+    if (op == OP_RELU) return arena_printf(a, "fmaxf(%s, 0.0f)", x);
+    if (op == OP_TANH) return arena_printf(a, "tanhf(%s)", x);
+    return arena_printf(a, "1.0f / (1.0f + expf(-%s))", x);
+}
+
+/* The same as a formula. */
+static const char *act_formula(Arena *a, OpKind op, const char *x) {
+    if (op == OP_RELU) return arena_printf(a, "max(%s, 0)", x);
+    if (op == OP_TANH) return arena_printf(a, "tanh(%s)", x);
+    return arena_printf(a, "1 / (1 + exp(-(%s)))", x);
+}
+
+/* dy act'(x), from the result y = act(x). */
+static const char *act_grad_code(Arena *a, OpKind op, const char *dy, const char *y) {
+    if (op == OP_RELU_GRAD) return arena_printf(a, "%s > 0.0f ? %s : 0.0f", y, dy);
+    if (op == OP_TANH_GRAD) return arena_printf(a, "%s * (1.0f - %s * %s)", dy, y, y);
+    return arena_printf(a, "%s * %s * (1.0f - %s)", dy, y, y);
+}
+
+static const char *act_grad_formula(OpKind op) {
+    if (op == OP_RELU_GRAD) return "dy where y > 0, else 0";
+    return op == OP_TANH_GRAD ? "dy (1 - y y)" : "dy y (1 - y)";
+}
+
+/* An element of the array of v. */
+static const char *element(const Context *c, const Value *v, const char *at) {
+    return arena_printf(c->b->arena, "%s%s", name_of(c, v), at);
+}
+
+/* What the activation `act`, or its gradient, makes of the element `at`. */
+static void bind_act(const Context *c, const Node *act, const char *at) {
+    Arena *a = c->b->arena;
+    bind(c->b, "act",
+         c->step->backward
+             ? act_grad_code(a, act->op, element(c, act->in[0], at), element(c, act->in[1], at))
+             : act_code(a, act->op, element(c, act->in[0], at)));
+    bind_array(c, "acty", act->out[0]);
+}
+
+static void bind_activation(const Context *c) {
+    const Node *n = c->node;
+    run_over(c, n->out[0]);
+    bind_act(c, n, index_text(c->b->arena, &n->out[0]->type.shape, n->out[0]->type.shape.rank));
+    bind(c->b, "formula",
+         c->step->backward ? act_grad_formula(n->op) : act_formula(c->b->arena, n->op, "x"));
 }
 
 /* ---- windows: convolutions and pooling ------------------------------------------------------ */
@@ -173,32 +238,47 @@ static void bind_window(const Context *c, const Value *image, const Value *map, 
     bind(c->b, "zero", offh || offw ? " (x is 0 outside)" : "");
 }
 
-static void bind_bias(const Context *c) {
-    const Node *n = c->node;
-    bind(c->b, "plusb", n->nin > 2 ? "b[k] + " : "");
+/* What convolutions and dense layers share; `sum` is what is summed, `at` an element of the result.
+ */
+static void bind_layer(const Context *c, const char *sum, const char *at) {
+    const Node *n = c->node, *act = c->step->act;
+    const char *formula =
+        arena_printf(c->b->arena, n->nin > 2 ? "b[k] + sum of %s" : "sum of %s", sum);
+    bind(c->b, "formula", act ? act_formula(c->b->arena, act->op, formula) : formula);
     bindf(c->b, "b", n->nin > 2 ? "%s[k]" : "0.0f", n->nin > 2 ? name_of(c, n->in[2]) : "");
     bind_array(c, "kernel", n->in[1]);
     bind_number(c, "K", last_dim(&n->out[0]->type.shape));
+    if (act) bind_act(c, act, at);
 }
 
 static void bind_conv2d(const Context *c) {
     const Node *n = c->node;
     const int64_t *kernel = n->in[1]->type.shape.dim;
-    bind_bias(c);
+    const char *sum = arena_printf(c->b->arena, "x[%s][%s][c] w[r][s][c][k]",
+                                   window_index(c, 0, "p", "r"), window_index(c, 1, "q", "s"));
+    bind_layer(c, sum, "[i][p][q][k]");
     bind_window(c, n->in[0], n->out[0], kernel[0], kernel[1]);
+}
+
+/* "[i][k]": an element of a dense layer's result. */
+static const char *dense_at(const Context *c, const Value *v) {
+    const Shape *s = &v->type.shape;
+    return arena_printf(c->b->arena, "%s[k]", index_text(c->b->arena, s, s->rank - 1));
 }
 
 static void bind_dense(const Context *c) {
     run_over(c, c->node->out[0]);
-    bind_bias(c);
+    bind_layer(c, "x[c] w[c][k]", dense_at(c, c->node->out[0]));
     bind_number(c, "C", c->node->in[1]->type.shape.dim[0]);
 }
 
 /* The results of a group, and its formulas joined. */
-static void bind_members(const Context *c, const char *const formula[3]) {
+static void bind_members(const Context *c, const char *const formula[3], const char *at) {
     static const char *const result[3] = {"dx", "dkernel", "db"};
     const PlainStep *s = c->step;
     const char *what = "";
+    if (s->act) bind_act(c, s->act, at);
+    if (s->act) what = arena_printf(c->b->arena, "dy becomes %s", act_grad_formula(s->act->op));
     for (int i = 2; i >= 0; i--) {
         bind(c->b, result[i], s->member[i] ? name_of(c, s->member[i]->out[0]) : NULL);
         if (s->member[i])
@@ -223,14 +303,14 @@ static void bind_conv2d_grad(const Context *c) {
         arena_printf(a, "dx[%s][%s][c] = sum of w[r][s][c][k] dy[p][q][k]", h, w),
         arena_printf(a, "dw[r][s][c][k] = sum of x[%s][%s][c] dy[p][q][k]", h, w),
         "db[k] = sum of dy[p][q][k]"};
-    bind_members(c, formula);
+    bind_members(c, formula, "[i][p][q][k]");
 }
 
 static void bind_dense_grad(const Context *c) {
     static const char *const formula[3] = {"dx[c] = sum of w[c][k] dy[k]",
                                            "dw[c][k] = sum of x[c] dy[k]", "db[k] = sum of dy[k]"};
     run_over(c, incoming(c->node));
-    bind_members(c, formula);
+    bind_members(c, formula, dense_at(c, incoming(c->node)));
     bind_number(c, "C", c->step->of->in[1]->type.shape.dim[0]);
 }
 
@@ -347,12 +427,12 @@ static const Rule rules[] = {
     {OP_DENSE, "dense", NULL, bind_dense},
     {OP_DENSE_GRAD_INPUT, NULL, "dense_grad", bind_dense_grad},
     {OP_DENSE_GRAD_KERNEL, NULL, "dense_grad", bind_dense_grad},
-    {OP_RELU, "relu", NULL, bind_elements},
-    {OP_RELU_GRAD, NULL, "relu_grad", bind_elements},
-    {OP_TANH, "tanh", NULL, bind_elements},
-    {OP_TANH_GRAD, NULL, "tanh_grad", bind_elements},
-    {OP_SIGMOID, "sigmoid", NULL, bind_elements},
-    {OP_SIGMOID_GRAD, NULL, "sigmoid_grad", bind_elements},
+    {OP_RELU, "activation", NULL, bind_activation},
+    {OP_RELU_GRAD, NULL, "activation_grad", bind_activation},
+    {OP_TANH, "activation", NULL, bind_activation},
+    {OP_TANH_GRAD, NULL, "activation_grad", bind_activation},
+    {OP_SIGMOID, "activation", NULL, bind_activation},
+    {OP_SIGMOID_GRAD, NULL, "activation_grad", bind_activation},
     {OP_SOFTMAX, "softmax", NULL, bind_elements},
     {OP_SOFTMAX_GRAD, NULL, "softmax_grad", bind_elements},
     {OP_ADD, "add", "gradient_sum", bind_sum},
