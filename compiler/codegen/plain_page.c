@@ -156,22 +156,24 @@ static bool ends_operator(const char *text, int space) {
     return space > 0 && strchr(",=+-*/|&", text[space - 1]) != NULL;
 }
 
-/* Behind an assignment if all that follows then fits; else the last place of the least depth. */
+/* Behind an assignment if all that follows then fits; else the last place of the least depth,
+ * behind a comma rather than an operator. */
 static Break find_break(const char *text, int room, int further) {
     int open[MOST_LINES], depth = 0, least = MOST_LINES, length = (int)strlen(text),
                           right = further;
     bool quoted = false;
     Break best = {0, further};
-    for (int i = 0; i < room; i++) {
+    for (int i = 0; i <= room && text[i]; i++) {
         quoted ^= text[i] == '"';
-        if (quoted) continue;
-        if (text[i] == '(' && depth < MOST_LINES) open[depth++] = i + 1;
-        if (text[i] == ')' && depth > 0) depth--;
-        if (text[i] != ' ' || !ends_operator(text, i) || depth > least) continue;
+        if (!quoted && strchr("([", text[i]) && depth < MOST_LINES) open[depth++] = i + 1;
+        if (!quoted && strchr(")]", text[i]) && depth > 0) depth--;
+        if (quoted || text[i] != ' ' || !ends_operator(text, i)) continue;
         bool assigns = !depth && text[i - 1] == '=';
+        int cost = 2 * depth + (text[i - 1] != ',');
+        if (cost > least) continue;
+        least = cost;
         best = (Break){i + 1, depth ? open[depth - 1] : assigns ? further : right};
-        least = depth;
-        if (assigns && further + length - i <= room) break;
+        if (assigns && further + length - i - 1 <= room) break;
         if (assigns) right = i + 1;
     }
     return best;

@@ -163,7 +163,7 @@ static const char *act_grad_code(Arena *a, OpKind op, const char *dy, const char
 }
 
 static const char *act_grad_formula(OpKind op) {
-    if (op == OP_RELU_GRAD) return "dy where y > 0, else 0";
+    if (op == OP_RELU_GRAD) return "dy (y > 0)";
     return op == OP_TANH_GRAD ? "dy (1 - y y)" : "dy y (1 - y)";
 }
 
@@ -278,7 +278,7 @@ static void bind_members(const Context *c, const char *const formula[3], const c
     const PlainStep *s = c->step;
     const char *what = "";
     if (s->act) bind_act(c, s->act, at);
-    if (s->act) what = arena_printf(c->b->arena, "dy becomes %s", act_grad_formula(s->act->op));
+    if (s->act) what = arena_printf(c->b->arena, "dy = %s", act_grad_formula(s->act->op));
     for (int i = 2; i >= 0; i--) {
         bind(c->b, result[i], s->member[i] ? name_of(c, s->member[i]->out[0]) : NULL);
         if (s->member[i])
@@ -302,13 +302,13 @@ static void bind_conv2d_grad(const Context *c) {
     const char *const formula[3] = {
         arena_printf(a, "dx[%s][%s][c] = sum of w[r][s][c][k] dy[p][q][k]", h, w),
         arena_printf(a, "dw[r][s][c][k] = sum of x[%s][%s][c] dy[p][q][k]", h, w),
-        "db[k] = sum of dy[p][q][k]"};
+        "db = sum of dy"};
     bind_members(c, formula, "[i][p][q][k]");
 }
 
 static void bind_dense_grad(const Context *c) {
     static const char *const formula[3] = {"dx[c] = sum of w[c][k] dy[k]",
-                                           "dw[c][k] = sum of x[c] dy[k]", "db[k] = sum of dy[k]"};
+                                           "dw[c][k] = sum of x[c] dy[k]", "db = sum of dy"};
     run_over(c, incoming(c->node));
     bind_members(c, formula, dense_at(c, incoming(c->node)));
     bind_number(c, "C", c->step->of->in[1]->type.shape.dim[0]);

@@ -15,12 +15,6 @@ const char *plain_float(Arena *a, float x) { return arena_printf(a, "%sf", plain
 
 const char *plain_rest(Arena *a, float x) { return plain_float(a, (float)(1.0 - decimal_of(x))); }
 
-/* An array as a pointer to its first element. */
-static const char *flat(const Names *n, const Value *v) {
-    const char *name = n->value[v->id];
-    return v->type.shape.rank > 1 ? arena_printf(n->m->arena, "(float *)%s", name) : name;
-}
-
 /* "3 * 3 * 8": the elements of a parameter. */
 static const char *count_text(Arena *a, const Shape *s) {
     const char *text = s->rank ? "" : "1";
@@ -54,7 +48,7 @@ bool draws_weights(const Names *n) {
 static void print_fill(const Names *n, const Value *v, StrBuf *w) {
     Arena *a = n->m->arena;
     const Init *init = &n->m->params[v->param].init;
-    const char *at = flat(n, v), *count = count_text(a, &v->type.shape);
+    const char *at = n->value[v->id], *count = count_text(a, &v->type.shape);
     const char *x = plain_float(a, init->a), *y = plain_float(a, init->b);
     if (init->kind == INIT_UNIFORM)
         print_code(a, w, 1, "uniform(%s, %s, %s, %s, %d);", at, count, x, y, v->param);
@@ -94,7 +88,8 @@ static void bind_optimizer(const Node *n, Bindings *b) {
     bind(b, "nesterov", moves && t->nesterov ? "" : NULL);
     bind(b, "amsgrad", t->amsgrad ? "" : NULL);
     bind(b, "centered", t->centered ? "" : NULL);
-    bindf(b, "slots", "%s%s", moves ? ", float *m" : "", t->centered ? ", float *mean" : "");
+    bindf(b, "slots", "%s%s%s", moves ? ", void *velocity" : "",
+          t->centered ? ", void *average" : "", t->amsgrad ? ", void *largest" : "");
     bind(b, "first", plain_float(a, t->beta1));
     bind(b, "second", plain_float(a, t->beta2));
     bind(b, "rho", plain_float(a, t->rho));
@@ -110,7 +105,7 @@ static void print_call(const Names *n, const Node *update, StrBuf *w) {
     Arena *a = n->m->arena;
     const char *arguments = "";
     for (int i = 0; i < update->nin; i++)
-        arguments = arena_printf(a, "%s%s, ", arguments, flat(n, update->in[i]));
+        arguments = arena_printf(a, "%s%s, ", arguments, n->value[update->in[i]->id]);
     print_code(a, w, 1, "%s(%s%s);", optimizer_name(update), arguments,
                count_text(a, &update->in[0]->type.shape));
 }
