@@ -57,8 +57,10 @@ static bool check(Plain *p) {
     p->refused = "";
     check_nodes(p);
     if (!p->loss) refuse(p, "models without a loss");
-    if (f->ninputs != 2) refuse(p, "several inputs or outputs");
-    if (f->inputs[0]->type.shape.rank < 2) refuse(p, "inputs that are one number");
+    if (f->ninputs != 2)
+        refuse(p, "several inputs or outputs");
+    else if (f->inputs[0]->type.shape.rank < 2)
+        refuse(p, "inputs that are one number");
     if (p->names.m->train.optimizer.schedule) refuse(p, "learning-rate schedules");
     if (!*p->refused) return true;
     diag_error(p->d, "--plain has no plain form of:%.*s", (int)strlen(p->refused) - 1, p->refused);

@@ -129,14 +129,19 @@ static void add_line(Page *p, const char *source) {
 
 static void indent(StrBuf *w, int columns) { strbuf_printf(w, "%*s", columns, ""); }
 
+/* Where a comment is broken: the last space that leaves no more than `room` before it and does not
+ * put the comment's end on a line of its own; 0 if there is none. */
+static int comment_break(const char *text, int room) {
+    int n = room;
+    while (n > 2 && (text[n] != ' ' || text[n + 1] == '*')) n--;
+    return n > 2 ? n : 0;
+}
+
 /* A comment of one line, broken between words. */
 static void print_comment(StrBuf *w, int column, const char *text) {
-    int room = WIDTH - column;
+    int room = WIDTH - column, n;
     indent(w, column);
-    while ((int)strlen(text) > room) {
-        int n = room;
-        while (n > 2 && (text[n] != ' ' || text[n + 1] == '*'))
-            n--; /* no line of its own for the end */
+    while ((int)strlen(text) > room && (n = comment_break(text, room)) > 0) {
         strbuf_bytes(w, text, (size_t)n);
         strbuf_puts(w, "\n");
         indent(w, column);

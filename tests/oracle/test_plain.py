@@ -41,6 +41,50 @@ def fast_losses(trainer, x, y, batch, epochs):
     return losses
 
 
+def network(body, compile_line, shape=(9, 8, 3)):
+    return networks.sequential(shape, body, compile_line)
+
+
+CROSSENTROPY = "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=%s), optimizer=%s"
+
+# What the examples leave out, and names that mean something in C.
+SMALL = {
+    "strides, dilation, sigmoid, momentum": network("""
+        layers.Conv2D(6, 3, strides=2, padding='same', activation='sigmoid', name='log')
+        layers.Conv2D(5, 2, dilation_rate=2, padding='same', use_bias=False, name='double')
+        layers.MaxPooling2D(3, strides=2, padding='same', name='main')
+        layers.Flatten(name='x')
+        layers.Dense(10, activation='softmax', name='sum')""", CROSSENTROPY % (
+            False, "keras.optimizers.SGD(0.05, momentum=0.9, weight_decay=0.01)")),
+    "border, pooling, Nesterov": network("""
+        layers.ZeroPadding2D(((1, 0), (2, 1)))
+        layers.Conv2D(4, (3, 2), kernel_initializer='he_normal', bias_initializer='ones')
+        layers.ReLU()
+        layers.Cropping2D(((1, 1), (0, 2)))
+        layers.AveragePooling2D(3, strides=1)
+        layers.Dropout(0.4)
+        layers.GlobalAveragePooling2D()
+        layers.Dense(10)""", CROSSENTROPY % (
+            True, "keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)")),
+    "dense over pixels, RMSprop": network("""
+        layers.Dense(5, activation='tanh', kernel_initializer='random_normal')
+        layers.BatchNormalization()
+        layers.Flatten()
+        layers.Dense(10, activation='sigmoid')""", CROSSENTROPY % (
+            False, "keras.optimizers.RMSprop(0.001, momentum=0.5, centered=True)")),
+    "a vector, AMSGrad": network("""
+        layers.Dense(12, activation='softmax')
+        layers.BatchNormalization()
+        layers.Dense(10, activation='softmax')""", CROSSENTROPY % (
+            False, "keras.optimizers.AdamW(0.01, weight_decay=0.02, amsgrad=True)"), (7,)),
+}
+
+REFUSED = {
+    "alexnet/alexnet.py": ["--plain has no plain form of:", "lrn", "conv2d in groups"],
+    "googlenet/googlenet.py": ["concat", "several losses"],
+}
+
+
 class Plain(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -97,6 +141,25 @@ class Plain(unittest.TestCase):
     def test_resnet20(self):
         """One short run: with random labels its loss jumps so far that roundings matter soon."""
         self.compare(example("resnet20/resnet20.py"), 2, 6, epochs=1)
+
+
+    def test_small_networks(self):
+        for i, (name, script) in enumerate(SMALL.items()):
+            with self.subTest(name):
+                model = self.path("small%d.py" % i)  # a library's name is loaded once a process
+                with open(model, "w") as f:
+                    f.write(script)
+                self.compare(model, 4, 10, pixel_type=np.float32)
+
+    def test_refusals(self):
+        """Everything without a plain form is named at once, and nothing is written."""
+        for model, words in REFUSED.items():
+            with self.subTest(model):
+                with self.assertRaises(RuntimeError) as caught:
+                    self.generate(example(model))
+                for word in words:
+                    self.assertIn(word, str(caught.exception))
+                self.assertFalse(os.path.exists(self.path("plain.c")))
 
 
 if __name__ == "__main__":
