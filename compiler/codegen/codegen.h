@@ -68,6 +68,18 @@ bool parse_kernels(const char *text, CodegenOptions *o, Diag *d);
 bool parse_weights_type(const char *text, CodegenOptions *o, Diag *d);
 bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d);
 void generated_free(Generated *g);
+
+/* `compile --plain`: the training step as loops that can be read, from a module whose plain
+ * pipeline has run. */
+typedef struct {
+    int batch;
+    uint64_t seed;
+    const char *file; /* its name, for the comment that says how to build it */
+} PlainOptions;
+
+/* False, with all that has no plain form in one error of d. */
+bool generate_plain(Module *m, const PlainOptions *o, StrBuf *out, Diag *d);
+
 /* The text of `inspect --plan`: steps, buffers, offsets, total, lower bound. */
 bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 /* The text of `summary --cost`: multiply-adds, and for each target memory and predicted time. */

@@ -15,6 +15,7 @@ static const OptionUse options[] = {
      "a folder for NAME.c, NAME.h, NAME.weights; or FILE.c for everything in one file"},
     {OPTION_NAME, NULL},
     {OPTION_TRAIN, NULL},
+    {OPTION_PLAIN, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_OPTIMIZER, NULL},
     {OPTION_LEARNING_RATE, NULL},
@@ -85,13 +86,13 @@ static bool write_folder(const char *folder, const char *name, const Generated *
            write_in(folder, name, ".c", g->source.text, g->source.length);
 }
 
-static bool write_single(const char *path, const Generated *g) {
+static bool write_single(const char *path, const StrBuf *source) {
     lathe_error e;
-    if (!lathe_write_file(path, g->source.text, g->source.length, &e)) {
+    if (!lathe_write_file(path, source->text, source->length, &e)) {
         user_error("%s", e.text);
         return false;
     }
-    printf("%s: %zu bytes\n", path, g->source.length);
+    printf("%s: %zu bytes\n", path, source->length);
     return true;
 }
 
@@ -121,7 +122,7 @@ static bool write_code(Module *m, const CodegenOptions *c, const char *model, co
     bool ok = generate(m, c, &g, &d);
     diag_print(&d, stderr);
     ok = ok && (!c->python || spares_script(output, m->name, model));
-    ok = ok && (c->single ? write_single(output, &g) : write_folder(output, m->name, &g));
+    ok = ok && (c->single ? write_single(output, &g.source) : write_folder(output, m->name, &g));
     if (ok && c->guarded) ok = write_layers(m, c, output, &d);
     generated_free(&g);
     return ok;
@@ -203,6 +204,48 @@ static bool check_kinds(const Options *o, bool train) {
     return check_photographs(o, train) && check_name(o->text[OPTION_NAME]);
 }
 
+/* ---- plain C ---- */
+
+static bool check_plain(const Options *o, const char *output) {
+    static const OptionId others[] = {
+        OPTION_TARGET,  OPTION_REPRODUCIBLE, OPTION_EXACT,         OPTION_KERNELS,
+        OPTION_TUNED,   OPTION_WEIGHTS,      OPTION_WEIGHTS_TYPE,  OPTION_LAYERS,
+        OPTION_CLASSES, OPTION_PREPROCESS,   OPTION_EMBED_WEIGHTS, OPTION_RESIZE,
+        OPTION_SHORTER, OPTION_PYTHON,       OPTION_NAME,          OPTION_MAX_MEMORY,
+    };
+    if (!option_given(o, OPTION_TRAIN)) return user_error("--plain goes with --train"), false;
+    if (!is_c_file(output)) return user_error("--plain writes one file: -o FILE.c"), false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (option_given(o, others[i]))
+            return user_error("--plain does not go with --%s", option_name(others[i])), false;
+    }
+    return true;
+}
+
+static bool write_plain(Module *m, const Options *o, const char *output) {
+    Diag d;
+    StrBuf source = {0};
+    const char *slash = strrchr(output, '/');
+    PlainOptions p = {.batch = (int)option_number(o, OPTION_BATCH, DEFAULT_TRAIN_BATCH),
+                      .seed = option_number(o, OPTION_SEED, 0),
+                      .file = slash ? slash + 1 : output};
+    diag_init(&d, m->arena, NULL, NULL);
+    bool ok = generate_plain(m, &p, &source, &d);
+    diag_print(&d, stderr);
+    ok = ok && write_single(output, &source);
+    strbuf_free(&source);
+    return ok;
+}
+
+static int compile_plain(const Options *o, const char *output) {
+    if (!check_plain(o, output)) return 1;
+    Arena *a = arena_new();
+    Module *m = open_model(a, o);
+    bool ok = m && run_passes(m, true, o) && write_plain(m, o, output);
+    arena_free(a);
+    return ok ? 0 : 1;
+}
+
 int cmd_compile(int argc, char **argv) {
     Options o;
     CodegenOptions c;
@@ -210,6 +253,7 @@ int cmd_compile(int argc, char **argv) {
     if (!options_parse(&spec, argc, argv, &o, &status)) return status;
     const char *output = o.text[OPTION_OUTPUT];
     if (!output) return user_error("lathe compile needs -o DIR or -o FILE.c");
+    if (option_given(&o, OPTION_PLAIN)) return compile_plain(&o, output);
     bool train = option_given(&o, OPTION_TRAIN), layers = option_given(&o, OPTION_LAYERS);
     if (!check_kinds(&o, train)) return 1;
     Arena *a = arena_new();

@@ -25,6 +25,8 @@ static const OptionRow rows[] = {
 #undef OPTION
 };
 
+const char *option_name(OptionId id) { return rows[id].name; }
+
 enum { LEFT = 22, HELP_WIDTH = 76 };
 
 /* `help` in lines of at most HELP_WIDTH characters, those after the first indented. */

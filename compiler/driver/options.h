@@ -47,6 +47,8 @@ typedef struct {
  * False: return *status from the command (0 after --help, 1 after an error, which was printed). */
 bool options_parse(const CommandSpec *spec, int argc, char **argv, Options *o, int *status);
 
+const char *option_name(OptionId id); /* "train" */
+
 static inline bool option_given(const Options *o, OptionId id) { return o->text[id] != 0; }
 /* The value of a COUNT or SEED option, or `otherwise` where it was not given. */
 static inline uint64_t option_number(const Options *o, OptionId id, uint64_t otherwise) {

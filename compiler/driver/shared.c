@@ -178,6 +178,7 @@ bool run_passes(Module *m, bool train, const Options *o) {
     diag_init(&d, m->arena, NULL, NULL);
     if (!train) materialize_params(m, option_number(o, OPTION_SEED, 0));
     PipelineOptions p = {.train = train,
+                         .plain = option_given(o, OPTION_PLAIN),
                          .after = o->text[OPTION_AFTER],
                          .verbose = option_given(o, OPTION_VERBOSE),
                          .paranoid = option_given(o, OPTION_PARANOID)};

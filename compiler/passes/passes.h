@@ -1,4 +1,4 @@
-/* The passes and the two pipelines. A pass is one function module -> module with one job; each
+/* The passes and the pipelines. A pass is one function module -> module with one job; each
  * opens with what it requires and guarantees and says through `log` (may be NULL) what it did. */
 #ifndef LATHE_PASSES_PASSES_H
 #define LATHE_PASSES_PASSES_H
@@ -19,9 +19,11 @@ typedef struct {
 /* The straight lists, ended by a row with a NULL name. */
 extern const Pass inference_passes[]; /* forward -> predict */
 extern const Pass training_passes[];  /* forward -> eval, train_step, init */
+extern const Pass plain_passes[];     /* forward -> train_step, for people to read */
 
 typedef struct {
     bool train;        /* which list */
+    bool plain;        /* with train: plain_passes */
     const char *after; /* stop after the pass of this name, or NULL */
     bool verbose;      /* each pass's log goes to stderr */
     bool paranoid; /* run the interpreter after every pass; name the pass that changed the result */

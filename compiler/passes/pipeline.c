@@ -1,4 +1,4 @@
-/* The two pipelines, and running them with a check after every pass. */
+/* The pipelines, and running them with a check after every pass. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -33,6 +33,19 @@ const Pass training_passes[] = {
     {"fuse-activations", pass_fuse_activations},
     {"fuse-residual", pass_fuse_residual},
     {"fuse-pooling", pass_fuse_pooling},
+    {"dead-code", pass_dead_code},
+    {NULL, NULL},
+};
+
+/* The training step as it is before anything is fused. */
+const Pass plain_passes[] = {
+    {"make-train", pass_make_train},
+    {"recognize-lrn", pass_recognize_lrn},
+    {"cancel-transposes", pass_cancel_transposes},
+    {"merge-padding", pass_merge_padding},
+    {"autodiff", pass_autodiff},
+    {"fuse-softmax-loss", pass_fuse_softmax_loss},
+    {"optimizer", pass_optimizer},
     {"dead-code", pass_dead_code},
     {NULL, NULL},
 };
@@ -78,7 +91,7 @@ static bool check_results(const Pass *p, Module *m, bool train, const Snapshot *
 }
 
 bool run_pipeline(Module *m, const PipelineOptions *o, Diag *d) {
-    const Pass *passes = o->train ? training_passes : inference_passes;
+    const Pass *passes = o->plain ? plain_passes : o->train ? training_passes : inference_passes;
     const Snapshot *results = NULL;
     if (o->after && !check_after(passes, o, m, d)) return false;
     if (o->paranoid && !(results = snapshot_take(m, o->train, d))) return false;

@@ -58,6 +58,14 @@ done
 "$lathe" compile good.py -o named --name Other_2 >out 2>err && [ -f named/Other_2.weights ] &&
   grep -q "int Other_2_weights_open(" named/Other_2.h || complain "--name: $(cat err)"
 
+plain() { refuses "$1" "$lathe" compile good.py --plain "${@:2}"; }
+plain "--plain goes with --train" -o run.c
+plain "--plain writes one file: -o FILE.c" --train -o run
+plain "--plain does not go with --target" --train -o run.c --target c99
+plain "--plain does not go with --weights" --train -o run.c --weights w.safetensors
+plain "categorical cross-entropy" --train -o run.c --loss mse
+[ ! -e run.c ] || complain "--plain wrote a file after an error"
+
 # --- the model
 refuses "no built-in network of this name; did you mean 'resnet50'" "$lathe" summary resnet5
 refuses "built in: " "$lathe" summary alexnet
