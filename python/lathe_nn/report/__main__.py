@@ -54,6 +54,7 @@ def main() -> int:
     missing = missing_packages()
     if missing:
         return fail(missing_message(missing))
+    os.environ["LATHE"] = options.lathe
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # waiting threads leave the processor to others
     if not __package__:
         sys.path[0] = os.path.join(HERE, "..", "..")

@@ -2,18 +2,18 @@
 times, the plan of its memory. All of it comes through the command lathe."""
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import LatheError
+from ..generated import Generated
+from ..toolchain import lathe
 from .inputs import ReportError
 
-HANDLE_BYTES = 256  # more than a lathe_weights
 BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
 BENCH_SPEED = 1e10  # floating-point operations a second that even the interpreter does
 
@@ -40,17 +40,15 @@ class Plan:
 class Model:
     """A trained model, by its description and its weights."""
 
-    def __init__(self, lathe: str, script: str, weights: str, variable: str | None, folder: str):
-        self.lathe, self.folder, self.script = lathe, folder, script
+    def __init__(self, script: str, weights: str, variable: str | None, folder: str):
+        self.folder = folder
         self.words = [script, "--weights", weights] + (["--model", variable] if variable else [])
 
     def _lathe(self, command: str, *words: str) -> str:
-        run = subprocess.run([self.lathe, command, *self.words, *words], capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL, errors="replace")
-        if run.returncode != 0:
-            said = run.stderr.strip().removeprefix("lathe: error: ")
-            raise ReportError("lathe %s: %s" % (command, said or "it ended with status %d" % run.returncode))
-        return run.stdout
+        try:
+            return lathe(command, *self.words, *words)
+        except LatheError as e:
+            raise ReportError("lathe %s: %s" % (command, str(e).removeprefix("lathe: error: "))) from e
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for all samples: [N, outputs]."""
@@ -78,13 +76,15 @@ class Model:
     def layer_values(self, sample: np.ndarray) -> dict[str, np.ndarray]:
         """The results of the layers for one sample, by name, in the order in which they are computed;
         those that generated C keeps (not what is fused into another)."""
-        folder = os.path.join(self.folder, "layers")
-        self._lathe("compile", "--layers", "-o", folder)
         shapes = parse_shapes(self._lathe("inspect", "predict"))
-        name = next(f[:-2] for f in sorted(os.listdir(folder)) if f.endswith(".c"))
-        workspace = _run_in_workspace(os.path.join(folder, name), sample)
-        with open(os.path.join(folder, name + ".layers"), encoding="utf-8", errors="replace") as f:
-            return read_layers(f.read(), shapes, workspace)
+        try:
+            generated = Generated(*self.words, "--layers")
+            predictor = generated.predictor()
+        except LatheError as e:
+            raise ReportError("the layers' results: %s" % e) from e
+        predictor.predict(sample[np.newaxis])
+        with open(os.path.join(generated.folder, generated.name + ".layers"), encoding="utf-8", errors="replace") as f:
+            return read_layers(f.read(), shapes, predictor.workspace.view(np.float32))
 
 
 def parse_plan(text: str) -> Plan:
@@ -102,41 +102,6 @@ def parse_shapes(text: str) -> dict[str, tuple[int, ...]]:
     """Shapes of a sample by the name of the value, from the text form of `predict`."""
     rows = re.findall(r"^\s*%(\S+) = .* : f32\[N,([\d,]+)\]$", text, re.M)
     return {name: tuple(map(int, dims.split(","))) for name, dims in rows}
-
-
-def _aligned(size: int, alignment: int) -> np.ndarray:
-    raw = np.zeros(size + alignment, np.uint8)
-    skip = -raw.ctypes.data % alignment
-    return raw[skip:skip + size]
-
-
-def _run_in_workspace(base: str, sample: np.ndarray) -> np.ndarray:
-    """Compiles BASE.c, predicts one sample; the floats of the workspace afterwards."""
-    with open(base + ".h", encoding="utf-8") as f:
-        header = f.read()
-    name = re.search(r"extern const lathe_model (\w+)_model;", header)[1]
-    constant = {key: int(value) for key, value in re.findall(
-        r"^#define \w+_(WORKSPACE_BYTES|ALIGNMENT|OUTPUT_COUNT) (\d+)", header, re.M)}
-    compiler = (os.environ.get("CC") or "cc").split()
-    run = subprocess.run([*compiler, "-std=c99", "-O2", "-fPIC", "-shared", "-o", base + ".so", base + ".c", "-lm"],
-                         capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if run.returncode != 0:
-        raise ReportError("the C compiler failed on %s.c: %s" % (base, run.stderr.strip()[:2000]))
-    library = ctypes.CDLL(base + ".so")
-    data = np.fromfile(base + ".weights", np.uint8)
-    image, workspace = _aligned(len(data), 64), _aligned(constant["WORKSPACE_BYTES"], constant["ALIGNMENT"])
-    image[:] = data
-    handle = np.zeros(HANDLE_BYTES, np.uint8)
-    out = np.zeros(constant["OUTPUT_COUNT"], np.float32)
-    address = lambda array: ctypes.c_void_p(array.ctypes.data)
-    if library[name + "_weights_open"](address(handle), address(image), ctypes.c_size_t(len(image))) != 0:
-        raise ReportError("generated code refuses its own weights")
-    is_bytes = sample.dtype == np.uint8
-    predict = library[name + ("_predict_u8" if is_bytes else "_predict")]
-    predict.restype = None
-    sample = np.ascontiguousarray(sample, np.uint8 if is_bytes else np.float32)
-    predict(address(handle), address(workspace), 1, address(sample), address(out))
-    return workspace.view(np.float32)
 
 
 def read_layers(text: str, shapes: dict[str, tuple[int, ...]], workspace: np.ndarray) -> dict[str, np.ndarray]:
