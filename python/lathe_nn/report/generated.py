@@ -13,9 +13,22 @@ import numpy as np
 
 from .inputs import ReportError
 
-HANDLE_BYTES = 256  # more than a lathe_weights
 BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
 BENCH_SPEED = 1e10  # floating-point operations a second that even the interpreter does
+
+
+# Generated code with a function that Python calls without knowing its structures.
+ONE_SAMPLE = """#include "%(file)s.c"
+
+int report_run(const void *image, size_t bytes, void *workspace, const %(type)s *input, float *output);
+int report_run(const void *image, size_t bytes, void *workspace, const %(type)s *input, float *output) {
+    lathe_weights w;
+    const unsigned char *own = %(name)s_model.embedded_weights;
+    if (%(name)s_weights_open(&w, own ? own : image, own ? %(name)s_model.weights_bytes : bytes) != 0) return 1;
+    %(name)s_predict%(suffix)s(&w, workspace, 1, input, output);
+    return 0;
+}
+"""
 
 
 @dataclass
@@ -37,20 +50,31 @@ class Plan:
     multiply_adds: int
 
 
+def _run(words: list[str], what: str) -> str:
+    """What a command prints. Where this is stopped, the command gets the time to remove what it made."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                               text=True, errors="replace")
+    try:
+        said, wrong = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        wrong = wrong.strip().removeprefix("lathe: error: ")[:2000]
+        raise ReportError("%s: %s" % (what, wrong or "it ended with status %d" % process.returncode))
+    return said
+
+
 class Model:
     """A trained model, by its description and its weights."""
 
     def __init__(self, lathe: str, script: str, weights: str, variable: str | None, folder: str):
-        self.lathe, self.folder, self.script = lathe, folder, script
+        self.lathe, self.folder = lathe, folder
         self.words = [script, "--weights", weights] + (["--model", variable] if variable else [])
 
     def _lathe(self, command: str, *words: str) -> str:
-        run = subprocess.run([self.lathe, command, *self.words, *words], capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL, errors="replace")
-        if run.returncode != 0:
-            said = run.stderr.strip().removeprefix("lathe: error: ")
-            raise ReportError("lathe %s: %s" % (command, said or "it ended with status %d" % run.returncode))
-        return run.stdout
+        return _run([self.lathe, command, *self.words, *words], "lathe " + command)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for all samples: [N, outputs]."""
@@ -110,32 +134,35 @@ def _aligned(size: int, alignment: int) -> np.ndarray:
     return raw[skip:skip + size]
 
 
+def _compile(base: str, bytes_in: bool) -> ctypes.CDLL:
+    """BASE.c with one function in front of it, whether its weights are embedded or not."""
+    folder, name = os.path.split(base)
+    with open(base + ".h", encoding="utf-8") as f:
+        prefix = re.search(r"extern const lathe_model (\w+)_model;", f.read())[1]
+    source, library = os.path.join(folder, "report_run.c"), os.path.join(folder, "report_run.so")
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(ONE_SAMPLE % {"file": name, "name": prefix, "type": "uint8_t" if bytes_in else "float",
+                              "suffix": "_u8" if bytes_in else ""})
+    _run([*(os.environ.get("CC") or "cc").split(), "-std=c99", "-O2", "-fPIC", "-shared", "-o", library, source, "-lm"],
+         "the C compiler")
+    return ctypes.CDLL(library)
+
+
 def _run_in_workspace(base: str, sample: np.ndarray) -> np.ndarray:
     """Compiles BASE.c, predicts one sample; the floats of the workspace afterwards."""
     with open(base + ".h", encoding="utf-8") as f:
-        header = f.read()
-    name = re.search(r"extern const lathe_model (\w+)_model;", header)[1]
-    constant = {key: int(value) for key, value in re.findall(
-        r"^#define \w+_(WORKSPACE_BYTES|ALIGNMENT|OUTPUT_COUNT) (\d+)", header, re.M)}
-    compiler = (os.environ.get("CC") or "cc").split()
-    run = subprocess.run([*compiler, "-std=c99", "-O2", "-fPIC", "-shared", "-o", base + ".so", base + ".c", "-lm"],
-                         capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if run.returncode != 0:
-        raise ReportError("the C compiler failed on %s.c: %s" % (base, run.stderr.strip()[:2000]))
-    library = ctypes.CDLL(base + ".so")
-    data = np.fromfile(base + ".weights", np.uint8)
+        constant = {key: int(value) for key, value in re.findall(
+            r"^#define \w+_(WORKSPACE_BYTES|ALIGNMENT|OUTPUT_COUNT) (\d+)", f.read(), re.M)}
+    bytes_in = sample.dtype == np.uint8
+    library = _compile(base, bytes_in)
+    data = np.fromfile(base + ".weights", np.uint8) if os.path.exists(base + ".weights") else np.empty(0, np.uint8)
     image, workspace = _aligned(len(data), 64), _aligned(constant["WORKSPACE_BYTES"], constant["ALIGNMENT"])
     image[:] = data
-    handle = np.zeros(HANDLE_BYTES, np.uint8)
+    sample = np.ascontiguousarray(sample, np.uint8 if bytes_in else np.float32)
     out = np.zeros(constant["OUTPUT_COUNT"], np.float32)
-    address = lambda array: ctypes.c_void_p(array.ctypes.data)
-    if library[name + "_weights_open"](address(handle), address(image), ctypes.c_size_t(len(image))) != 0:
+    address = [ctypes.c_void_p(a.ctypes.data) for a in (image, workspace, sample, out)]
+    if library.report_run(address[0], ctypes.c_size_t(len(data)), *address[1:]) != 0:
         raise ReportError("generated code refuses its own weights")
-    is_bytes = sample.dtype == np.uint8
-    predict = library[name + ("_predict_u8" if is_bytes else "_predict")]
-    predict.restype = None
-    sample = np.ascontiguousarray(sample, np.uint8 if is_bytes else np.float32)
-    predict(address(handle), address(workspace), 1, address(sample), address(out))
     return workspace.view(np.float32)
 
 
