@@ -216,15 +216,15 @@ model.compile(optimizer=keras.optimizers.Adam(1e-3), loss='sparse_categorical_cr
 DEEP = ("alexnet", "vgg16", "googlenet", "resnet20", "hed", "filters")
 
 
-def describes_network(path):
-    """Beside networks, examples have tools."""
+def describes_training(path):
+    """Beside networks that train, examples have tools, and one whose weights are set by hand."""
     with open(path) as f:
-        return re.search(r"^model\b.*=", f.read(), re.MULTILINE) is not None
+        return re.search(r"^model\.compile\(", f.read(), re.MULTILINE) is not None
 
 
 def examples():
     """name -> path of the example scripts."""
-    paths = sorted(filter(describes_network, glob.glob(os.path.join(ROOT, "examples", "*", "*.py"))))
+    paths = sorted(filter(describes_training, glob.glob(os.path.join(ROOT, "examples", "*", "*.py"))))
     found = {os.path.basename(p)[:-3]: p for p in paths}
     return {name: path for name, path in found.items() if name not in DEEP}
 

@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
 
 
 def stop(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import LatheError
 from ..generated import Generated
-from ..toolchain import lathe
 from .inputs import ReportError
 
 BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
@@ -37,18 +37,31 @@ class Plan:
     multiply_adds: int
 
 
+def _run(words: list[str], what: str) -> str:
+    """What a command prints. Where this is stopped, the command gets the time to remove what it made."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                               text=True, errors="replace")
+    try:
+        said, wrong = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        wrong = wrong.strip().removeprefix("lathe: error: ")[:2000]
+        raise ReportError("%s: %s" % (what, wrong or "it ended with status %d" % process.returncode))
+    return said
+
+
 class Model:
     """A trained model, by its description and its weights."""
 
-    def __init__(self, script: str, weights: str, variable: str | None, folder: str):
-        self.folder = folder
+    def __init__(self, lathe: str, script: str, weights: str, variable: str | None, folder: str):
+        self.lathe, self.folder = lathe, folder
         self.words = [script, "--weights", weights] + (["--model", variable] if variable else [])
 
     def _lathe(self, command: str, *words: str) -> str:
-        try:
-            return lathe(command, *self.words, *words)
-        except LatheError as e:
-            raise ReportError("lathe %s: %s" % (command, str(e).removeprefix("lathe: error: "))) from e
+        return _run([self.lathe, command, *self.words, *words], "lathe " + command)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for all samples: [N, outputs]."""

@@ -82,8 +82,9 @@ def draw_maps(values: dict[str, np.ndarray], samples: Samples, p: Predictions | 
     shown = _spread(maps, MOST_LAYERS)
     if not shown:
         return None
-    figure = plt.figure(figsize=(12.4, 1.66 * len(shown) + 0.7))
-    grid = figure.add_gridspec(len(shown), 2 + MOST_MAPS, width_ratios=[1.7, 1.1] + [1] * MOST_MAPS)
+    tall = [float(np.clip(v.shape[0] / v.shape[1], 0.35, 2)) for _, v in shown]
+    figure = plt.figure(figsize=(12.4, max(1.2 * sum(tall), 1.7) + 0.9))
+    grid = figure.add_gridspec(len(shown), 2 + MOST_MAPS, width_ratios=[1.7, 1.1] + [1] * MOST_MAPS, height_ratios=tall)
     first = figure.add_subplot(grid[:min(2, len(shown)), 0])
     first.imshow(samples.pixels[image], interpolation="nearest")
     title = "image %d" % (image + 1) + ("\n" + short(p.names[p.truth[image]]) if p else "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from .style import Picture
+from .style import PNG_DPI, Picture
 
 MOST_SVG = 300_000  # bytes: a larger drawing is embedded as PNG
 WIDEST = 1800  # pixels of an embedded PNG
@@ -92,14 +92,19 @@ def _embedded(picture: Picture, folder: str) -> tuple[str, int, int]:
     return _data_uri("png", _smaller(raster)), *size
 
 
+def _widest(picture: Picture, width: int) -> int:
+    """CSS pixels at which the letters of a figure are as large as those of the page."""
+    return width if picture.files[0].endswith(".jpg") else round(width * 96 / PNG_DPI)
+
+
 def _figure(picture: Picture, folder: str) -> str:
     uri, width, height = _embedded(picture, folder)
     kept = [f for f in picture.files if not f.endswith("-small.jpg")]
     links = " · ".join('<a href="%s">%s</a>' % (html.escape(f), f.rsplit(".", 1)[1].upper()) for f in kept)
     return """<figure>
-<div class="frame %s" tabindex="0"><img src="%s" width="%d" height="%d" alt="%s"></div>
+<div class="frame %s" tabindex="0"><img src="%s" width="%d" height="%d" style="max-width: %dpx" alt="%s"></div>
 <figcaption>%s, beside this page: %s</figcaption>
-</figure>""" % ("chart" if picture.chart else "photo", uri, width, height, html.escape(picture.alt),
+</figure>""" % ("chart" if picture.chart else "photo", uri, width, height, _widest(picture, width), html.escape(picture.alt),
                 html.escape(picture.title), links)
 
 
