@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -38,10 +39,14 @@ class Plan:
 
 
 def _run(words: list[str], what: str) -> str:
-    """What a command prints. Where this is stopped, the command gets the time to remove what it made."""
+    """What a command prints. Where this is stopped, the command gets the time to remove what it made; signals wait
+    until there is a command that can be told."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                               text=True, errors="replace")
+                               text=True, errors="replace",
+                               preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before))
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         said, wrong = process.communicate()
     except BaseException:
         process.terminate()
