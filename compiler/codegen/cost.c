@@ -16,32 +16,15 @@ static Memory memory_with(Module *m, const CodegenOptions *o) {
     return memory_of(&f);
 }
 
-/* The step of the plan while which most is alive. */
-static const Step *widest_step(const Plan *p, int64_t *floats) {
-    const Step *widest = NULL;
-    for (int i = 0; i < p->nsteps; i++) {
-        int64_t alive = 0;
-        for (int b = 0; b < p->nbuffers; b++) {
-            const Buffer *x = &p->buffers[b];
-            if (x->pinned || (x->first <= i && i <= x->last)) alive += x->floats;
-        }
-        if (alive <= *floats) continue;
-        *floats = alive;
-        widest = &p->steps[i];
-    }
-    return widest;
-}
-
+/* The step while which most buffers are alive; NULL if there are none. */
 static const Step *widest_of(const File *f) {
     const Section *s = &f->section[0];
-    const Plan *plans[] = {s->predict, s->eval, s->train};
-    const Step *widest = NULL;
-    int64_t floats = 0;
+    const Plan *plans[] = {s->predict, s->eval, s->train}, *widest = NULL;
     for (int i = 0; i < 3; i++) {
-        const Step *step = plans[i] ? widest_step(plans[i], &floats) : NULL;
-        if (step) widest = step;
+        const Plan *p = plans[i];
+        if (p && p->lower_bound > (widest ? widest->lower_bound : 0)) widest = p;
     }
-    return widest;
+    return widest ? &widest->steps[widest->widest] : NULL;
 }
 
 static int64_t total(Memory m) { return m.weights + m.workspace; }

@@ -4,7 +4,7 @@
 
 #include "variant.h"
 
-/* Vector registers that inputs and a weight take beside the sums. */
+/* Rows and columns of the windows that the kernel can pool. */
 enum { WINDOW = 2 };
 
 /* Lanes, and rows of a tile; false: the target or the layer has none that fit. */

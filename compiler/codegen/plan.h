@@ -112,6 +112,7 @@ typedef struct {
     int nbuffers, buffers_cap;
     int64_t floats;       /* workspace that the buffers take */
     int64_t lower_bound;  /* largest sum of buffers alive at once */
+    int widest;           /* the step while which they are */
     int64_t separate;     /* sum of all buffers */
     const Layout *layout; /* by value id, where `defined` */
     const bool *defined;

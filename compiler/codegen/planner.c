@@ -43,7 +43,9 @@ static void measure(Plan *p) {
             const Buffer *b = &p->buffers[i];
             if (b->pinned || (b->first <= s && s <= b->last)) alive += align(b->floats);
         }
-        if (alive > p->lower_bound) p->lower_bound = alive;
+        if (alive <= p->lower_bound) continue;
+        p->lower_bound = alive;
+        p->widest = s;
     }
     for (int i = 0; i < p->nbuffers; i++) {
         const Buffer *b = &p->buffers[i];
