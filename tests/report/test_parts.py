@@ -23,7 +23,7 @@ class Layers(unittest.TestCase):
         cls.weights = inputs.read_weights(run)
         work = os.path.join(cls.folder, "work")
         os.mkdir(work)
-        cls.model = generated.Model(runs.LATHE, os.path.join(run, "net.py"), os.path.join(run, "weights.safetensors"),
+        cls.model = generated.Model(os.path.join(run, "net.py"), os.path.join(run, "weights.safetensors"),
                                     None, work)
         cls.image = np.load(os.path.join(cls.folder, "data.npz"))["x_test"][1]
 

@@ -47,7 +47,7 @@ class Report:
         weights = os.path.join(options.run, "weights.safetensors")
         self.history = read_history(options.run)
         self.weights = read_weights(options.run)
-        self.model = Model(options.lathe, options.script, weights, options.model, work)
+        self.model = Model(options.script, weights, options.model, work)
         with self.progress.step("data"):
             self.samples = read_samples(options.data)
         self.predictions: classes.Predictions | None = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import LatheError
 from ..generated import Generated
+from ..toolchain import lathe_command
 from .inputs import ReportError
 
 BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
@@ -61,12 +62,12 @@ def _run(words: list[str], what: str) -> str:
 class Model:
     """A trained model, by its description and its weights."""
 
-    def __init__(self, lathe: str, script: str, weights: str, variable: str | None, folder: str):
-        self.lathe, self.folder = lathe, folder
+    def __init__(self, script: str, weights: str, variable: str | None, folder: str):
+        self.folder = folder
         self.words = [script, "--weights", weights] + (["--model", variable] if variable else [])
 
     def _lathe(self, command: str, *words: str) -> str:
-        return _run([self.lathe, command, *self.words, *words], "lathe " + command)
+        return _run([lathe_command(), command, *self.words, *words], "lathe " + command)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for all samples: [N, outputs]."""
