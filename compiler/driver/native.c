@@ -1,5 +1,5 @@
 /* Requires a C compiler: $CC, else cc, gcc or clang. Sources and library live in a private folder
- * that is gone when native_build returns, whatever happens: signals wait until then. */
+ * that is gone when native_build returns, whatever happens: Ctrl-C and SIGTERM wait until then. */
 #include "native.h"
 
 #include "../../runtime/files.h"
@@ -63,22 +63,17 @@ static bool write_sources(const Generated *g, const Place *p) {
 /* ---- the C compiler ---------------------------------------------------------------------------
  */
 
-/* Runs a command with its output in p->log and the signal mask `mask`. Its exit status; MISSING
- * where there is no such program; 128 + the signal that ended it. */
-static int run_command(char **words, const Place *p, const sigset_t *mask) {
+/* Runs a command with its output in p->log. Its exit status; MISSING where there is no such
+ * program; 128 + the signal that ended it. */
+static int run_command(char **words, const Place *p) {
     posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
     pid_t child;
     int status;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 1, p->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&files, 1, 2);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigmask(&attributes, mask);
-    int failed = posix_spawnp(&child, words[0], &files, &attributes, words, environ);
+    int failed = posix_spawnp(&child, words[0], &files, NULL, words, environ);
     posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
     if (failed) return MISSING;
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR) return MISSING;
@@ -87,8 +82,7 @@ static int run_command(char **words, const Place *p, const sigset_t *mask) {
 }
 
 /* `compiler` may hold options ("ccache gcc"): it is split at spaces. */
-static int compile_with(Arena *a, const char *compiler, bool profile, const Place *p,
-                        const sigset_t *mask) {
+static int compile_with(Arena *a, const char *compiler, bool profile, const Place *p) {
     char *words[MAX_WORDS + 16], *rest = arena_strdup(a, compiler), *state;
     int n = 0;
     for (char *w = strtok_r(rest, " ", &state); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &state))
@@ -98,7 +92,7 @@ static int compile_with(Arena *a, const char *compiler, bool profile, const Plac
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) words[n++] = fixed[i];
     if (profile) words[n++] = "-DLATHE_PROFILE";
     words[n] = NULL;
-    return run_command(words, p, mask);
+    return run_command(words, p);
 }
 
 static void print_failure(const Place *p, const char *compiler, int status) {
@@ -114,11 +108,11 @@ static void print_failure(const Place *p, const char *compiler, int status) {
     free(text);
 }
 
-static bool compile(Arena *a, bool profile, const Place *p, const sigset_t *mask) {
+static bool compile(Arena *a, bool profile, const Place *p) {
     const char *own = getenv("CC"), *usual[] = {"cc", "gcc", "clang", NULL};
     const char *chosen[] = {own, NULL}, **candidate = own && *own ? chosen : usual;
     for (; *candidate; candidate++) {
-        int status = compile_with(a, *candidate, profile, p, mask);
+        int status = compile_with(a, *candidate, profile, p);
         if (status == 0) return true;
         if (status == MISSING) continue;
         print_failure(p, *candidate, status);
@@ -179,14 +173,39 @@ static bool bind_weights(const Generated *g, Native *n) {
 }
 
 static bool build_in(Arena *a, const Module *m, const Generated *g, int threads, bool profile,
-                     const sigset_t *mask, Native *n) {
+                     Native *n) {
     Place p;
     if (!make_place(a, m->name, &p)) return false;
     double start = lathe_seconds();
-    bool ok = write_sources(g, &p) && compile(a, profile, &p, mask) && load(a, m, &p, threads, n);
+    bool ok = write_sources(g, &p) && compile(a, profile, &p) && load(a, m, &p, threads, n);
     n->compile_seconds = lathe_seconds() - start;
     remove_place(&p);
     return ok;
+}
+
+/* ---- signals ----------------------------------------------------------------------------------
+ */
+
+static const int held[] = {SIGINT, SIGTERM};
+static volatile sig_atomic_t came; /* the last of them */
+
+static void remember(int number) { came = number; }
+
+/* From here on they are only remembered. A handler, for a mask would hold in this thread alone: a
+ * thread of the BLAS library would take the signal and end the process. */
+static void hold_signals(struct sigaction before[2]) {
+    struct sigaction hold = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    came = 0;
+    for (int i = 0; i < 2; i++) {
+        sigaction(held[i], &hold, &before[i]);
+        if (before[i].sa_handler == SIG_IGN) sigaction(held[i], &before[i], NULL);
+    }
+}
+
+/* As before, and what came takes effect. */
+static void release_signals(const struct sigaction before[2]) {
+    for (int i = 0; i < 2; i++) sigaction(held[i], &before[i], NULL);
+    if (came) raise(came);
 }
 
 bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n) {
@@ -200,13 +219,10 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile,
     bool ok = generate(m, &quick, &g, &d);
     diag_print(&d, stderr);
     n->generate_seconds = lathe_seconds() - start;
-    sigset_t blocked, before;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    sigaddset(&blocked, SIGTERM);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
-    ok = ok && build_in(m->arena, m, &g, threads, profile, &before, n);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    struct sigaction before[2];
+    hold_signals(before);
+    ok = ok && build_in(m->arena, m, &g, threads, profile, n);
+    release_signals(before);
     ok = ok && bind_weights(&g, n);
     generated_free(&g);
     return ok;

@@ -10,17 +10,55 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from typing import List, Sequence, Tuple
+import threading
+from contextlib import contextmanager
+from typing import Iterator, List, Sequence, Tuple
 
 from .errors import LatheError
 
 FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")
 # With threads where the compiler has OpenMP, else without.
 THREADS = (("-fopenmp",), ())
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Python's own handlers of Ctrl-C and SIGTERM run at the end of this, not within."""
+    came = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for arguments in came:
+            before[arguments[0]](*arguments)
+
+
+def run_command(words: Sequence[str]) -> subprocess.CompletedProcess:
+    """Runs a command to its end. Where an exception (Ctrl-C) comes first, the command is asked to stop and gets
+    the time to remove what it made. Raises OSError where it can't be run."""
+    process = None
+    try:
+        with _signals_held():  # until there is a process that can be asked
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       stdin=subprocess.DEVNULL, text=True, errors="replace")
+        output, message = process.communicate()
+    except BaseException:
+        if process:
+            process.terminate()
+            process.communicate()
+        raise
+    return subprocess.CompletedProcess(words, process.returncode, output, message)
 
 
 def lathe_command() -> str:
@@ -37,8 +75,7 @@ def lathe_command() -> str:
 def lathe(*words: object) -> str:
     """Runs the command: what it printed, or LatheError with its message."""
     try:
-        run = subprocess.run([lathe_command(), *map(str, words)], capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL)
+        run = run_command([lathe_command(), *map(str, words)])
     except OSError as e:
         raise LatheError("%s cannot be run: %s" % (lathe_command(), e.strerror)) from e
     if run.returncode != 0:
@@ -103,8 +140,7 @@ def _compile(source: str, library: str, command: Sequence[str]) -> str:
     handle, fresh = tempfile.mkstemp(suffix=".part", dir=os.path.dirname(library))
     os.close(handle)
     try:
-        run = subprocess.run([*command, "-o", fresh, source, "-lm"], capture_output=True, text=True,
-                             stdin=subprocess.DEVNULL)
+        run = run_command([*command, "-o", fresh, source, "-lm"])
         if run.returncode != 0:
             return run.stderr.strip() or "exit status %d" % run.returncode
         os.replace(fresh, library)

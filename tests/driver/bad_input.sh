@@ -105,6 +105,19 @@ program=$(command -v "$lathe")
 refuses "no C compiler: none of cc, gcc, clang" env -u CC PATH="$work/no_programs" "$program" train good.py --data data -o run
 TMPDIR=/no/such/folder train "cannot make a folder in /no/such/folder" good.py data
 
+# A signal while the C compiler runs, in whichever thread: the compiler ends its work, then the signal counts.
+cat >stopped_cc <<SCRIPT
+#!/bin/sh
+kill -TERM \$PPID
+sleep 0.2
+$CC "\$@" && touch "$work/compiled"
+SCRIPT
+chmod +x stopped_cc
+CC=$work/stopped_cc "$lathe" bench good.py --runs 1 >out 2>err
+[ $? = 143 ] || complain "a signal while the C compiler runs: $(cat err)"
+[ -f compiled ] || complain "the signal did not wait for the C compiler"
+[ -z "$(ls -A "$TMPDIR")" ] || complain "the signal left $(ls -A "$TMPDIR")"
+
 # A full disk: files end at 1 MB, less than the checkpoint of `wide`. The run folder stays, but holds
 # only whole files.
 (

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import subprocess
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import LatheError
 from ..generated import Generated
-from ..toolchain import lathe_command
+from ..toolchain import lathe
 from .inputs import ReportError
 
 BENCH_BATCH, BENCH_SECONDS, LEAST_RUNS, MOST_RUNS = 32, 3.0, 3, 100
@@ -39,26 +37,6 @@ class Plan:
     multiply_adds: int
 
 
-def _run(words: list[str], what: str) -> str:
-    """What a command prints. Where this is stopped, the command gets the time to remove what it made; signals wait
-    until there is a command that can be told."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                               text=True, errors="replace",
-                               preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before))
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        said, wrong = process.communicate()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    if process.returncode != 0:
-        wrong = wrong.strip().removeprefix("lathe: error: ")[:2000]
-        raise ReportError("%s: %s" % (what, wrong or "it ended with status %d" % process.returncode))
-    return said
-
-
 class Model:
     """A trained model, by its description and its weights."""
 
@@ -67,7 +45,10 @@ class Model:
         self.words = [script, "--weights", weights] + (["--model", variable] if variable else [])
 
     def _lathe(self, command: str, *words: str) -> str:
-        return _run([lathe_command(), command, *self.words, *words], "lathe " + command)
+        try:
+            return lathe(command, *self.words, *words)
+        except LatheError as e:
+            raise ReportError("lathe %s: %s" % (command, str(e).removeprefix("lathe: error: ")[:2000])) from e
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """The outputs for all samples: [N, outputs]."""
