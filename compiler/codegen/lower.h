@@ -17,6 +17,7 @@ typedef enum {
     DERIVED_NARROW,   /* a kernel for the input gradient of few channels */
     DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
+    DERIVED_SUMS,     /* of a gradient over its pixels, a row a sample */
     DERIVED_WINOGRAD,
     DERIVED_WINOGRAD_GRAD
 } DerivedKind;

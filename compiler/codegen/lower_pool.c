@@ -62,15 +62,35 @@ static PoolGradParams pool_grad_params(Lower *l, const Node *n, int64_t pitch) {
                             .act_name = act_text(a->act_grad)};
 }
 
+static bool has_bias_grad(const Lower *l, const Value *dy) {
+    for (int i = 0; i < l->f->nnodes; i++) {
+        const Node *n = l->f->nodes[i];
+        if (n->op == OP_BIAS_GRAD && n->in[0] == dy) return true;
+    }
+    return false;
+}
+
+/* Each window gives its gradient to one pixel: what a bias before the pooling needs, the sum over
+ * pixels, is the sum over windows, and needs no pass of its own. */
 void lower_max_pool_grad(Lower *l, const Node *n) {
     int64_t pitch = pitch_of(layout_of(l, n->in[0]).channels);
     Layout dx = define_with_pitch(l, n->out[0], pitch);
     PoolGradParams p = pool_grad_params(l, n, pitch);
     p.max = 1;
-    STEP(l, n->name, &kernel_pool_grad, &p, stem_of(l, "max_pool_grad", n->attr.act_grad, (int)p.L),
-         "gradient to the maximum of each window", in(with_pitch(l, n->in[0], pitch).place),
-         in(with_pitch(l, n->in[1], pitch).place), in(with_pitch(l, n->in[2], pitch).place),
-         out(dx.place));
+    p.sums = has_bias_grad(l, n->out[0]);
+    Arg args[MAX_ARGS] = {in(with_pitch(l, n->in[0], pitch).place),
+                          in(with_pitch(l, n->in[1], pitch).place),
+                          in(with_pitch(l, n->in[2], pitch).place), out(dx.place)};
+    int count = 4;
+    if (p.sums) {
+        Place sums =
+            new_buffer(l, arena_printf(l->m->arena, "%s/sums", n->name), l->o->batch * pitch);
+        keep_derived(l, DERIVED_SUMS, n->out[0], NULL, sums);
+        args[count++] = out(sums);
+    }
+    add_step(l, n->name, &kernel_pool_grad, &p,
+             stem_of(l, "max_pool_grad", n->attr.act_grad, (int)p.L),
+             "gradient to the maximum of each window", args, count);
 }
 
 void lower_avg_pool_grad(Lower *l, const Node *n) {
