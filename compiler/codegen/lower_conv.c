@@ -219,8 +219,11 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
                          int64_t C, int64_t K) {
     Place place = find_derived(l, kind, v, NULL);
     if (place.kind != PLACE_NONE) return place;
-    int panel = panel_of(C);
-    TransposeWeightsParams p = {.taps = taps,
+    int panel = panel_of(C), less = panel < panel_of(K) ? panel : panel_of(K);
+    int lanes = machine_lanes(l->machine, less);
+    TransposeWeightsParams p = {.V = vector_name(l->machine, lanes),
+                                .L = lanes,
+                                .taps = taps,
                                 .C = C,
                                 .K = K,
                                 .PK = panel_of(K),
@@ -337,7 +340,7 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
 
 /* A tile of `rows` inputs, of which `run` are neighbours and `step` floats before the next. */
 static const char *runs_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
-                             int64_t panel, int64_t run, int64_t step) {
+                             int64_t panel, int64_t run, int64_t step, bool ahead) {
     int lanes = last ? gr->last_lanes : gr->lanes;
     OuterTileParams p = {.V = vector_name(l->machine, lanes),
                          .L = lanes,
@@ -352,7 +355,8 @@ static const char *runs_tile(Lower *l, const Geometry *g, const Groups *gr, bool
                          .KP = g->YP,
                          .xp = g->sh * g->W * g->XP,
                          .xq = g->sw * g->XP,
-                         .xs = g->H * g->W * g->XP};
+                         .xs = g->H * g->W * g->XP,
+                         .ahead = ahead};
     const char *stem =
         arena_printf(l->m->arena, "outer_%dx%d_%s", (int)rows, (int)(p.NV * p.L), p.V);
     return use_kernel(l->kernels, &kernel_outer_tile, &p, stem);
@@ -360,7 +364,7 @@ static const char *runs_tile(Lower *l, const Geometry *g, const Groups *gr, bool
 
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel) {
-    return runs_tile(l, g, gr, last, rows, panel, rows, 0);
+    return runs_tile(l, g, gr, last, rows, panel, rows, 0, false);
 }
 
 /* Few outputs and many samples: partial sums over ranges of samples, so that there is work for
@@ -411,15 +415,24 @@ static void block_pixels(Conv2dGradKernelParams *p, const Geometry *g) {
     p->PR = (g->P + blocks - 1) / blocks;
 }
 
+/* A part reads a few of a pixel's channels, one pixel after the other: too far apart for a
+ * processor to guess, where they are most of what the part reads. */
+static bool reads_narrow_columns(const Geometry *g, const Conv2dGradKernelParams *p) {
+    return g->P * g->Q > 1 && g->YP > p->GW && p->GW > g->XP;
+}
+
 static void choose_outer_tiles(Lower *l, const Geometry *g, const Groups *gr, int64_t panel,
                                Conv2dGradKernelParams *p) {
     int64_t run = p->RT > 1 ? p->RUN : p->MR;
     int64_t tail = p->RT > 1 ? p->B0 % p->RT * p->RUN : p->RUN % p->MR;
     p->tail = tail > 0;
-    p->tile = runs_tile(l, g, gr, false, p->MR, panel, run, p->b0);
-    p->tile_tail = tail ? runs_tile(l, g, gr, false, tail, panel, run, p->b0) : "";
-    p->last_tile = gr->last ? runs_tile(l, g, gr, true, p->MR, panel, run, p->b0) : "";
-    p->last_tail = gr->last && tail ? runs_tile(l, g, gr, true, tail, panel, run, p->b0) : "";
+    p->ahead = reads_narrow_columns(g, p);
+    p->next = p->ahead ? ", ahead" : "";
+    p->tile = runs_tile(l, g, gr, false, p->MR, panel, run, p->b0, p->ahead);
+    p->tile_tail = tail ? runs_tile(l, g, gr, false, tail, panel, run, p->b0, p->ahead) : "";
+    p->last_tile = gr->last ? runs_tile(l, g, gr, true, p->MR, panel, run, p->b0, p->ahead) : "";
+    p->last_tail =
+        gr->last && tail ? runs_tile(l, g, gr, true, tail, panel, run, p->b0, p->ahead) : "";
 }
 
 static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place dy, Place dw) {
