@@ -7,16 +7,19 @@ python=$1 lathe=$2 source=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cp -r "$source/python" "$work/package"
-mkdir -p "$work/package/lathe_nn/bin"
-cp "$lathe" "$work/package/lathe_nn/bin/lathe"
-pip() { "$1" -m pip --quiet --disable-pip-version-check "${@:2}"; }
-pip "$python" wheel --no-deps --wheel-dir "$work/wheels" "$work/package"
-ls "$work/wheels"
+"$source/python/build_wheel" "$python" "$lathe" "$work"
+ls "$work"
 
 "$python" -m venv "$work/clean"
 clean=$work/clean/bin/python
-pip "$clean" install "$work"/wheels/lathe_nn-*.whl "$(grep '^numpy==' "$source/tests/requirements.txt")"
+"$clean" -m pip --quiet --disable-pip-version-check install "$work"/lathe_nn-*manylinux*.whl "$(grep '^numpy==' "$source/tests/requirements.txt")"
+
+# The C library, its loader and what every Linux has are the only libraries from outside the wheel.
+own=$(find "$work/clean" -path '*/lathe_nn/bin/lathe')
+outside=$(ldd "$own" | awk -v own="$work/clean" '!index($0, own) { sub(".*/", "", $1); print $1 }' |
+  grep -vE '^(linux-vdso|ld-linux.*|libc|libm|libresolv|libdl|libpthread|librt|libz|libgcc_s)\.so\.[0-9]+$' || true)
+[ -z "$outside" ] || { echo "the wheel needs $outside" >&2 && exit 1; }
+
 cp "$source/examples/embed/stripes.py" "$work"
 cd "$work"
 env -u LATHE -u PYTHONPATH XDG_CACHE_HOME="$work/cache" PATH=/usr/local/bin:/usr/bin:/bin "$clean" - <<'E2'
