@@ -26,6 +26,7 @@ install(FILES runtime/lathe_abi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lathe)
 install(FILES ${made}/lathe.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${made}/lathe.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${made}/lathe.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME lathe)
+install(DIRECTORY python/lathe_nn DESTINATION ${CMAKE_INSTALL_DATADIR}/lathe/python FILES_MATCHING PATTERN "*.py")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 # The Debian package: cpack -G DEB. What it depends on is read from the executable.
@@ -36,6 +37,8 @@ set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # train, predict and bench compile what they generate
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "gcc | clang")
+# report draws with these
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3 (>= 3.11), python3-sklearn, python3-matplotlib, python3-seaborn, python3-pil")
 set(CPACK_PACKAGE_DESCRIPTION "lathe reads the Keras script that describes a network, a file that Keras saved or
 an ONNX file, and writes standalone C that is specialised for that one network:
 for inference, and for all of training.")

@@ -262,22 +262,30 @@ static int wait_for(pid_t process) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The program, in the sources that this lathe was built from. */
-static const char *find_program(void) {
-    const char *program = LATHE_PYTHON_FOLDER "/lathe_nn/report/__main__.py";
-    if (lathe_file_exists(program)) return program;
-    user_error("%s is not there: lathe report needs the sources of lathe (its folder python)",
-               program);
+/* The program: of this installation, of the same wheel, or in the sources it was built from. */
+static const char *find_program(Arena *a, const char *self) {
+    char *folder = arena_strdup(a, self);
+    *strrchr(folder, '/') = 0;
+    const char *const places[] = {
+        arena_printf(a, "%s/../share/lathe/python/lathe_nn", folder),
+        arena_printf(a, "%s/..", folder),
+        LATHE_PYTHON_FOLDER "/lathe_nn",
+    };
+    for (int i = 0; i < 3; i++) {
+        const char *program = arena_printf(a, "%s/report/__main__.py", places[i]);
+        if (lathe_file_exists(program)) return program;
+    }
+    user_error("%s/report is not there: it belongs to lathe's installation", places[0]);
     return NULL;
 }
 
 static int draw(const Report *r) {
     char self[MAX_PATH_TEXT];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    const char *python = getenv("LATHE_PYTHON"), *program = find_program();
-    if (!program) return 1;
     if (n < 0) return user_error("cannot find the command lathe itself: %s", strerror(errno));
     self[n] = 0;
+    const char *python = getenv("LATHE_PYTHON"), *program = find_program(r->arena, self);
+    if (!program) return 1;
     if (!python || !*python) python = "python3";
     char image[24];
     snprintf(image, sizeof image, "%d", (int)option_number(r->options, OPTION_IMAGE, 1));

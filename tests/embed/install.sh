@@ -8,6 +8,16 @@ must "install" env DESTDIR="$root" cmake --install "$build_dir" --prefix /usr
 must "lathe" "$root/usr/bin/lathe" --version
 says "lathe 0"
 
+# --- the report's program: the installed one
+mkdir data
+for batch in data_batch_{1..5} test_batch; do
+  head -c $((8 * 3073)) /dev/zero | tr '\0' '\1' >data/$batch.bin
+done
+printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >show && chmod +x show
+must "train" "$root/usr/bin/lathe" train "$source_dir/examples/cifar10/model1.py" --data data --epochs 1 -o run
+must "report" env LATHE_PYTHON=./show "$root/usr/bin/lathe" report run
+says "$root/usr/bin/../share/lathe/python/lathe_nn/report/__main__.py"
+
 # --- the manual page: no warnings, every subcommand and an option of each kind
 page=$(find "$root" -name lathe.1)
 must "man" man --warnings -l "$page"
