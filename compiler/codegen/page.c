@@ -15,19 +15,21 @@ typedef struct {
 
 /* ---- the holes ------------------------------------------------------------------------------ */
 
-static void put_title(const Page *p, StrBuf *w) { page_text(w, p->file->m->model_name); }
+static void put_title(const Page *p, StrBuf *w) { page_text(w, p->file->id); }
 
 static void put_about(const Page *p, StrBuf *w) {
     const File *f = p->file;
     Memory m = memory_of(f);
     Arena *a = f->m->arena;
-    strbuf_printf(
-        w,
-        "%s for %s, at most %d sample%s a call. %s of %s, %s of workspace. Multiply-adds, "
-        "bytes and times are those of a sample; times are predicted for one core.",
-        f->o->train ? "Training" : "Inference", f->section[0].machine.name, f->batch,
-        f->batch == 1 ? "" : "s", page_bytes(a, m.weights),
-        f->o->train ? "weights and optimizer state" : "weights", page_bytes(a, m.workspace));
+    strbuf_puts(w, "Model \"");
+    page_text(w, f->m->model_name);
+    strbuf_printf(w,
+                  "\": %s for %s, at most %d sample%s a call; %s of %s, %s of workspace. Times are "
+                  "predicted for one core and one sample.",
+                  f->o->train ? "training" : "inference", f->section[0].machine.name, f->batch,
+                  f->batch == 1 ? "" : "s", page_bytes(a, m.weights),
+                  f->o->train ? "weights and optimizer state" : "weights",
+                  page_bytes(a, m.workspace));
 }
 
 /* The functions of training are tabs. */
@@ -46,28 +48,29 @@ static void put_drawing(const Drawing *d, bool shown, StrBuf *w) {
     const Plan *p = d->plan;
     strbuf_printf(w,
                   "<section class=\"function\" data-function-index=\"%d\" data-macs=\"%lld\" "
-                  "data-steps=\"%d\"%s>\n<h2>%s</h2>\n",
+                  "data-steps=\"%d\"%s>\n<header><h2>%s</h2>\n",
                   d->index, (long long)d->macs, p->nsteps, shown ? "" : " hidden",
                   p->function->name);
     strbuf_printf(w,
                   "<p class=\"soft\">%d steps, %s multiply-adds, %s moved, %s. Its %d buffers take "
-                  "%s; one for each value would take %s.</p>\n",
+                  "%s; one for each value would take %s.</p></header>\n",
                   p->nsteps, page_number(a, d->macs), page_bytes(a, d->bytes),
                   page_time(a, d->sum_ms), p->nbuffers, page_bytes(a, 4 * p->floats),
                   page_bytes(a, 4 * p->separate));
-    strbuf_puts(w,
-                "<div class=\"panes\">\n<div class=\"pane network\" tabindex=\"0\" role=\"region\" "
-                "aria-label=\"network\">\n");
+    strbuf_puts(w, "<div class=\"panes\">\n<div class=\"pane network\" tabindex=\"0\" "
+                   "role=\"region\" aria-label=\"network\">\n");
     page_graph(d, w);
-    strbuf_puts(
-        w, "</div>\n<div class=\"pane side\">\n<div class=\"articles\" aria-live=\"polite\">"
-           "<p class=\"hint soft\">Choose a step to see its kernel, its memory and its C.</p>\n");
-    page_steps(d, w);
-    strbuf_puts(
-        w, "</div>\n<h3>Workspace over the steps</h3>\n<p class=\"soft\">Across: bytes of the "
-           "workspace. Down: steps. Buffers that are not alive together share their place.</p>\n");
+    strbuf_puts(w, "</div>\n<div class=\"side\">\n<div class=\"pane workspace\" tabindex=\"0\" "
+                   "role=\"region\" aria-label=\"workspace\">\n<p class=\"soft\">The workspace "
+                   "(across) over the steps (down): what is not alive together shares its place."
+                   "</p>\n");
     page_map(d, w);
-    strbuf_puts(w, "</div>\n</div>\n</section>\n");
+    strbuf_puts(w, "</div>\n<div class=\"pane details\" tabindex=\"0\" role=\"region\" "
+                   "aria-label=\"step\" aria-live=\"polite\">\n<p class=\"hint soft\">Choose a "
+                   "step to see its kernel, its memory and its C. Arrow keys go from step to step, "
+                   "Enter opens one.</p>\n");
+    page_steps(d, w);
+    strbuf_puts(w, "</div>\n</div>\n</div>\n</section>\n");
 }
 
 static void put_drawings(const Page *p, StrBuf *w) {

@@ -24,6 +24,7 @@ typedef struct {
     const char **layers; /* the layer, then what is fused into it */
     int nlayers, layers_cap;
     const char *shapes; /* "56x56x64 -> 56x56x256" */
+    const char *brief;  /* the same, or less of it, in a line of a box */
     int first, nsteps;  /* of the plan */
     int64_t weights;    /* bytes of the parameters that it reads or makes */
     int64_t in, out;    /* bytes a sample of the values that it reads and makes */
@@ -79,7 +80,14 @@ double page_share(double x, double all);
 Drawing *draw_plan(const File *f, const Section *s, const Plan *p, int index); /* page_graph.c */
 /* Bytes of the parameters at this place of a step; 0: there are none. */
 int64_t weight_bytes(const Drawing *d, const Step *s, int arg);
-enum { MOST_LAYERS = 6, BOX_WIDTH = 250, LINE_HEIGHT = 17, STEP_HEIGHT = 40, BOX_PAD = 9 };
+enum {
+    MOST_LAYERS = 6,
+    LINE_CHARACTERS = 36,
+    BOX_WIDTH = 270,
+    LINE_HEIGHT = 17,
+    STEP_HEIGHT = 45,
+    BOX_PAD = 9
+};
 void lay_out(Drawing *d);                     /* page_layout.c */
 void page_graph(const Drawing *d, StrBuf *w); /* page_draw.c */
 void page_map(const Drawing *d, StrBuf *w);   /* page_map.c */

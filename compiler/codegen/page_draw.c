@@ -51,8 +51,8 @@ static void draw_edge(const Drawing *d, const Edge *e, StrBuf *w) {
 
 /* ---- boxes ---------------------------------------------------------------------------------- */
 
-/* Characters of text that fit into a box's line. */
-enum { WIDE = 33, NARROW = 38 };
+/* Characters of larger letters that fit into a box's line. */
+enum { WIDE = 32 };
 
 static void text_line(StrBuf *w, const char *class, double x, double y, const char *text,
                       int most) {
@@ -76,7 +76,7 @@ static double draw_layers(const Drawing *d, const Vertex *v, double x, double y,
         text_line(w, "fused", x, y,
                   more ? arena_printf(d->arena, "+ %d more", v->nlayers - i)
                        : arena_printf(d->arena, "+ %s", name),
-                  NARROW);
+                  LINE_CHARACTERS);
     }
     return y + LINE_HEIGHT;
 }
@@ -90,14 +90,14 @@ static void draw_shares(const Drawing *d, int step, double x, double y, StrBuf *
     static const char *const name[] = {"time", "macs", "bytes"};
     double width = BOX_WIDTH - 2 * BOX_PAD;
     strbuf_printf(w, "<rect class=\"track\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"4\"/>", x,
-                  y + 31, width);
+                  y + 34, width);
     for (int k = 0; k < 3; k++) {
         strbuf_printf(w,
                       "<g class=\"by-%s\"><rect class=\"bar\" x=\"%.0f\" y=\"%.0f\" "
                       "width=\"%.1f\" height=\"4\"/>",
-                      name[k], x, y + 31, share[k] * width);
+                      name[k], x, y + 34, share[k] * width);
         strbuf_printf(w, "<text class=\"percent\" x=\"%.0f\" y=\"%.0f\">%.1f %%</text></g>",
-                      x + width, y + 26, 100 * share[k]);
+                      x + width, y + 28, 100 * share[k]);
     }
 }
 
@@ -129,8 +129,8 @@ static void draw_step(const Drawing *d, int step, double x, double y, StrBuf *w)
                        : s->info.bytes ? page_bytes(a, s->info.bytes)
                                        : page_bytes(a, s->info.fixed);
     const char *time = d->ms[step] > 0 ? page_time(a, d->ms[step]) : "";
-    text_line(w, "cost", x, y + 26,
-              arena_printf(a, "%s%s%s", macs, *time ? " \xC2\xB7 " : "", time), NARROW);
+    text_line(w, "cost", x, y + 28,
+              arena_printf(a, "%s%s%s", macs, *time ? " \xC2\xB7 " : "", time), LINE_CHARACTERS);
     draw_shares(d, step, x, y, w);
     strbuf_puts(w, "</a>\n");
 }
@@ -152,7 +152,7 @@ static void draw_vertex(const Drawing *d, int index, StrBuf *w) {
                   "height=\"%.0f\" rx=\"7\"/>",
                   left, v->y, v->width, v->height);
     y = draw_layers(d, v, x, y, w);
-    text_line(w, "shapes", x, y, v->shapes, NARROW);
+    text_line(w, "shapes", x, y, v->brief, LINE_CHARACTERS);
     strbuf_puts(w, "\n");
     for (int i = 0; i < v->nsteps; i++) draw_step(d, v->first + i, x, y + 8 + STEP_HEIGHT * i, w);
     strbuf_puts(w, "</g>\n");

@@ -16,7 +16,7 @@ typedef struct {
 
 static int add_vertex(Build *b, VertexKind kind, const char *name) {
     Drawing *d = b->d;
-    Vertex v = {.kind = kind, .shapes = ""};
+    Vertex v = {.kind = kind, .shapes = "", .brief = ""};
     ARENA_PUSH(d->arena, v.layers, v.nlayers, v.layers_cap, name);
     ARENA_PUSH(d->arena, d->vertices, d->nvertices, d->vertices_cap, v);
     return d->nvertices - 1;
@@ -45,35 +45,52 @@ static bool is_inside(const Function *f, const Value *v, int first, int count) {
     return false;
 }
 
-enum { MOST_SHAPES = 3 };
+static int count_characters(const char *text) {
+    int count = 0;
+    for (; *text; text++) count += (*text & 0xC0) != 0x80;
+    return count;
+}
 
-/* The layers' names, what they read and make. */
-static void describe(Build *b, int at, int first, int count) {
-    Drawing *d = b->d;
-    Arena *a = d->arena;
-    const Function *f = d->plan->function;
-    Vertex *v = &d->vertices[at];
-    const char *reads = "";
-    int operands = 0;
+/* What the nodes read from others: shapes, joined by '+'. */
+static const char *read_shapes(Build *b, Vertex *v, int first, int count, int *operands) {
+    const Function *f = b->d->plan->function;
+    const char *text = "";
     for (int i = first; i < first + count; i++) {
         const Node *n = f->nodes[i];
-        if (i > first) ARENA_PUSH(a, v->layers, v->nlayers, v->layers_cap, n->name);
-        for (int k = 0; k < n->nfused; k++)
-            ARENA_PUSH(a, v->layers, v->nlayers, v->layers_cap, n->fused[k]);
         for (int k = 0; k < n->nin; k++) {
             const Value *x = n->in[k];
             if (x->param >= 0 || is_inside(f, x, first, count)) continue;
-            if (++operands <= MOST_SHAPES)
-                reads = arena_printf(a, "%s%s%s", reads, *reads ? " + " : "", dims_text(a, x));
+            text = arena_printf(b->d->arena, "%s%s%s", text, *text ? " + " : "",
+                                dims_text(b->d->arena, x));
             v->in += value_bytes(x);
+            ++*operands;
         }
     }
-    const Node *last = f->nodes[first + count - 1];
+    return text;
+}
+
+static void describe_shapes(Build *b, Vertex *v, int first, int count) {
+    Arena *a = b->d->arena;
+    const Node *last = b->d->plan->function->nodes[first + count - 1];
+    int operands = 0;
+    const char *reads = read_shapes(b, v, first, count, &operands);
     if (!last->nout) return;
+    const char *makes = dims_text(a, last->out[0]);
     v->out = value_bytes(last->out[0]);
-    v->shapes =
-        arena_printf(a, "%s%s \xE2\x86\x92 %s", *reads ? reads : "-",
-                     operands > MOST_SHAPES ? " + \xE2\x80\xA6" : "", dims_text(a, last->out[0]));
+    v->shapes = arena_printf(a, "%s \xE2\x86\x92 %s", operands ? reads : "-", makes);
+    v->brief = count_characters(v->shapes) > LINE_CHARACTERS
+                   ? arena_printf(a, "%d values \xE2\x86\x92 %s", operands, makes)
+                   : v->shapes;
+}
+
+static void describe_layers(Build *b, Vertex *v, int first, int count) {
+    Arena *a = b->d->arena;
+    for (int i = first; i < first + count; i++) {
+        const Node *n = b->d->plan->function->nodes[i];
+        if (i > first) ARENA_PUSH(a, v->layers, v->nlayers, v->layers_cap, n->name);
+        for (int k = 0; k < n->nfused; k++)
+            ARENA_PUSH(a, v->layers, v->nlayers, v->layers_cap, n->fused[k]);
+    }
 }
 
 static void add_inputs(Build *b) {
@@ -81,7 +98,7 @@ static void add_inputs(Build *b) {
     for (int i = 0; i < f->ninputs; i++) {
         if (!function_count_uses(f, f->inputs[i])) continue;
         int at = add_vertex(b, VERTEX_INPUT, f->inputs[i]->name);
-        b->d->vertices[at].shapes = dims_text(b->d->arena, f->inputs[i]);
+        b->d->vertices[at].shapes = b->d->vertices[at].brief = dims_text(b->d->arena, f->inputs[i]);
         b->d->vertices[at].out = value_bytes(f->inputs[i]);
         b->of_value[f->inputs[i]->id] = at;
     }
@@ -110,10 +127,13 @@ static int add_nodes(Build *b, int i, int *count) {
     if (optimizer) b->optimizer = at;
     d->vertices[at].column = i >= b->turn ? BACKWARD : FORWARD;
     if (steps) take_steps(b, at, i);
-    if (optimizer)
-        d->vertices[at].shapes = "all weights and their state";
-    else
-        describe(b, at, i, *count);
+    Vertex *v = &d->vertices[at];
+    if (optimizer) {
+        v->shapes = v->brief = "all weights and their state";
+        return at;
+    }
+    describe_layers(b, v, i, *count);
+    describe_shapes(b, v, i, *count);
     return at;
 }
 
@@ -147,7 +167,7 @@ static void add_outputs(Build *b) {
     for (int i = 0; i < f->noutputs; i++) {
         int at = add_vertex(b, VERTEX_OUTPUT, d->file->output[i].name);
         Vertex *v = &d->vertices[at];
-        v->shapes = dims_text(d->arena, f->outputs[i]);
+        v->shapes = v->brief = dims_text(d->arena, f->outputs[i]);
         v->in = v->out = value_bytes(f->outputs[i]);
         for (int k = 0; k < d->plan->nsteps; k++) {
             const Step *s = &d->plan->steps[k];

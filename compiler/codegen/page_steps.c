@@ -51,7 +51,8 @@ static void layer_facts(const Drawing *d, int step, StrBuf *w) {
     if (v->nsteps > 1) strbuf_printf(w, " (step %d of %d)", step - v->first + 1, v->nsteps);
     strbuf_puts(w, "</dd>\n");
     fact(w, "shapes", v->shapes);
-    fact(w, "weights", arena_printf(a, "%s bytes", page_number(a, v->weights)));
+    fact(w, v->column == BACKWARD ? "weights, gradients" : "weights",
+         arena_printf(a, "%s bytes", page_number(a, v->weights)));
     fact(w, "activations",
          arena_printf(a, "%s bytes read, %s written, a sample", page_number(a, v->in),
                       page_number(a, v->out)));
