@@ -52,7 +52,7 @@ static void draw_edge(const Drawing *d, const Edge *e, StrBuf *w) {
 /* ---- boxes ---------------------------------------------------------------------------------- */
 
 /* Characters of larger letters that fit into a box's line. */
-enum { WIDE = 32 };
+enum { WIDE = 30 };
 
 static void text_line(StrBuf *w, const char *class, double x, double y, const char *text,
                       int most) {

@@ -31,7 +31,9 @@ static const CommandSpec spec = {
     "inspect",
     "MODEL [FUNCTION] [options]",
     "Prints the compiled module, or one of its functions: forward (as the model says),\n"
-    "predict; with --train eval, train_step, init.",
+    "predict; with --train eval, train_step, init. With --html it writes a page that draws "
+    "predict, or\n"
+    "eval and train_step: it needs no other file and no network.",
     1,
     2,
     options};

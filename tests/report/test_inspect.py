@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+import subprocess
 import unittest
 
 import numpy as np
@@ -36,6 +37,8 @@ EXAMPLE = os.path.join(os.environ["LATHE_SOURCE"], "examples", "resnet20", "resn
 # Names of ONNX nodes may hold anything.
 HOSTILE = ['</script><script>document.title = 1</script>', '"><img src=x onerror=document.title=1>',
            "' onclick='x", "*/ int oops; /*", "\u202eturned\u202c", "</title><b>&amp;&lt;", "${drawings}", "--><!--", "a\nb"]
+
+CHAINS = ("--kernels", "random:1")  # some of its draws are chains
 
 # Appended to a copy of the page: chooses every step of the function that is shown, and says what one sees then.
 PROBE = """<script>addEventListener("load", async () => {
@@ -217,16 +220,20 @@ class Inspect(unittest.TestCase):
 
     def test_hostile_names(self):
         write_chain(os.path.join(self.folder, "hostile.onnx"), HOSTILE)
-        page = self.page("hostile.onnx")
-        self.check_plan(page, "hostile.onnx")
+        page = self.page("hostile.onnx", *CHAINS)
+        self.check_plan(page, "hostile.onnx", *CHAINS)
         self.assertIn("[U+202E]turned[U+202C]", page.text)
         self.assertNotIn("\u202e", page.text)
-        printed(self.folder, "compile", "hostile.onnx", "-o", "h")
+        printed(self.folder, "compile", "hostile.onnx", "-o", "h", *CHAINS)
         with open(os.path.join(self.folder, "h", "hostile.c")) as f:
             source = f.read()
+        compiled = subprocess.run(["cc", "-fsyntax-only", "-Werror", "-x", "c", "-"], input=source, text=True,
+                                  capture_output=True, cwd=os.path.join(self.folder, "h"))
+        self.assertEqual((compiled.returncode, compiled.stderr), (0, ""))
         seen = self.probe(page, "--window-size=1200,900")
         self.check_probe(seen, 0, page, source)
         said = " ".join(s["text"] for s in seen["steps"])
+        self.assertIn("row by row", said)
         for name in HOSTILE:
             self.assertIn(name.replace("\u202e", "[U+202E]").replace("\u202c", "[U+202C]"), said)
 
