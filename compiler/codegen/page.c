@@ -46,11 +46,8 @@ static void put_tabs(const Page *p, StrBuf *w) {
 static void put_drawing(const Drawing *d, bool shown, StrBuf *w) {
     Arena *a = d->arena;
     const Plan *p = d->plan;
-    strbuf_printf(w,
-                  "<section class=\"function\" data-function-index=\"%d\" data-macs=\"%lld\" "
-                  "data-steps=\"%d\"%s>\n<header><h2>%s</h2>\n",
-                  d->index, (long long)d->macs, p->nsteps, shown ? "" : " hidden",
-                  p->function->name);
+    strbuf_printf(w, "<section class=\"function\" data-macs=\"%lld\"%s>\n<header><h2>%s</h2>\n",
+                  (long long)d->macs, shown ? "" : " hidden", p->function->name);
     strbuf_printf(w,
                   "<p class=\"soft\">%d steps, %s multiply-adds, %s moved, %s. Its %d buffers take "
                   "%s; one for each value would take %s.</p></header>\n",

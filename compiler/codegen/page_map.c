@@ -23,7 +23,7 @@ static void draw_buffer(const Drawing *d, int index, double row, double scale, S
                   page_number(d->arena, 4 * (d->file->work.buffers + b->offset)), first, last);
 }
 
-/* Numbers of steps at the left, and bars that a click marks a step by. */
+/* Numbers of steps at the left, the workspace's first and last byte above. */
 static void draw_axis(const Drawing *d, double row, StrBuf *w) {
     int steps = d->plan->nsteps, every = 1;
     while (every * row < 14) every = every == 1 ? 5 : every * 2;
