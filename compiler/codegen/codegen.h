@@ -108,6 +108,11 @@ typedef struct {
 
 /* All of them, in the module's arena. */
 int find_sites(Module *m, const CodegenOptions *o, Site **sites);
+/* Of the site that a layer's steps serve: "direct/bands, not direct/channels", or "". */
+const char *variant_choice(Arena *a, const Function *f, const Site *sites, int count,
+                           const char *layer);
+/* The page of `inspect --html`. */
+bool generate_page(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d);
 /* Where predict leaves the results of its nodes, a line each: float offset in the workspace (-1:
  * the caller's output), floats from a sample to the next, lines of a sample, floats from a line to
  * the next, rows of a line, floats from a row to the next, channels, name. All of them are there

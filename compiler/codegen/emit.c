@@ -229,7 +229,7 @@ static void emit_cost(const Step *s, StrBuf *w) {
     if (s->info.fixed) strbuf_printf(w, "; %lld bytes", (long long)s->info.fixed);
 }
 
-static void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
+void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
     const Step *step = &plan->steps[index];
     strbuf_printf(w, "/* %s: %s", c_comment(f->m->arena, step->name), step->comment);
     emit_cost(step, w);
@@ -258,7 +258,7 @@ static int64_t plan_cost(const Plan *p, int batch) {
 
 enum { PARALLEL_STEP_NS = 8000, PARALLEL_NET_NS = 50000 };
 
-static void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
+void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
     const Step *step = &plan->steps[index];
     bool parallel = plan_cost(plan, f->o->batch) >= PARALLEL_NET_NS &&
                     step_cost(step, f->o->batch) >= PARALLEL_STEP_NS &&

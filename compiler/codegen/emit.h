@@ -79,7 +79,10 @@ const char *c_float(Arena *a, float x);
 /* Text inside a comment: no comment ends or begins in it, and it stays on its line. */
 const char *c_comment(Arena *a, const char *text);
 
-void emit_source(const File *f, StrBuf *w);  /* emit.c */
+void emit_source(const File *f, StrBuf *w); /* emit.c */
+/* Its parts for one step: the function, and the line that calls it. */
+void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w);
+void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w);
 void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
 void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */

@@ -168,7 +168,7 @@ static void touch(Lower *l, Place p) {
     b->last = l->plan->nsteps;
 }
 
-static bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
+bool is_optimizer(OpKind op) { return op == OP_SGD || op == OP_ADAM || op == OP_RMSPROP; }
 
 /* What NAME_apply does with gradients before the optimizer. */
 static bool is_clipping(const Node *n) {
@@ -183,7 +183,12 @@ static bool is_in_place(OpKind op) {
 
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
               const char *stem, const char *comment, const Arg *args, int nargs) {
-    Step s = {.name = name, .comment = comment, .nargs = nargs, .info = type->info(params)};
+    Step s = {.name = name,
+              .comment = comment,
+              .nargs = nargs,
+              .info = type->info(params),
+              .node = l->at,
+              .nnodes = l->count};
     CHECK(nargs <= MAX_ARGS);
     const char *fn = use_kernel(l->kernels, type, params, stem);
     for (int i = 0; i < l->kernels->nuses; i++)
@@ -195,6 +200,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
         s.arg[i] = args[i].place;
         if (args[i].writes && s.arg[i].kind == PLACE_WEIGHTS) s.arg[i].kind = PLACE_STATE;
         s.arg_type[i] = args[i].type;
+        s.arg_writes[i] = args[i].writes;
     }
     ARENA_PUSH(l->m->arena, l->plan->steps, l->plan->nsteps, l->plan->steps_cap, s);
 }
@@ -320,12 +326,15 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
     place_results(&l);
     for (int i = 0; i < f->nnodes; i++) {
         l.node = f->nodes[i];
+        l.at = i;
+        l.count = l.chain[i] > 0 ? l.chain[i] : 1;
         if (l.chain[i] > 0)
             lower_chain(&l, i);
         else if (!l.chain[i])
             rules[l.node->op](&l, l.node);
     }
     l.node = NULL;
+    l.count = 0;
     place_outputs(&l);
     l.plan->layout = l.layout;
     l.plan->defined = l.defined;

@@ -45,6 +45,7 @@ typedef struct {
     Derived *derived;
     int nderived, derived_cap;
     const Node *node; /* being lowered */
+    int at, count;    /* the nodes being lowered, a chain or one: index of the first, number */
 } Lower;
 
 /* ---- layouts and buffers (lower.c) ---------------------------------------------------------- */

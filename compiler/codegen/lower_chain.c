@@ -5,6 +5,7 @@
  * keeps all values. The rule looks at the layers only, and changes no bits. */
 #include "lower.h"
 
+#include "emit.h"
 #include "variant.h"
 
 enum { PARTS = 4 }; /* of an image: each computes some rows of its neighbour's again */
@@ -175,11 +176,13 @@ static const char *chain_comment(Lower *l, const Chain *c) {
     const Node *first = c->before ? c->before : c->depthwise,
                *last = c->behind ? c->behind : c->depthwise;
     const Shape *x = &first->in[0]->type.shape, *y = &last->out[0]->type.shape;
-    return arena_printf(l->m->arena, "%s%s%s%s%s, row by row, %lldx%lldx%lld -> %lldx%lldx%lld",
-                        c->before ? c->before->name : "", c->before ? ", " : "", c->depthwise->name,
-                        c->behind ? ", " : "", c->behind ? c->behind->name : "",
-                        (long long)x->dim[1], (long long)x->dim[2], (long long)x->dim[3],
-                        (long long)y->dim[1], (long long)y->dim[2], (long long)y->dim[3]);
+    Arena *a = l->m->arena;
+    return arena_printf(a, "%s%s%s%s%s, row by row, %lldx%lldx%lld -> %lldx%lldx%lld",
+                        c->before ? c_comment(a, c->before->name) : "", c->before ? ", " : "",
+                        c_comment(a, c->depthwise->name), c->behind ? ", " : "",
+                        c->behind ? c_comment(a, c->behind->name) : "", (long long)x->dim[1],
+                        (long long)x->dim[2], (long long)x->dim[3], (long long)y->dim[1],
+                        (long long)y->dim[2], (long long)y->dim[3]);
 }
 
 static Chain chain_at(const Lower *l, int i) {

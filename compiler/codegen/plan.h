@@ -100,8 +100,10 @@ typedef struct {
     KernelInfo info;
     Place arg[MAX_ARGS];
     const char *arg_type[MAX_ARGS]; /* NULL: const float * */
+    bool arg_writes[MAX_ARGS];
     int nargs;
-    bool apply; /* part of NAME_apply */
+    int node, nnodes; /* nodes of the function that it serves, from number `node` on */
+    bool apply;       /* part of NAME_apply */
 } Step;
 
 typedef struct {
@@ -149,6 +151,7 @@ const char *share_text(KernelSet *s, const char *text);
 const char *use_kernel(KernelSet *s, const KernelType *type, const void *params, const char *stem);
 
 /* lower.c */
+bool is_optimizer(OpKind op);
 Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
                      const CodegenOptions *o, const Machine *machine, KernelSet *kernels);
 

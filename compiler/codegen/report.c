@@ -63,9 +63,9 @@ static const char *choice_text(Arena *a, const Site *s) {
                         variant_names(a, s->legal & ~(1u << s->chosen)));
 }
 
-/* Of the site that the layer's steps serve: a chain's go by the name of its last node. */
-static const char *site_text(Arena *a, const Function *f, const Site *sites, int count,
-                             const char *layer) {
+/* A chain's steps go by the name of its last node. */
+const char *variant_choice(Arena *a, const Function *f, const Site *sites, int count,
+                           const char *layer) {
     const Site *found = NULL;
     for (int i = 0; i < count; i++) {
         const Site *s = &sites[i];
@@ -102,7 +102,7 @@ bool print_kernels(Module *m, const CodegenOptions *o, const MeasuredLayer *meas
     for (int i = 0; i < count; i++) {
         const Row *r = &rows[i];
         double ms = machine_ms(&s->machine, r->macs, r->bytes);
-        const char *site = site_text(m->arena, s->predict->function, sites, nsites, r->name);
+        const char *site = variant_choice(m->arena, s->predict->function, sites, nsites, r->name);
         strbuf_printf(out, "%-32s %13.0f %11.0f %12.4f", r->name, r->macs, r->bytes, ms);
         if (nmeasured)
             print_measured(measured, nmeasured, r->name, out);

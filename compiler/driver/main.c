@@ -18,7 +18,7 @@ static const Command commands[] = {
     {"convert", cmd_convert, "write a model in another format: .keras, .h5, .safetensors"},
     {"fetch", cmd_fetch, "download the published weights of a network"},
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
-    {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels"},
+    {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels; --html draws them"},
     {"bench", cmd_bench, "generated code against the interpreter"},
     {"tune", cmd_tune, "measure the kernels of each layer on this machine and keep the fastest"},
     {"report", cmd_report, "pictures and a page of a training run"},

@@ -190,6 +190,9 @@ struct Node {
     int nout;
     Attrs attr;
     SrcLoc loc; /* where the description has it; line 0 if unknown */
+    /* Names of the nodes that passes made part of it, for people to read: not in the text form. */
+    const char **fused;
+    int nfused, fused_cap;
 };
 
 /* ---- functions ------------------------------------------------------------------------------ */

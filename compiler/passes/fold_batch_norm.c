@@ -85,7 +85,7 @@ static bool fold_into_producer(PassContext *c, Function *f, Node *bn) {
     scale_columns(c, f, n, &w, &s);
     n->attr.act = bn->attr.act;
     pass_log(c, "%s: %s folded into %s", f->name, bn->name, n->name);
-    absorb_user(f, n, bn);
+    absorb_user(c, f, n, bn);
     return true;
 }
 
@@ -140,6 +140,7 @@ static bool fold_into_consumer(PassContext *c, Function *f, Node *bn) {
     if (!n || !takes_scaled_input(n) || !get_weights(c->module, n, &w)) return false;
     scale_rows(c, f, n, &w, &s);
     pass_log(c, "%s: %s folded into %s", f->name, bn->name, n->name);
+    note_fused(c, n, bn);
     function_replace_uses(f, bn->out[0], bn->in[0]);
     remove_node(f, node_index(f, bn));
     return true;

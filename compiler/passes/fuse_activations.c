@@ -36,7 +36,7 @@ static void fuse_forward(PassContext *c, Function *f, Node *n) {
     n->attr.act = fusable(user);
     memcpy(n->attr.args, user->attr.args, sizeof n->attr.args);
     pass_log(c, "%s: %s runs behind %s", f->name, op_name(user->op), n->name);
-    absorb_user(f, n, user);
+    absorb_user(c, f, n, user);
 }
 
 /* ---- backward ------------------------------------------------------------------------------- */
@@ -90,7 +90,7 @@ static void fuse_backward(PassContext *c, Function *f, Node *n) {
     if (last != n) y = find_reshaped(f, y, &n->out[0]->type.shape, node_index(f, n));
     if (!y || !take_derivative(c, f, n, act, y)) return;
     pass_log(c, "%s: %s runs behind %s", f->name, op_name(user->op), n->name);
-    absorb_user(f, last, user);
+    absorb_user(c, f, last, user);
 }
 
 static bool rewrite(PassContext *c, Function *f) {

@@ -23,7 +23,7 @@ static bool rewrite(PassContext *c, Function *f) {
         conv->attr.pool[1] = pool->attr.kernel[1];
         conv->attr.pool_mean = pool->op == OP_AVG_POOL;
         pass_log(c, "%s: %s runs behind %s", f->name, pool->name, conv->name);
-        absorb_user(f, conv, pool);
+        absorb_user(c, f, conv, pool);
     }
     return true;
 }

@@ -43,7 +43,7 @@ static bool rewrite(PassContext *c, Function *f) {
             if (!accepts(f, conv, add, other)) continue;
             take_addend(c->module, conv, other, &add->attr);
             pass_log(c, "%s: %s runs behind %s", f->name, add->name, conv->name);
-            absorb_user(f, conv, add);
+            absorb_user(c, f, conv, add);
             i--;
             break;
         }
@@ -69,7 +69,7 @@ static bool rewrite_gradients(PassContext *c, Function *f) {
             if (!accepts_gradient(f, grad, add, other)) continue;
             take_addend(c->module, grad, other, &add->attr);
             pass_log(c, "%s: %s runs behind %s", f->name, add->name, grad->name);
-            absorb_user(f, grad, add);
+            absorb_user(c, f, grad, add);
             i--;
             break;
         }

@@ -21,6 +21,7 @@ static bool rewrite(PassContext *c, Function *f) {
         n->in[0] = loss->in[0];
         n->in[1] = loss->in[1];
         pass_log(c, "%s: %s takes the loss's gradient in", f->name, n->name);
+        note_fused(c, n, loss);
         remove_node(f, node_index(f, loss));
         i--;
     }

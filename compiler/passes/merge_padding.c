@@ -10,6 +10,7 @@ static bool rewrite(PassContext *c, Function *f) {
         if (!conv || conv->op != OP_CONV2D || conv->in[0] != pad->out[0]) continue;
         for (int k = 0; k < 4; k++) conv->attr.pad[k] += pad->attr.pad[k];
         conv->in[0] = pad->in[0];
+        note_fused(c, conv, pad);
         pass_log(c, "%s: %s is padding of %s", f->name, pad->name, conv->name);
         remove_node(f, i);
     }

@@ -57,7 +57,14 @@ Node *only_user(const Function *f, const Value *v) {
     return NULL;
 }
 
-void absorb_user(Function *f, Node *producer, Node *consumer) {
+void note_fused(PassContext *c, Node *n, const Node *gone) {
+    ARENA_PUSH(c->module->arena, n->fused, n->nfused, n->fused_cap, gone->name);
+    for (int i = 0; i < gone->nfused; i++)
+        ARENA_PUSH(c->module->arena, n->fused, n->nfused, n->fused_cap, gone->fused[i]);
+}
+
+void absorb_user(PassContext *c, Function *f, Node *producer, Node *consumer) {
+    note_fused(c, producer, consumer);
     producer->out[0] = consumer->out[0];
     producer->out[0]->producer = producer;
     remove_node(f, node_index(f, consumer));

@@ -22,7 +22,9 @@ void remove_node(Function *f, int index);
 Node *only_user(const Function *f, const Value *v);
 /* `producer`, whose result only `consumer` uses, takes over the consumer's result (and with it its
  * name and type); the consumer is removed. */
-void absorb_user(Function *f, Node *producer, Node *consumer);
+void absorb_user(PassContext *c, Function *f, Node *producer, Node *consumer);
+/* n computes what `gone`, which is about to be removed, did. */
+void note_fused(PassContext *c, Node *n, const Node *gone);
 
 /* The data of the parameter that v is, or NULL. */
 const float *constant_data(const Module *m, const Value *v);

@@ -1,0 +1,99 @@
+/* Text of models in HTML, and numbers for people. */
+#include "page.h"
+
+#include <string.h>
+
+/* ---- characters ----------------------------------------------------------------------------- */
+
+/* The length of the UTF-8 sequence at s and its character; 0: it is none. */
+static int decode(const unsigned char *s, uint32_t *c) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    int n = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
+    if (!n) return 0;
+    *c = n == 1 ? *s : *s & (0x7Fu >> n);
+    for (int i = 1; i < n; i++) {
+        if (s[i] >> 6 != 2) return 0;
+        *c = *c << 6 | (s[i] & 0x3Fu);
+    }
+    bool surrogate = *c >= 0xD800 && *c < 0xE000;
+    return *c < least[n] || *c > 0x10FFFF || surrogate ? 0 : n;
+}
+
+/* Controls, spaces without width, marks and overrides of the direction, tags, non-characters. */
+static bool is_hidden(uint32_t c) {
+    static const uint32_t range[][2] = {
+        {0, 0x1F},        {0x7F, 0x9F},     {0xAD, 0xAD},      {0x61C, 0x61C},   {0x180E, 0x180E},
+        {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},  {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+        {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE0FFF}};
+    for (size_t i = 0; i < sizeof range / sizeof *range; i++)
+        if (c >= range[i][0] && c <= range[i][1]) return true;
+    return false;
+}
+
+static void put_character(StrBuf *w, const char *at, int n, uint32_t c) {
+    switch (c) {
+    case '&': strbuf_puts(w, "&amp;"); break;
+    case '<': strbuf_puts(w, "&lt;"); break;
+    case '>': strbuf_puts(w, "&gt;"); break;
+    case '"': strbuf_puts(w, "&quot;"); break;
+    case '\'': strbuf_puts(w, "&#39;"); break;
+    case '\n': strbuf_puts(w, "\n"); break;
+    default:
+        if (is_hidden(c))
+            strbuf_printf(w, "[U+%04X]", (unsigned)c);
+        else
+            strbuf_bytes(w, at, (size_t)n);
+    }
+}
+
+void page_short(StrBuf *w, const char *text, int most) {
+    int count = 0;
+    while (*text) {
+        uint32_t c = 0;
+        int n = decode((const unsigned char *)text, &c);
+        if (count++ == most) {
+            strbuf_puts(w, "\xE2\x80\xA6");
+            return;
+        }
+        if (n)
+            put_character(w, text, n, c);
+        else
+            strbuf_puts(w, "\xEF\xBF\xBD");
+        text += n ? n : 1;
+    }
+}
+
+void page_text(StrBuf *w, const char *text) { page_short(w, text, INT32_MAX); }
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+const char *page_number(Arena *a, int64_t n) {
+    const char *behind = "";
+    for (; n >= 1000; n /= 1000) behind = arena_printf(a, ",%03d%s", (int)(n % 1000), behind);
+    return arena_printf(a, "%d%s", (int)n, behind);
+}
+
+static const char *with_unit(Arena *a, double x, double base, const char *const *units) {
+    while (x >= base && units[1]) {
+        x /= base;
+        units++;
+    }
+    return arena_printf(a, x >= 999.5 ? "%.0f%s" : "%.3g%s", x, *units);
+}
+
+const char *page_count(Arena *a, int64_t n) {
+    static const char *const units[] = {"", " k", " M", " G", " T", NULL};
+    return with_unit(a, (double)n, 1000, units);
+}
+
+const char *page_bytes(Arena *a, int64_t n) {
+    static const char *const units[] = {" bytes", " KiB", " MiB", " GiB", NULL};
+    return with_unit(a, (double)n, 1024, units);
+}
+
+const char *page_time(Arena *a, double ms) {
+    static const char *const units[] = {" ns", " \xC2\xB5s", " ms", " s", NULL};
+    return with_unit(a, ms * 1e6, 1000, units);
+}
+
+double page_share(double x, double all) { return all > 0 ? x / all : 0; }
