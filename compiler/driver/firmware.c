@@ -81,7 +81,7 @@ static bool measure_in(Arena *a, const Module *m, const Generated *g, Measured *
 
 bool print_firmware(const Module *m, const Generated *g) {
     Measured is = {0};
-    bool built;
+    bool built = false;
     struct sigaction before[2];
     hold_signals(before);
     bool ok = measure_in(m->arena, m, g, &is, &built);

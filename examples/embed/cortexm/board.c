@@ -6,7 +6,8 @@
 int main(void);
 
 /* of mps2-an386.ld */
-extern uint32_t stack_end[], stack_start[], data_image[], data_start[], data_end[], bss_start[], bss_end[];
+extern uint32_t stack_end[], stack_start[], data_image[], data_start[], data_end[], bss_start[],
+    bss_end[];
 
 void board_start(void);
 
@@ -21,7 +22,8 @@ enum { UART_FULL = 1, UART_SEND = 1 };
 
 void board_print(const char *text) {
     for (; *text; text++) {
-        while (UART->state & UART_FULL) {}
+        while (UART->state & UART_FULL) {
+        }
         UART->data = (uint32_t)*text;
     }
 }
@@ -45,7 +47,8 @@ static _Noreturn void end(int status) {
     register uint32_t operation __asm__("r0") = SYS_EXIT_EXTENDED;
     register const uint32_t *argument __asm__("r1") = how;
     __asm__ volatile("bkpt 0xAB" : : "r"(operation), "r"(argument) : "memory");
-    for (;;) {}
+    for (;;) {
+    }
 }
 
 static void fault(void) {
@@ -55,7 +58,7 @@ static void fault(void) {
 
 void board_start(void) {
     volatile uint32_t *const access = (volatile uint32_t *)0xE000ED88; /* CPACR */
-    *access |= 0xF << 20;                                             /* the floating-point unit */
+    *access |= 0xF << 20;                                              /* the floating-point unit */
     __asm__ volatile("dsb\n\tisb");
     uint32_t *top;
     __asm__ volatile("mov %0, sp" : "=r"(top));

@@ -44,7 +44,8 @@ static void print_probability(int digit) {
 }
 
 int main(void) {
-    if (lenet5_weights_open(&weights, lenet5_model.embedded_weights, LENET5_WEIGHTS_BYTES) != LATHE_OK ||
+    if (lenet5_weights_open(&weights, lenet5_model.embedded_weights, LENET5_WEIGHTS_BYTES) !=
+            LATHE_OK ||
         lenet5_self_test(&weights, NULL, workspace) != LATHE_OK) {
         board_print("self-test failed\n");
         return 1;

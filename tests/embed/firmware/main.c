@@ -1,5 +1,5 @@
-/* Any network with embedded weights on the board of examples/embed/cortexm: its self-test, a prediction
- * from bytes, and the stack. -DHEADER="m.h" -DNETWORK=m -DCAPITALS=M */
+/* Any network with embedded weights on the board of examples/embed/cortexm: its self-test, a
+ * prediction from bytes, and the stack. -DHEADER="m.h" -DNETWORK=m -DCAPITALS=M */
 #include "board.h"
 #include HEADER
 
@@ -14,7 +14,8 @@ int main(void) {
     char text[] = "stack 0000\n";
     const unsigned char *image = NAME(NETWORK, _model).embedded_weights;
     if (NAME(NETWORK, _weights_open)(&weights, image, NAME(CAPITALS, _WEIGHTS_BYTES)) ||
-        NAME(NETWORK, _weights_verify)(&weights) || NAME(NETWORK, _self_test)(&weights, 0, workspace))
+        NAME(NETWORK, _weights_verify)(&weights) ||
+        NAME(NETWORK, _self_test)(&weights, 0, workspace))
         return 1;
     NAME(NETWORK, _predict_u8)(&weights, workspace, 1, image, p);
     unsigned used = board_stack_used();
