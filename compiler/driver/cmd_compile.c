@@ -51,9 +51,8 @@ static const CommandSpec spec = {
     "compile",
     "MODEL -o DIR [options]",
     "Writes standalone C for a model: inference, or with --train the whole training step.\n"
-    "Without --weights the initial weights are drawn from --seed. With --target c99 it also "
-    "prints\n"
-    "the flash, RAM and stack of a Cortex-M, measured where arm-none-eabi-gcc is installed.",
+    "Without --weights the initial weights are drawn from --seed. --target c99 also prints the\n"
+    "flash, RAM and stack of a Cortex-M, measured where arm-none-eabi-gcc is installed.",
     1,
     1,
     options};
