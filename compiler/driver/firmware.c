@@ -67,7 +67,7 @@ static bool compile_code(Arena *a, const WorkFolder *w, const char *object) {
     return run_command(words, w) == 0;
 }
 
-/* False where there is no compiler that does it, with *built unset, or after an error. */
+/* *built stays false where no compiler does it. False after an error was printed. */
 static bool measure_in(Arena *a, const Module *m, const Generated *g, Measured *to, bool *built) {
     WorkFolder w;
     if (!work_folder_make(a, m->name, &w)) return false;
