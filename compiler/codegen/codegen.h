@@ -52,12 +52,19 @@ typedef struct {
     int ntargets;
 } CodegenOptions;
 
+/* What inference needs, in bytes: the weights image, the workspace, and about so much for the code
+ * and tables of target c99 on a Cortex-M. */
+typedef struct {
+    int64_t weights, workspace, code;
+} Needs;
+
 typedef struct {
     StrBuf source, header; /* NAME.c, NAME.h */
     StrBuf assembly;       /* NAME_weights.S, empty if none */
     StrBuf python;         /* NAME.py, empty if none */
     unsigned char *image;  /* NAME.weights (malloc), NULL if none */
     size_t image_bytes;
+    Needs needs;
 } Generated;
 
 /* "host", "avx512", "avx512,avx2", ...: fills targets; an unknown name is an error in d. */

@@ -66,6 +66,8 @@ typedef struct {
 Memory memory_of(const File *f);
 /* More than o->max_memory is an error in d that says where, and what would fit. */
 bool check_memory(const File *f, Diag *d);
+/* About how many bytes of code and tables a Cortex-M compiler makes of a file for c99. */
+int64_t estimated_code(const File *f, const char *source);
 
 /* A name as part of an identifier: letters, digits and underscores. */
 const char *identifier(Arena *a, const char *name);

@@ -291,7 +291,7 @@ static void emit_example(const File *f, StrBuf *w) {
         bool numbers = f->input[i].value->type.dtype == DT_F32;
         strbuf_printf(w, "    for (int k = 0; k < %lld; k++) %s[k] = %s;\n",
                       (long long)f->input[i].count, f->input[i].id,
-                      numbers ? "(float)lathe_uniform(1, 0, e++)" : "0.0f");
+                      numbers ? "lathe_uniform(1, 0, e++)" : "0.0f");
     }
     strbuf_puts(w, "    (void)e;\n");
 }

@@ -125,7 +125,7 @@ static void set_example(const File *f, Interp *it, const Function *fn) {
         int64_t count = shape_count(&t->shape);
         float *x = ARENA_ARRAY(f->m->arena, float, (size_t)count);
         for (int64_t k = 0; i < f->ninputs && t->dtype == DT_F32 && k < count; k++)
-            x[k] = (float)lathe_uniform(1, 0, e++);
+            x[k] = lathe_uniform(1, 0, e++);
         interp_set_input(it, i, x, 1);
     }
 }
@@ -251,6 +251,8 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     f.assembled = !o->train && o->assembled && !f.embed;
     emit_source(&f, &out->source);
     emit_header(&f, &out->header);
+    Memory memory = memory_of(&f);
+    out->needs = (Needs){memory.weights, memory.workspace, estimated_code(&f, out->source.text)};
     if (f.assembled) emit_assembly(&f, &out->assembly);
     if (o->python) emit_python(&f, &out->python);
     if (f.embed) {

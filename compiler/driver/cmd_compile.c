@@ -2,6 +2,7 @@
 #include "../../runtime/files.h"
 #include "../../runtime/optional/image.h"
 #include "driver.h"
+#include "firmware.h"
 #include "tuning.h"
 
 #include <ctype.h>
@@ -50,7 +51,8 @@ static const CommandSpec spec = {
     "compile",
     "MODEL -o DIR [options]",
     "Writes standalone C for a model: inference, or with --train the whole training step.\n"
-    "Without --weights the initial weights are drawn from --seed.",
+    "Without --weights the initial weights are drawn from --seed. --target c99 also prints the\n"
+    "flash, RAM and stack of a Cortex-M, measured where arm-none-eabi-gcc is installed.",
     1,
     1,
     options};
@@ -124,6 +126,8 @@ static bool write_code(Module *m, const CodegenOptions *c, const char *model, co
     ok = ok && (!c->python || spares_script(output, m->name, model));
     ok = ok && (c->single ? write_single(output, &g.source) : write_folder(output, m->name, &g));
     if (ok && c->guarded) ok = write_layers(m, c, output, &d);
+    if (ok && !c->train && c->ntargets == 1 && c->targets[0] == TARGET_C99)
+        ok = print_firmware(m, &g);
     generated_free(&g);
     return ok;
 }

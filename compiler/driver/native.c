@@ -5,97 +5,33 @@
 #include "../../runtime/files.h"
 #include "../../runtime/train.h"
 #include "driver.h"
+#include "toolchain.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern char **environ;
-
-enum { MAX_WORDS = 64, MAX_LOG = 8000, MISSING = 127 };
-
-/* The folder and the paths in it. */
-typedef struct {
-    char *folder, *source, *header, *library, *log;
-} Place;
-
-/* ---- the private folder -----------------------------------------------------------------------
- */
-
-static bool make_place(Arena *a, const char *name, Place *p) {
-    const char *parent = getenv("TMPDIR");
-    if (!parent || !*parent) parent = "/tmp";
-    p->folder = arena_printf(a, "%s/lathe-XXXXXX", parent);
-    if (!mkdtemp(p->folder)) {
-        user_error("cannot make a folder in %s for compiling: %s", parent, strerror(errno));
-        return false;
-    }
-    p->source = arena_printf(a, "%s/%s.c", p->folder, name);
-    p->header = arena_printf(a, "%s/%s.h", p->folder, name);
-    p->library = arena_printf(a, "%s/%s.so", p->folder, name);
-    p->log = arena_printf(a, "%s/log", p->folder);
-    return true;
-}
-
-static void remove_place(const Place *p) {
-    unlink(p->source);
-    unlink(p->header);
-    unlink(p->library);
-    unlink(p->log);
-    rmdir(p->folder);
-}
-
-static bool write_sources(const Generated *g, const Place *p) {
-    lathe_error e;
-    if (lathe_write_file(p->source, g->source.text, g->source.length, &e) &&
-        lathe_write_file(p->header, g->header.text, g->header.length, &e))
-        return true;
-    user_error("%s", e.text);
-    return false;
-}
+enum { MAX_LOG = 8000 };
 
 /* ---- the C compiler ---------------------------------------------------------------------------
  */
 
-/* Runs a command with its output in p->log. Its exit status; MISSING where there is no such
- * program; 128 + the signal that ended it. */
-static int run_command(char **words, const Place *p) {
-    posix_spawn_file_actions_t files;
-    pid_t child;
-    int status;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 1, p->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_adddup2(&files, 1, 2);
-    int failed = posix_spawnp(&child, words[0], &files, NULL, words, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (failed) return MISSING;
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) return MISSING;
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+static char *library_path(Arena *a, const WorkFolder *p) {
+    return arena_printf(a, "%s/library.so", p->folder);
 }
 
-/* `compiler` may hold options ("ccache gcc"): it is split at spaces. */
-static int compile_with(Arena *a, const char *compiler, bool profile, const Place *p) {
-    char *words[MAX_WORDS + 16], *rest = arena_strdup(a, compiler), *state;
-    int n = 0;
-    for (char *w = strtok_r(rest, " ", &state); w && n < MAX_WORDS; w = strtok_r(NULL, " ", &state))
-        words[n++] = w;
-    if (n == 0) return MISSING;
-    char *fixed[] = {"-O2", "-fPIC", "-shared", "-o", p->library, p->source, "-lm"};
+static int compile_with(Arena *a, const char *compiler, bool profile, const WorkFolder *p) {
+    char *words[MAX_WORDS + 16];
+    int n = split_command(a, compiler, words);
+    if (n == 0) return NO_PROGRAM;
+    char *fixed[] = {"-O2", "-fPIC", "-shared", "-o", library_path(a, p), p->source, "-lm"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) words[n++] = fixed[i];
     if (profile) words[n++] = "-DLATHE_PROFILE";
     words[n] = NULL;
     return run_command(words, p);
 }
 
-static void print_failure(const Place *p, const char *compiler, int status) {
+static void print_failure(const WorkFolder *p, const char *compiler, int status) {
     unsigned char *text;
     size_t size;
     lathe_error e;
@@ -108,13 +44,13 @@ static void print_failure(const Place *p, const char *compiler, int status) {
     free(text);
 }
 
-static bool compile(Arena *a, bool profile, const Place *p) {
+static bool compile(Arena *a, bool profile, const WorkFolder *p) {
     const char *own = getenv("CC"), *usual[] = {"cc", "gcc", "clang", NULL};
     const char *chosen[] = {own, NULL}, **candidate = own && *own ? chosen : usual;
     for (; *candidate; candidate++) {
         int status = compile_with(a, *candidate, profile, p);
         if (status == 0) return true;
-        if (status == MISSING) continue;
+        if (status == NO_PROGRAM) continue;
         print_failure(p, *candidate, status);
         return false;
     }
@@ -135,8 +71,8 @@ static bool open_pool(int threads, Native *n) {
     return n->pool != NULL;
 }
 
-static bool load(Arena *a, const Module *m, const Place *p, int threads, Native *n) {
-    void *library = n->library = dlopen(p->library, RTLD_NOW | RTLD_LOCAL);
+static bool load(Arena *a, const Module *m, const WorkFolder *p, int threads, Native *n) {
+    void *library = n->library = dlopen(library_path(a, p), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         user_error("cannot load the compiled code: %s", dlerror());
         return false;
@@ -174,38 +110,13 @@ static bool bind_weights(const Generated *g, Native *n) {
 
 static bool build_in(Arena *a, const Module *m, const Generated *g, int threads, bool profile,
                      Native *n) {
-    Place p;
-    if (!make_place(a, m->name, &p)) return false;
+    WorkFolder p;
+    if (!work_folder_make(a, m->name, &p)) return false;
     double start = lathe_seconds();
     bool ok = write_sources(g, &p) && compile(a, profile, &p) && load(a, m, &p, threads, n);
     n->compile_seconds = lathe_seconds() - start;
-    remove_place(&p);
+    work_folder_remove(&p);
     return ok;
-}
-
-/* ---- signals ----------------------------------------------------------------------------------
- */
-
-static const int held[] = {SIGINT, SIGTERM};
-static volatile sig_atomic_t came; /* the last of them */
-
-static void remember(int number) { came = number; }
-
-/* From here on they are only remembered. A handler, for a mask would hold in this thread alone: a
- * thread of the BLAS library would take the signal and end the process. */
-static void hold_signals(struct sigaction before[2]) {
-    struct sigaction hold = {.sa_handler = remember, .sa_flags = SA_RESTART};
-    came = 0;
-    for (int i = 0; i < 2; i++) {
-        sigaction(held[i], &hold, &before[i]);
-        if (before[i].sa_handler == SIG_IGN) sigaction(held[i], &before[i], NULL);
-    }
-}
-
-/* As before, and what came takes effect. */
-static void release_signals(const struct sigaction before[2]) {
-    for (int i = 0; i < 2; i++) sigaction(held[i], &before[i], NULL);
-    if (came) raise(came);
 }
 
 bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n) {
