@@ -14,6 +14,9 @@ FOLDER = pathlib.Path(os.environ["LESSON_FOLDER"])
 DATA = pathlib.Path(os.environ.get("LATHE_DATA") or LESSON / "../../../shared/data")
 EPOCHS = {"model1": 3, "model2": 1}
 PICTURES = 9  # images, two curves, 25 predictions, components as bars and points, t-SNE, two mosaics
+# Keras and lathe draw different orders of the images. In Keras alone the order moves the last loss of model1 by a
+# standard deviation of 1.6 to 1.8 % (five seeds), and the accuracy on 300 images has one of 3 points.
+LOSS, ACCURACY = 0.10, 0.12
 TIMED = ("model1.fit", "model1.predict", "model2.fit", "evaluate both", "model2.predict", "t-SNE", "the whole lesson")
 
 
@@ -85,7 +88,7 @@ class Lesson(unittest.TestCase):
             self.assertEqual(len(rows), 25)
 
     def test_histories_agree(self):
-        """Keras and lathe draw different orders of the images: the same to the noise of that, and better than chance."""
+        """The same to the noise of the order of the images, and better than chance."""
         for model, epochs in EPOCHS.items():
             keras, lathe = (pd.read_csv(FOLDER / way / f"{model}.csv", index_col="epoch") for way in ("keras", "lathe"))
             self.assertEqual(list(lathe.columns), ["accuracy", "loss", "val_accuracy", "val_loss"])
@@ -94,8 +97,8 @@ class Lesson(unittest.TestCase):
             for log in (keras, lathe):
                 self.assertLess(log["val_loss"].iloc[-1], 2.3, model)  # log 10: knows nothing
             last = pd.DataFrame({"keras": keras.iloc[-1], "lathe": lathe.iloc[-1]})
-            self.assertLess(abs(last.loc["val_accuracy", "lathe"] - last.loc["val_accuracy", "keras"]), 0.12, last)
-            self.assertLess(abs(last.loc["loss", "lathe"] / last.loc["loss", "keras"] - 1), 0.05, last)
+            self.assertLess(abs(last.loc["val_accuracy", "lathe"] - last.loc["val_accuracy", "keras"]), ACCURACY, last)
+            self.assertLess(abs(last.loc["loss", "lathe"] / last.loc["loss", "keras"] - 1), LOSS, last)
 
     def test_networks_are_those_of_the_examples(self):
         if "CIFAR-10\n" not in printed(self.cells["lathe"]):
