@@ -15,7 +15,7 @@ DATA = pathlib.Path(os.environ.get("LATHE_DATA") or LESSON / "../../../shared/da
 EPOCHS = {"model1": 3, "model2": 1}
 PICTURES = 9  # images, two curves, 25 predictions, components as bars and points, t-SNE, two mosaics
 # Keras and lathe draw different orders of the images. In Keras alone the order moves the last loss of model1 by a
-# standard deviation of 1.6 to 1.8 % (five seeds), and the accuracy on 300 images has one of 3 points.
+# standard deviation of 1.6 to 1.8 % (five orders); counting right ones among 300 images has one of up to 3 points.
 LOSS, ACCURACY = 0.10, 0.12
 TIMED = ("model1.fit", "model1.predict", "model2.fit", "evaluate both", "model2.predict", "t-SNE", "the whole lesson")
 
