@@ -7,6 +7,8 @@
 typedef enum {
     TARGET_C99,
     TARGET_SSE2,
+    TARGET_WASM,
+    TARGET_RISCV64,
     TARGET_NEON,
     TARGET_AVX2,
     TARGET_AVX512,

@@ -6,6 +6,10 @@
 const Machine machines[TARGET_COUNT] = {
     [TARGET_C99] = {"c99", 1, 32, 2, 1, false, 1, 4, NULL, NULL, ""},
     [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, 10, 12, "sse2", "emmintrin.h", ""},
+    /* A browser compiles it for SSE or NEON: the blocks are those of the fewer registers. */
+    [TARGET_WASM] = {"wasm", 4, 12, 5, 1, false, 8, 12, "simd128", "wasm_simd128.h", ""},
+    /* Scalars: gcc 12 knows no vector instructions of RISC-V, and few processors have them. */
+    [TARGET_RISCV64] = {"riscv64", 1, 16, 4, 1, true, 0.7, 3, NULL, NULL, ""},
     [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, 16, 12, NULL, "arm_neon.h", ""},
     [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, 40, 16, "avx2,fma", "immintrin.h", ""},
     [TARGET_AVX512] = {"avx512", 16, 28, 14, 2, true, 80, 16,
@@ -41,6 +45,8 @@ static Target host_target(void) {
     return TARGET_SSE2;
 #elif defined(__aarch64__)
     return TARGET_NEON;
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_fdiv)
+    return TARGET_RISCV64;
 #else
     return TARGET_C99;
 #endif
@@ -61,7 +67,7 @@ static bool find_target(const char *name, size_t length, Target *t) {
 }
 
 bool parse_targets(const char *text, CodegenOptions *o, Diag *d) {
-    const char *accepted = "host, avx512, avx2, sse2, neon, c99, or avx512,avx2";
+    const char *accepted = "host, avx512, avx2, sse2, neon, riscv64, wasm, c99, or avx512,avx2";
     const char *comma = strchr(text, ',');
     size_t first = comma ? (size_t)(comma - text) : strlen(text);
     o->ntargets = comma ? 2 : 1;

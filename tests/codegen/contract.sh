@@ -54,6 +54,12 @@ check_targets() {
   compile "$examples/lenet5/lenet5.py" target --target neon --train
   must "neon" aarch64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
   must "neon" clang --target=aarch64-linux-gnu -std=c99 $strict -fsyntax-only target/lenet5.c
+  compile "$examples/lenet5/lenet5.py" target --target riscv64 --train
+  must "riscv64" riscv64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
+  for options in "" "--weights-type f16" "--weights-type bf16"; do
+    compile "$examples/lenet5/lenet5.py" target --target wasm $options || continue
+    must "wasm" clang --target=wasm32-wasi -std=c99 $strict -fsyntax-only target/lenet5.c
+  done
 }
 
 # unexpected OBJECT NAME ALLOWED: external symbols that are neither the model's nor allowed. The
