@@ -15,6 +15,8 @@ typedef enum {
     TARGET_COUNT
 } Target;
 
+enum { MAX_TARGETS = 3 }; /* of one file */
+
 /* How the image stores the kernels of convolutions, dense layers and matrix products; everything
  * else, and all arithmetic, is float. */
 typedef enum { WEIGHTS_F32, WEIGHTS_F16, WEIGHTS_BF16 } WeightsType;
@@ -49,8 +51,8 @@ typedef struct {
     bool scale;           /* also NAME_scale_image, for a model whose only input is an image */
     int filter;           /* how it scales: of templates/resize.h.in */
     int shorter; /* > 0: the shorter side gets so many pixels, of which the middle is kept */
-    WeightsType weights_type; /* of inference */
-    Target targets[2];        /* best first */
+    WeightsType weights_type;    /* of inference */
+    Target targets[MAX_TARGETS]; /* best first */
     int ntargets;
 } CodegenOptions;
 

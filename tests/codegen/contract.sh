@@ -41,7 +41,7 @@ check_not_finite() {
 # Every target's text, on one network; plain C99 knows no extension.
 check_targets() {
   local target options kind
-  for target in avx512 avx2 avx512,avx2 sse2 c99; do
+  for target in avx512 avx2 avx512,avx2,sse2 sse2 c99; do
     for options in "" "--reproducible"; do
       for kind in "" --train; do
         compile "$examples/lenet5/lenet5.py" target --target $target $options $kind || continue
