@@ -126,17 +126,18 @@ check_weights() {
   must "from C++" g++ user.o model1.o lenet5.o -lm -o user && must "from C++" ./user
 }
 
-# check_self_test MODEL TARGET: training's self-test.
+# check_self_test MODEL TARGET [CC [EMULATOR...]]: training's self-test.
 check_self_test() {
-  local name
-  name=$(basename "$1" .py)
-  compile "$1" self --train --target "$2" || return
+  local name model=$1 target=$2 cc=${3:-gcc}
+  shift $(($# < 3 ? $# : 3))
+  name=$(basename "$model" .py)
+  compile "$model" self --train --target "$target" || return
   printf '%s\n' "#include \"$name.h\"" '#include <stdlib.h>' \
     'int main(void) {' \
     "    void *state = aligned_alloc(64, (${name}_model.state_bytes + 63) / 64 * 64);" \
     "    void *workspace = aligned_alloc(64, (${name}_model.workspace_bytes + 63) / 64 * 64);" \
     "    return state && workspace ? ${name}_self_test(0, state, workspace) : 99;" '}' >self.c
-  must "self-test" gcc -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $1 $2" ./self.run
+  must "self-test" "$cc" -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $model $target" "$@" ./self.run
 }
 
 check_self_tests() {
@@ -145,6 +146,9 @@ check_self_tests() {
     runs $target || continue
     for model in $models; do check_self_test "$examples/$model.py" $target; done
   done
+  model=$examples/lenet5/lenet5.py
+  check_self_test "$model" neon aarch64-linux-gnu-gcc qemu-aarch64 -L /usr/aarch64-linux-gnu
+  check_self_test "$model" riscv64 riscv64-linux-gnu-gcc qemu-riscv64 -L /usr/riscv64-linux-gnu
 }
 
 # Names of files and layers that mean something in C.
