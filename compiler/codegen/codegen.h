@@ -7,11 +7,15 @@
 typedef enum {
     TARGET_C99,
     TARGET_SSE2,
+    TARGET_WASM,
+    TARGET_RISCV64,
     TARGET_NEON,
     TARGET_AVX2,
     TARGET_AVX512,
     TARGET_COUNT
 } Target;
+
+enum { MAX_TARGETS = 3 }; /* of one file */
 
 /* How the image stores the kernels of convolutions, dense layers and matrix products; everything
  * else, and all arithmetic, is float. */
@@ -47,8 +51,8 @@ typedef struct {
     bool scale;           /* also NAME_scale_image, for a model whose only input is an image */
     int filter;           /* how it scales: of templates/resize.h.in */
     int shorter; /* > 0: the shorter side gets so many pixels, of which the middle is kept */
-    WeightsType weights_type; /* of inference */
-    Target targets[2];        /* best first */
+    WeightsType weights_type;    /* of inference */
+    Target targets[MAX_TARGETS]; /* best first */
     int ntargets;
 } CodegenOptions;
 

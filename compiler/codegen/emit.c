@@ -93,9 +93,11 @@ static void close_target(const Machine *m, StrBuf *w) {
 static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf *w) {
     const Machine *m = &s->machine;
     bool neon = m->include && !strcmp(m->include, "arm_neon.h");
+    bool wasm = m->include && !strcmp(m->include, "wasm_simd128.h");
     VectorParams p = {.V = vector_name(m, lanes),
                       .L = lanes,
                       .neon = neon,
+                      .wasm = wasm,
                       .avx512 = m->lanes == 16,
                       .avx = m->lanes >= 8,
                       .half = (int)f->o->weights_type,
@@ -112,7 +114,11 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
     p.sqrt = lanes == 16  ? "_mm512_maskz_sqrt_ps((__mmask16)0xFFFF, (__m512)a)"
              : lanes == 8 ? "_mm256_sqrt_ps((__m256)a)"
                           : "_mm_sqrt_ps((__m128)a)";
-    p.vec = neon ? "float32x4_t" : lanes == 16 ? "__m512" : lanes == 8 ? "__m256" : "__m128";
+    p.vec = neon          ? "float32x4_t"
+            : wasm        ? "v128_t"
+            : lanes == 16 ? "__m512"
+            : lanes == 8  ? "__m256"
+                          : "__m128";
     template_vector(w, &p, "");
 }
 

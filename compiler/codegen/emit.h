@@ -35,7 +35,7 @@ typedef struct {
     const char *id;          /* the model's identifier: prefix of every symbol */
     const char *ID;          /* the same in capitals: prefix of macros */
     ParamTable *params;
-    Section section[2];
+    Section section[MAX_TARGETS];
     int nsections;
     WorkspaceLayout work;
     Port *input, *output, *loss; /* no losses for inference */

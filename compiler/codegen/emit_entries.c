@@ -24,11 +24,11 @@ static const char *input_type(bool bytes) { return bytes ? "const uint8_t" : "co
 /* `NAME_WHAT(r)`: the steps for the target of r. */
 static void emit_dispatch(const File *f, const char *what, StrBuf *w) {
     if (f->nsections == 1) return;
-    strbuf_printf(w,
-                  "LATHE_INLINE void %s_%s(const %s_run *r) {\n    if (r->target == 1)\n"
-                  "        %s%s(r);\n    else\n        %s%s(r);\n}\n\n",
-                  f->id, what, f->id, f->section[1].kernels.prefix, what,
-                  f->section[0].kernels.prefix, what);
+    strbuf_printf(w, "LATHE_INLINE void %s_%s(const %s_run *r) {\n    ", f->id, what, f->id);
+    for (int i = f->nsections - 1; i > 0; i--)
+        strbuf_printf(w, "if (r->target == %d)\n        %s%s(r);\n    else%s", i,
+                      f->section[i].kernels.prefix, what, i > 1 ? " " : "\n");
+    strbuf_printf(w, "        %s%s(r);\n}\n\n", f->section[0].kernels.prefix, what);
 }
 
 static void emit_conversions(const File *f, int section, const char *indent, StrBuf *w) {
@@ -40,27 +40,38 @@ static void emit_conversions(const File *f, int section, const char *indent, Str
 static void emit_input_bytes(const File *f, StrBuf *w) {
     if (!f->takes_bytes) return;
     strbuf_printf(w, "LATHE_INLINE void %s_input_bytes(const %s_run *r) {\n", f->id, f->id);
-    if (f->nsections == 2) {
-        strbuf_puts(w, "    if (r->target == 1) {\n");
-        emit_conversions(f, 1, "        ", w);
+    for (int i = 1; i < f->nsections; i++) {
+        strbuf_printf(w, "    if (r->target == %d) {\n", i);
+        emit_conversions(f, i, "        ", w);
         strbuf_puts(w, "        return;\n    }\n");
     }
     emit_conversions(f, 0, "    ", w);
     strbuf_puts(w, "}\n\n");
 }
 
-/* The best target that this machine runs, or the one that the caller forces. */
+/* The condition of C under which the machine runs this target of x86-64. */
+static const char *machine_has(const Machine *m) {
+    if (m->lanes == 16)
+        return "__builtin_cpu_supports(\"avx512f\") && __builtin_cpu_supports(\"avx512vl\") &&\n"
+               "                   __builtin_cpu_supports(\"avx512dq\") && "
+               "__builtin_cpu_supports(\"avx512bw\")";
+    return "__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\")";
+}
+
+/* The best target that this machine runs, or the one that the caller forces. The last one needs
+ * nothing that is asked for. */
 static void emit_pick(const File *f, StrBuf *w) {
+    int last = f->nsections - 1;
     strbuf_printf(w, "LATHE_INLINE int %s_pick(int wanted) {\n", f->id);
-    if (f->nsections == 1)
+    if (last == 0) {
         strbuf_puts(w, "    (void)wanted;\n    return 0;\n}\n\n");
-    else
-        strbuf_puts(w, "    if (wanted >= 0) return wanted;\n    __builtin_cpu_init();\n"
-                       "    return __builtin_cpu_supports(\"avx512f\") && "
-                       "__builtin_cpu_supports(\"avx512vl\") &&\n"
-                       "                   __builtin_cpu_supports(\"avx512dq\") && "
-                       "__builtin_cpu_supports(\"avx512bw\")\n"
-                       "               ? 0\n               : 1;\n}\n\n");
+        return;
+    }
+    strbuf_puts(w, "    if (wanted >= 0) return wanted;\n    __builtin_cpu_init();\n    return ");
+    for (int i = 0; i < last; i++)
+        strbuf_printf(w, "%s\n               ? %d\n               : ",
+                      machine_has(&f->section[i].machine), i);
+    strbuf_printf(w, "%d;\n}\n\n", last);
 }
 
 static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};\n";

@@ -6,6 +6,10 @@
 const Machine machines[TARGET_COUNT] = {
     [TARGET_C99] = {"c99", 1, 32, 2, 1, false, 1, 4, NULL, NULL, ""},
     [TARGET_SSE2] = {"sse2", 4, 12, 5, 1, false, 10, 12, "sse2", "emmintrin.h", ""},
+    /* A browser compiles it for SSE or NEON: the blocks are those of the fewer registers. */
+    [TARGET_WASM] = {"wasm", 4, 12, 5, 1, false, 8, 12, "simd128", "wasm_simd128.h", ""},
+    /* Scalars: gcc 12 knows no vector instructions of RISC-V, and few processors have them. */
+    [TARGET_RISCV64] = {"riscv64", 1, 16, 4, 1, true, 0.7, 3, NULL, NULL, ""},
     [TARGET_NEON] = {"neon", 4, 24, 12, 1, true, 16, 12, NULL, "arm_neon.h", ""},
     [TARGET_AVX2] = {"avx2", 8, 12, 12, 1, true, 40, 16, "avx2,fma", "immintrin.h", ""},
     [TARGET_AVX512] = {"avx512", 16, 28, 14, 2, true, 80, 16,
@@ -23,12 +27,16 @@ int machine_lanes(const Machine *m, int64_t floats) {
 }
 
 const char *vector_name(const Machine *m, int lanes) {
-    static const char *const plain[] = {"f32x1", "f32x4", "f32x8", "f32x16"};
-    static const char *const avx512[] = {"f32x1_avx512", "f32x4_avx512", "f32x8_avx512",
-                                         "f32x16_avx512"};
-    static const char *const avx2[] = {"f32x1_avx2", "f32x4_avx2", "f32x8_avx2", "f32x16_avx2"};
-    int i = lanes == 1 ? 0 : lanes == 4 ? 1 : lanes == 8 ? 2 : 3;
-    return !*m->suffix ? plain[i] : !strcmp(m->suffix, "_avx2") ? avx2[i] : avx512[i];
+    static const char *const suffixes[] = {"", "_avx512", "_avx2", "_sse2"};
+    static const char *const names[][4] = {
+        {"f32x1", "f32x4", "f32x8", "f32x16"},
+        {"f32x1_avx512", "f32x4_avx512", "f32x8_avx512", "f32x16_avx512"},
+        {"f32x1_avx2", "f32x4_avx2", "f32x8_avx2", "f32x16_avx2"},
+        {"f32x1_sse2", "f32x4_sse2", "f32x8_sse2", "f32x16_sse2"},
+    };
+    int i = 0;
+    while (strcmp(m->suffix, suffixes[i])) i++;
+    return names[i][lanes == 1 ? 0 : lanes == 4 ? 1 : lanes == 8 ? 2 : 3];
 }
 
 static Target host_target(void) {
@@ -41,6 +49,8 @@ static Target host_target(void) {
     return TARGET_SSE2;
 #elif defined(__aarch64__)
     return TARGET_NEON;
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_fdiv)
+    return TARGET_RISCV64;
 #else
     return TARGET_C99;
 #endif
@@ -60,17 +70,30 @@ static bool find_target(const char *name, size_t length, Target *t) {
     return false;
 }
 
-bool parse_targets(const char *text, CodegenOptions *o, Diag *d) {
-    const char *accepted = "host, avx512, avx2, sse2, neon, c99, or avx512,avx2";
-    const char *comma = strchr(text, ',');
-    size_t first = comma ? (size_t)(comma - text) : strlen(text);
-    o->ntargets = comma ? 2 : 1;
-    if (!find_target(text, first, &o->targets[0]) ||
-        (comma && !find_target(comma + 1, strlen(comma + 1), &o->targets[1]))) {
-        diag_error(d, "unknown target '%s'; accepted: %s", text, accepted);
-        return false;
+/* x86-64's, best first: those that can share a file. */
+static bool can_share(const CodegenOptions *o) {
+    for (int i = 0; i < o->ntargets; i++) {
+        Target t = o->targets[i];
+        if (t != TARGET_AVX512 && t != TARGET_AVX2 && t != TARGET_SSE2) return false;
+        if (i && t >= o->targets[i - 1]) return false;
     }
-    if (comma && (o->targets[0] != TARGET_AVX512 || o->targets[1] != TARGET_AVX2)) {
+    return true;
+}
+
+bool parse_targets(const char *text, CodegenOptions *o, Diag *d) {
+    const char *accepted =
+        "host, avx512, avx2, sse2, neon, riscv64, wasm, c99, or several of avx512,avx2,sse2";
+    o->ntargets = 0;
+    for (const char *at = text;; at++) {
+        size_t length = strcspn(at, ",");
+        if (o->ntargets == MAX_TARGETS || !find_target(at, length, &o->targets[o->ntargets++])) {
+            diag_error(d, "unknown target '%s'; accepted: %s", text, accepted);
+            return false;
+        }
+        at += length;
+        if (!*at) break;
+    }
+    if (o->ntargets > 1 && !can_share(o)) {
         diag_error(d, "targets '%s' cannot share one file; accepted: %s", text, accepted);
         return false;
     }

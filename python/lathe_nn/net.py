@@ -136,7 +136,7 @@ def compile(model: Union[str, os.PathLike, Any], *, batch: int = 1, threads: Opt
             model's own are used, and for a script they are drawn from `seed`.
         exact: no Winograd convolutions: every sum in the order of its definition.
         weights_type: how kernels are stored: "f32", or in 16 bits "f16" or "bf16".
-        target: the vector instructions, such as "avx512,avx2" (default: this machine's).
+        target: the vector instructions, such as "avx512,avx2,sse2" (default: this machine's).
         tuned: the file that `lathe tune` wrote.
         input_shape: sizes of the inputs of an ONNX model that leaves them open, such as
             {"x": (1, 3, 224, 224)}.

@@ -41,7 +41,7 @@ check_not_finite() {
 # Every target's text, on one network; plain C99 knows no extension.
 check_targets() {
   local target options kind
-  for target in avx512 avx2 avx512,avx2 sse2 c99; do
+  for target in avx512 avx2 avx512,avx2,sse2 sse2 c99; do
     for options in "" "--reproducible"; do
       for kind in "" --train; do
         compile "$examples/lenet5/lenet5.py" target --target $target $options $kind || continue
@@ -54,6 +54,12 @@ check_targets() {
   compile "$examples/lenet5/lenet5.py" target --target neon --train
   must "neon" aarch64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
   must "neon" clang --target=aarch64-linux-gnu -std=c99 $strict -fsyntax-only target/lenet5.c
+  compile "$examples/lenet5/lenet5.py" target --target riscv64 --train
+  must "riscv64" riscv64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
+  for options in "" "--weights-type f16" "--weights-type bf16"; do
+    compile "$examples/lenet5/lenet5.py" target --target wasm $options || continue
+    must "wasm" clang --target=wasm32-wasi -std=c99 $strict -fsyntax-only target/lenet5.c
+  done
 }
 
 # unexpected OBJECT NAME ALLOWED: external symbols that are neither the model's nor allowed. The
@@ -120,17 +126,18 @@ check_weights() {
   must "from C++" g++ user.o model1.o lenet5.o -lm -o user && must "from C++" ./user
 }
 
-# check_self_test MODEL TARGET: training's self-test.
+# check_self_test MODEL TARGET [CC [EMULATOR...]]: training's self-test.
 check_self_test() {
-  local name
-  name=$(basename "$1" .py)
-  compile "$1" self --train --target "$2" || return
+  local name model=$1 target=$2 cc=${3:-gcc}
+  shift $(($# < 3 ? $# : 3))
+  name=$(basename "$model" .py)
+  compile "$model" self --train --target "$target" || return
   printf '%s\n' "#include \"$name.h\"" '#include <stdlib.h>' \
     'int main(void) {' \
     "    void *state = aligned_alloc(64, (${name}_model.state_bytes + 63) / 64 * 64);" \
     "    void *workspace = aligned_alloc(64, (${name}_model.workspace_bytes + 63) / 64 * 64);" \
     "    return state && workspace ? ${name}_self_test(0, state, workspace) : 99;" '}' >self.c
-  must "self-test" gcc -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $1 $2" ./self.run
+  must "self-test" "$cc" -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $model $target" "$@" ./self.run
 }
 
 check_self_tests() {
@@ -139,6 +146,9 @@ check_self_tests() {
     runs $target || continue
     for model in $models; do check_self_test "$examples/$model.py" $target; done
   done
+  model=$examples/lenet5/lenet5.py
+  check_self_test "$model" neon aarch64-linux-gnu-gcc qemu-aarch64 -L /usr/aarch64-linux-gnu
+  check_self_test "$model" riscv64 riscv64-linux-gnu-gcc qemu-riscv64 -L /usr/riscv64-linux-gnu
 }
 
 # Names of files and layers that mean something in C.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The design's "same bits": one SHA-256 over all weights and optimizer state after training, for every
 # target with fused multiply-add, compiler, optimisation level, language standard and way to run parts.
-# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, portable, mixed or winograd.
+# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, riscv64, portable, mixed or winograd.
 source "$(dirname "$0")/common.sh" "same_bits_$1" "$2" "$3"
 part=$1
 count=0
@@ -130,6 +130,20 @@ test_neon() {
   same "neon gcc reverse" $emulator ./run 5 reverse -1
 }
 
+# As for NEON, with fewer builds: the kernels are the text of plain C.
+test_riscv64() {
+  local emulator="qemu-riscv64 -L /usr/riscv64-linux-gnu"
+  choose "$examples/cifar10/model1.py"
+  compile "$model" riscv64 --train --target riscv64
+  want 5
+  build run riscv64 riscv64-linux-gnu-gcc -O2 -fopenmp || return
+  OMP_NUM_THREADS=3 same "riscv64 gcc -O2 -fopenmp" $emulator ./run 5 plain -1
+  same "riscv64 gcc reverse" $emulator ./run 5 reverse -1
+  build run riscv64 riscv64-linux-gnu-gcc -O0 && same "riscv64 gcc -O0" $emulator ./run 5 plain -1
+  build run riscv64 "clang --target=riscv64-linux-gnu" -O3 -std=c99 &&
+    same "riscv64 clang -O3" $emulator ./run 5 plain -1
+}
+
 # Targets without fused multiply-add: the same bits when asked for, else the same up to rounding.
 test_portable() {
   local cc target level
@@ -154,6 +168,17 @@ test_portable() {
     build run sse2.same clang $level && same "sse2 --reproducible $level, fmaf of libm" ./run 5 plain -1
     build run c99.same gcc $level && same "c99 --reproducible $level, fmaf of libm" ./run 5 plain -1
   done
+  test_processors
+}
+
+# One file for every x86-64: an emulated processor with AVX2 chooses that, one without SSE2, whose bits are those of
+# plain C.
+test_processors() {
+  compile "$model" avx512,avx2,sse2 --train --target avx512,avx2,sse2 &&
+    build every avx512,avx2,sse2 clang -O1 && build run c99 clang -O0 || return
+  same "avx512,avx2,sse2 on a processor with AVX2" qemu-x86_64 -cpu max ./every 5 plain -1
+  wanted=$(./run 5 plain -1 | sha256sum)
+  same "avx512,avx2,sse2 on a processor without" qemu-x86_64 -cpu Nehalem ./every 5 plain -1
 }
 
 # A network on a few builds of every target.
@@ -178,6 +203,7 @@ options=()
 case $part in
   gcc | clang) test_compiler "$part" ;;
   neon) test_neon ;;
+  riscv64) test_riscv64 ;;
   portable) test_portable ;;
   mixed)
     choose "$here/networks/mixed.py"

@@ -7,11 +7,13 @@
  * TARGET   index of the target, -1: the best
  * gradients writes the gradients of the last step instead; with FILE it compares them to that file:
  * exit status 1 where one differs by more than 1e-5 of its tensor's largest.
- * MODEL is the name of the network's table. Plain C99 and POSIX threads. */
+ * MODEL is the name of the network's table. Plain C99 and, but in WebAssembly, POSIX threads. */
 #include "lathe_abi.h"
 
 #include <math.h>
+#ifndef __wasm__
 #include <pthread.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,7 @@ static void reverse(void *context, int parts, void (*body)(void *, int), void *c
     while (parts > 0) body(closure, --parts);
 }
 
+#ifndef __wasm__
 typedef struct {
     pthread_mutex_t lock;
     int next, parts;
@@ -85,6 +88,7 @@ static void pthreads(void *context, int parts, void (*body)(void *, int), void *
         if (pthread_create(&worker[i], NULL, work, &j)) exit(2);
     for (int i = 0; i < WORKERS; i++) pthread_join(worker[i], NULL);
 }
+#endif
 
 /* ---- training ------------------------------------------------------------------------------- */
 
@@ -160,7 +164,9 @@ int main(int argc, char **argv) {
     s.seed = UINT64_C(0x123456789);
     s.learning_rate = MODEL.learning_rate;
     if (!strcmp(argv[2], "reverse")) s.parallel_for = reverse;
+#ifndef __wasm__
     if (!strcmp(argv[2], "pthreads")) s.parallel_for = pthreads;
+#endif
     size_t samples = (size_t)MODEL.batch;
     size_t labels = MODEL.loss[0].float_labels ? samples * (size_t)MODEL.output[0].count : samples;
     Run r = {poisoned(MODEL.state_bytes), poisoned(MODEL.workspace_bytes), poisoned(labels * 4),
