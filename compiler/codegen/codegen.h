@@ -43,9 +43,10 @@ typedef struct {
     bool apart;           /* every value dense in a buffer that nobody else writes: no homes */
     bool guarded;         /* a buffer of its own for each value, with a guard around it */
     int64_t max_memory;   /* most bytes of weights and workspace; 0: any */
-    bool no_example;      /* for the self-test: the interpreter takes a while to compute it */
-    bool scale;           /* also NAME_scale_image, for a model whose only input is an image */
-    int filter;           /* how it scales: of templates/resize.h.in */
+    bool here;   /* built and run at once on this machine: no example for the self-test, which the
+                    interpreter takes a while to compute, and no kernels for MinGW */
+    bool scale;  /* also NAME_scale_image, for a model whose only input is an image */
+    int filter;  /* how it scales: of templates/resize.h.in */
     int shorter; /* > 0: the shorter side gets so many pixels, of which the middle is kept */
     WeightsType weights_type; /* of inference */
     Target targets[2];        /* best first */

@@ -334,6 +334,29 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
     emit_sequences(f, s, w);
 }
 
+/* The functions of the second target are those of the first. */
+static void emit_aliases(const File *f, StrBuf *w) {
+    const char *to = f->section[0].kernels.prefix, *from = f->section[1].kernels.prefix;
+    for (int i = 0; f->takes_bytes && i < f->ninputs; i++)
+        strbuf_printf(w, "#define %sbytes_%d_step %sbytes_%d_step\n", from, i + 1, to, i + 1);
+    static const char *const training[] = {"eval_steps", "gradient_steps", "apply_steps", NULL};
+    static const char *const inference[] = {"predict_steps", NULL};
+    for (const char *const *name = f->o->train ? training : inference; *name; name++)
+        strbuf_printf(w, "#define %s%s %s%s\n", from, *name, to, *name);
+    strbuf_puts(w, "\n");
+}
+
+static void emit_sections(const File *f, StrBuf *w) {
+    if (f->has_mingw) strbuf_puts(w, "#ifndef __MINGW32__\n");
+    for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
+    if (!f->has_mingw) return;
+    strbuf_puts(w,
+                "#else\n/* MinGW does not align vectors of more than 16 bytes on the stack. */\n");
+    emit_section(f, &f->mingw, w);
+    if (f->nsections > 1) emit_aliases(f, w);
+    strbuf_puts(w, "#endif\n\n");
+}
+
 /* Which layer each step belongs to, for `lathe bench --layers`. */
 static void emit_profile_names(const File *f, const Section *s, const Plan *plan, StrBuf *w) {
     for (int i = 0; plan && i < plan->nsteps; i++)
@@ -373,7 +396,7 @@ void emit_source(const File *f, StrBuf *w) {
     RunParams run = {.id = f->id};
     template_run(w, &run, "");
     emit_param_names(f, w);
-    for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
+    emit_sections(f, w);
     emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);

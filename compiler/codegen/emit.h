@@ -37,6 +37,8 @@ typedef struct {
     ParamTable *params;
     Section section[2];
     int nsections;
+    Section mingw; /* in place of all sections where MinGW compiles, if has_mingw */
+    bool has_mingw;
     WorkspaceLayout work;
     Port *input, *output, *loss; /* no losses for inference */
     int ninputs, noutputs, nlosses;

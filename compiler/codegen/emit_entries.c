@@ -55,12 +55,13 @@ static void emit_pick(const File *f, StrBuf *w) {
     if (f->nsections == 1)
         strbuf_puts(w, "    (void)wanted;\n    return 0;\n}\n\n");
     else
-        strbuf_puts(w, "    if (wanted >= 0) return wanted;\n    __builtin_cpu_init();\n"
+        strbuf_puts(w, "    if (wanted >= 0) return wanted;\n#ifdef __MINGW32__\n    return "
+                       "0;\n#else\n    __builtin_cpu_init();\n"
                        "    return __builtin_cpu_supports(\"avx512f\") && "
                        "__builtin_cpu_supports(\"avx512vl\") &&\n"
                        "                   __builtin_cpu_supports(\"avx512dq\") && "
                        "__builtin_cpu_supports(\"avx512bw\")\n"
-                       "               ? 0\n               : 1;\n}\n\n");
+                       "               ? 0\n               : 1;\n#endif\n}\n\n");
 }
 
 static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};\n";

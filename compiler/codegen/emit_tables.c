@@ -92,6 +92,15 @@ static void emit_places(const File *f, StrBuf *w) {
     strbuf_puts(w, "};\n\n");
 }
 
+static void emit_target_names(const File *f, StrBuf *w) {
+    if (f->has_mingw)
+        strbuf_printf(w, "\n#ifdef __MINGW32__\n    \"%s\"%s\n#else\n    ", f->mingw.machine.name,
+                      f->nsections > 1 ? ", \"sse2\"" : "");
+    for (int i = 0; i < f->nsections; i++)
+        strbuf_printf(w, "%s\"%s\"", i ? ", " : "", f->section[i].machine.name);
+    if (f->has_mingw) strbuf_puts(w, "\n#endif\n");
+}
+
 static void emit_names(const File *f, StrBuf *w) {
     const Module *m = f->m;
     if (m->nclasses) {
@@ -101,8 +110,7 @@ static void emit_names(const File *f, StrBuf *w) {
         strbuf_puts(w, "};\n\n");
     }
     strbuf_printf(w, "static const char *const %s_targets[] = {", f->id);
-    for (int i = 0; i < f->nsections; i++)
-        strbuf_printf(w, "%s\"%s\"", i ? ", " : "", f->section[i].machine.name);
+    emit_target_names(f, w);
     strbuf_puts(w, "};\n\n");
 }
 
@@ -116,9 +124,10 @@ void emit_assembly(const File *f, StrBuf *w) {
                   f->id, f->id, f->id);
     strbuf_printf(w,
                   "#ifdef __APPLE__\n    .section __TEXT,__const\n#define IMAGE _%s_image\n"
+                  "#elif defined(_WIN32)\n    .section .rdata,\"dr\"\n#define IMAGE %s_image\n"
                   "#else\n    .section .note.GNU-stack,\"\",%%progbits\n    .section .rodata\n"
                   "#define IMAGE %s_image\n#endif\n",
-                  f->id, f->id);
+                  f->id, f->id, f->id);
     strbuf_printf(w, "    .globl IMAGE\n    .balign 64\nIMAGE:\n    .incbin \"%s.weights\"\n",
                   f->id);
 }

@@ -66,6 +66,7 @@ static void lay_out_workspace(File *f) {
         const Section *s = &f->section[i];
         most = larger(larger(larger(most, s->predict), s->eval), s->train);
     }
+    most = larger(larger(larger(most, f->mingw.predict), f->mingw.eval), f->mingw.train);
     w->floats = w->buffers + most;
 }
 
@@ -94,15 +95,10 @@ static Plan *lower_named(File *f, Section *s, const char *name) {
     return p;
 }
 
-static void lower_section(File *f, Target target) {
-    Section *s = &f->section[f->nsections++];
-    s->machine = machines[target];
+/* `prefix` begins the names of its functions. */
+static void lower_steps(File *f, Section *s, const char *prefix) {
     Arena *a = f->m->arena;
-    bool several = f->o->ntargets > 1;
-    if (several) s->machine.suffix = arena_printf(a, "_%s", s->machine.name);
-    s->kernels = (KernelSet){.arena = a,
-                             .prefix = several ? arena_printf(a, "%s_%s_", f->id, s->machine.name)
-                                               : arena_printf(a, "%s_", f->id)};
+    s->kernels = (KernelSet){.arena = a, .prefix = prefix};
     s->input_bytes = ARENA_ARRAY(a, const char *, (size_t)f->ninputs);
     for (int i = 0; f->takes_bytes && i < f->ninputs; i++) {
         InputU8Params p = {.count = f->input[i].count, .scale = (double)f->m->input_scale};
@@ -114,6 +110,29 @@ static void lower_section(File *f, Target target) {
     } else {
         s->predict = lower_named(f, s, "predict");
     }
+}
+
+static void lower_section(File *f, Target target) {
+    Section *s = &f->section[f->nsections++];
+    Arena *a = f->m->arena;
+    s->machine = machines[target];
+    bool several = f->o->ntargets > 1;
+    if (several) s->machine.suffix = arena_printf(a, "_%s", s->machine.name);
+    lower_steps(f, s,
+                several ? arena_printf(a, "%s_%s_", f->id, s->machine.name)
+                        : arena_printf(a, "%s_", f->id));
+}
+
+/* Kernels with vectors of 16 bytes, which stand where MinGW must not see wider ones: gcc for
+ * Windows keeps those in stack slots that are aligned to 16 bytes only, and moves them by
+ * instructions that fault there (GCC's bug 54412). Without AVX the compiler cannot bring wider ones
+ * in of its own accord, whatever options it is given. */
+static void lower_for_mingw(File *f) {
+    f->has_mingw = !f->o->here && f->section[0].machine.lanes > 4;
+    if (!f->has_mingw) return;
+    f->mingw.machine = machines[TARGET_SSE2];
+    f->mingw.machine.features = "sse2,no-avx";
+    lower_steps(f, &f->mingw, f->section[0].kernels.prefix);
 }
 
 /* Input element e, counted over all inputs of numbers, is uniform(seed 1, stream 0, e); whole
@@ -197,7 +216,7 @@ static void draw_initial(File *f, float **saved) {
 }
 
 static bool prepare_self_test(File *f, Diag *d) {
-    if (f->o->no_example) return true;
+    if (f->o->here) return true;
     if (!f->o->train) return compute_expected(f, d);
     float **saved = ARENA_ARRAY(f->m->arena, float *, (size_t)f->m->nparams);
     draw_initial(f, saved);
@@ -225,6 +244,7 @@ void lower_file(File *f, Module *m, const CodegenOptions *o) {
     f->params = layout_params(m, o);
     name_params(f);
     for (int i = 0; i < o->ntargets; i++) lower_section(f, o->targets[i]);
+    lower_for_mingw(f);
     lay_out_workspace(f);
     f->model_hash = hash_model(f);
     f->layout_hash = hash_layout(f);

@@ -215,7 +215,7 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile,
     *n = (Native){0};
     double start = lathe_seconds();
     CodegenOptions quick = *o;
-    quick.no_example = true;
+    quick.here = true;
     bool ok = generate(m, &quick, &g, &d);
     diag_print(&d, stderr);
     n->generate_seconds = lathe_seconds() - start;
