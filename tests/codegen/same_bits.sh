@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The design's "same bits": one SHA-256 over all weights and optimizer state after training, for every
 # target with fused multiply-add, compiler, optimisation level, language standard and way to run parts.
-# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, portable, mixed or winograd.
+# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, portable, mixed, winograd,
+# compilers or fast.
 source "$(dirname "$0")/common.sh" "same_bits_$1" "$2" "$3"
 part=$1
 count=0
@@ -174,9 +175,51 @@ test_network() {
   build run neon aarch64-linux-gnu-gcc -O3 && same "$name neon" qemu-aarch64 -L /usr/aarch64-linux-gnu ./run "$few" plain -1
 }
 
+# Every compiler of Debian that is installed, as C99 and C++17, and a static program with musl.
+test_compilers() {
+  local cc strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+  choose "$examples/lenet5/lenet5.py"
+  want 5
+  compile "$model" wide --train --target avx2
+  for cc in gcc-11 gcc-12 clang-14 clang-16 clang-19; do
+    command -v $cc >/dev/null || { echo "SKIPPED: $cc, which is not installed" && continue; }
+    # shellcheck disable=SC2086
+    build run wide $cc -std=c99 -O1 $strict && runs avx2 && same "$cc" ./run 5 plain -1
+  done
+  # shellcheck disable=SC2086
+  build run wide "clang++ -x c++" -std=c++17 -O1 $strict && runs avx2 && same "clang++" ./run 5 plain -1
+  musl-gcc -static -O1 "-DMODEL=${name}_model" "-I$source_dir/runtime" "$here/train_steps.c" wide/"$name".c -lm \
+    -o static || complain "musl-gcc"
+  runs avx2 && same "musl" ./static 5 plain -1
+}
+
+# Flags that let the compiler change results: these stay within rounding, and the self-test passes.
+test_fast() {
+  local cc target
+  choose "$examples/lenet5/lenet5.py"
+  want 5
+  ./reference 1 plain -1 gradients >gradients
+  printf '%s\n' "#include \"$name.h\"" 'static _Alignas(64) char state[LENET5_STATE_BYTES], workspace[LENET5_WORKSPACE_BYTES];' \
+    "int main(void) { return ${name}_self_test(0, state, workspace); }" >self.c
+  for target in avx2 sse2; do
+    compile "$model" $target --train --target $target
+    for cc in gcc clang; do
+      must "$cc" $cc -Ofast -flto "-I$target" self.c $target/"$name".c -lm -o self
+      must "$cc" $cc -Ofast -flto "-DMODEL=${name}_model" "-I$source_dir/runtime" "$here/train_steps.c" \
+        $target/"$name".c -lm -lpthread -o run
+      runs $target || continue
+      ./self || complain "$target $cc -Ofast -flto: the self-test fails"
+      ./run 1 plain -1 gradients gradients || complain "$target $cc -Ofast -flto: gradients differ"
+      count=$((count + 1))
+    done
+  done
+}
+
 options=()
 case $part in
   gcc | clang) test_compiler "$part" ;;
+  compilers) test_compilers ;;
+  fast) test_fast ;;
   neon) test_neon ;;
   portable) test_portable ;;
   mixed)
