@@ -55,7 +55,8 @@ static void emit_opening(const File *f, StrBuf *w) {
                 "#if __GNUC__ > 10\n"
                 "#pragma GCC optimize(\"no-ipa-modref\")\n"
                 "#endif\n"
-                "#pragma GCC optimize(\"O3,no-fast-math,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
+                "#pragma GCC "
+                "optimize(\"O3,no-fast-math,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
                 /* gcc 12.2 with AVX turns the condition of a copy in nested loops into the mask of
                  * a load, and then folds masks to zero that are not: rows of pixels were lost. */
                 "#pragma GCC optimize(\"no-tree-loop-if-convert\")\n"

@@ -22,7 +22,7 @@ choose() {
 build() {
   local out=$1 dir=$2 cc=$3 link=-fopenmp
   shift 3
-  case $cc in clang\ --target=*) link= ;; esac # clang's OpenMP library is the host's
+  case $cc in clang\ --target=* | clang-*) link= ;; esac # the OpenMP library is the host's and clang's
   # $cc may hold options.
   # shellcheck disable=SC2086
   must "generated code, $cc $*" $cc "$@" -c "$dir/$name.c" -o "$out.o" &&
