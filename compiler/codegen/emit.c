@@ -6,6 +6,32 @@
 
 /* ---- preamble ------------------------------------------------------------------------------- */
 
+static bool is_wide(const Section *s) { return s->machine.lanes > 4; }
+
+/* Sections whose vectors gcc for Windows cannot keep on the stack: they come first. */
+static int wide_sections(const File *f) {
+    int n = 0;
+    while (n < f->nsections && is_wide(&f->section[n])) n++;
+    return n;
+}
+
+/* There the last section serves for all, or there is none. */
+static void emit_narrow(const File *f, StrBuf *w) {
+    if (!wide_sections(f)) return;
+    strbuf_puts(w, "/* gcc for Windows keeps vectors of 32 and 64 bytes at addresses that its own "
+                   "instructions refuse (its bug 54412). */\n"
+                   "#if defined __MINGW32__ && !defined __clang__\n");
+    if (wide_sections(f) == f->nsections)
+        strbuf_puts(w,
+                    "#error \"gcc for Windows cannot compile this: take clang or zig, or let lathe "
+                    "write it for --target avx512,avx2,sse2\"\n");
+    else
+        strbuf_printf(
+            w, "#define %s_narrow\n#pragma GCC push_options\n#pragma GCC target(\"no-avx\")\n",
+            f->id);
+    strbuf_puts(w, "#endif\n");
+}
+
 static void emit_opening(const File *f, StrBuf *w) {
     Arena *a = f->m->arena;
     strbuf_printf(w, "/* %s: %s, compiled from a model description by lathe.\n", f->id,
@@ -21,7 +47,8 @@ static void emit_opening(const File *f, StrBuf *w) {
         ".\n * Build: cc -O2 -c %s.c [-fopenmp]; link with -lm. Needs nothing else. See %s.h for "
         "how to "
         "call it.\n * Results are the same bits for any number of threads, optimisation level and "
-        "target with fused\n * multiply-add; only -ffast-math changes them.\n * This file belongs "
+        "target with fused\n * multiply-add; only clang's -ffast-math rounds otherwise.\n * This "
+        "file belongs "
         "to "
         "whoever generated it: no licence of lathe applies to it. */\n",
         f->id, f->id);
@@ -30,6 +57,7 @@ static void emit_opening(const File *f, StrBuf *w) {
     else
         strbuf_printf(w, "#include \"%s.h\"\n", f->id);
     strbuf_puts(w, "\n#include <math.h>\n#ifdef _OPENMP\n#include <omp.h>\n#endif\n");
+    emit_narrow(f, w);
     const char *last = "";
     for (int i = 0; i < f->nsections; i++) {
         const char *include = f->section[i].machine.include;
@@ -47,6 +75,9 @@ static void emit_opening(const File *f, StrBuf *w) {
                 "#define LATHE_RESTRICT\n"
                 "#endif\n"
                 "#if defined(__clang__)\n"
+                "#ifdef __FAST_MATH__\n"
+                "#pragma float_control(precise, on, push)\n"
+                "#endif\n"
                 "#pragma STDC FP_CONTRACT OFF\n"
                 "#elif defined(__GNUC__)\n"
                 "#pragma GCC push_options\n"
@@ -55,7 +86,8 @@ static void emit_opening(const File *f, StrBuf *w) {
                 "#if __GNUC__ > 10\n"
                 "#pragma GCC optimize(\"no-ipa-modref\")\n"
                 "#endif\n"
-                "#pragma GCC optimize(\"O3,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
+                "#pragma GCC "
+                "optimize(\"O3,no-fast-math,fp-contract=off,no-math-errno,no-ipa-pure-const\")\n"
                 /* gcc 12.2 with AVX turns the condition of a copy in nested loops into the mask of
                  * a load, and then folds masks to zero that are not: rows of pixels were lost. */
                 "#pragma GCC optimize(\"no-tree-loop-if-convert\")\n"
@@ -340,6 +372,30 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
     emit_sequences(f, s, w);
 }
 
+/* The functions of `from` are those of `to`. */
+static void emit_aliases(const File *f, const Section *from, const Section *to, StrBuf *w) {
+    static const char *const training[] = {"eval_steps", "gradient_steps", "apply_steps", NULL};
+    static const char *const inference[] = {"predict_steps", NULL};
+    const char *of = from->kernels.prefix, *is = to->kernels.prefix;
+    for (int i = 0; f->takes_bytes && i < f->ninputs; i++)
+        strbuf_printf(w, "#define %sbytes_%d_step %sbytes_%d_step\n", of, i + 1, is, i + 1);
+    for (const char *const *name = f->o->train ? training : inference; *name; name++)
+        strbuf_printf(w, "#define %s%s %s%s\n", of, *name, is, *name);
+}
+
+static void emit_sections(const File *f, StrBuf *w) {
+    int wide = wide_sections(f), last = f->nsections - 1;
+    bool narrow = wide > 0 && wide <= last;
+    if (narrow) strbuf_printf(w, "#ifndef %s_narrow\n", f->id);
+    for (int i = 0; i < wide; i++) emit_section(f, &f->section[i], w);
+    if (narrow) {
+        strbuf_puts(w, "#else\n");
+        for (int i = 0; i < wide; i++) emit_aliases(f, &f->section[i], &f->section[last], w);
+        strbuf_puts(w, "#endif\n\n");
+    }
+    for (int i = wide; i <= last; i++) emit_section(f, &f->section[i], w);
+}
+
 /* Which layer each step belongs to, for `lathe bench --layers`. */
 static void emit_profile_names(const File *f, const Section *s, const Plan *plan, StrBuf *w) {
     for (int i = 0; plan && i < plan->nsteps; i++)
@@ -359,9 +415,12 @@ static void emit_profile(const File *f, StrBuf *w) {
 }
 
 /* Code that follows in the same translation unit keeps its own options. */
-static void emit_closing(StrBuf *w) {
+static void emit_closing(const File *f, StrBuf *w) {
     strbuf_puts(w, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT DEFAULT\n"
+                   "#ifdef __FAST_MATH__\n#pragma float_control(pop)\n#endif\n"
                    "#elif defined(__GNUC__)\n#pragma GCC pop_options\n#endif\n");
+    if (wide_sections(f) && wide_sections(f) < f->nsections)
+        strbuf_printf(w, "#ifdef %s_narrow\n#pragma GCC pop_options\n#endif\n", f->id);
 }
 
 /* Offsets of the parameters in weights or state, in floats. */
@@ -379,10 +438,10 @@ void emit_source(const File *f, StrBuf *w) {
     RunParams run = {.id = f->id};
     template_run(w, &run, "");
     emit_param_names(f, w);
-    for (int i = 0; i < f->nsections; i++) emit_section(f, &f->section[i], w);
+    emit_sections(f, w);
     emit_profile(f, w);
     emit_tables(f, w);
     emit_entries(f, w);
     emit_scale(f, w);
-    emit_closing(w);
+    emit_closing(f, w);
 }

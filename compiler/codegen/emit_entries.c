@@ -67,11 +67,15 @@ static void emit_pick(const File *f, StrBuf *w) {
         strbuf_puts(w, "    (void)wanted;\n    return 0;\n}\n\n");
         return;
     }
-    strbuf_puts(w, "    if (wanted >= 0) return wanted;\n    __builtin_cpu_init();\n    return ");
+    strbuf_printf(
+        w,
+        "    if (wanted >= 0) return wanted;\n#ifdef %s_narrow\n    return %d;\n#else\n    "
+        "__builtin_cpu_init();\n    return ",
+        f->id, last);
     for (int i = 0; i < last; i++)
         strbuf_printf(w, "%s\n               ? %d\n               : ",
                       machine_has(&f->section[i].machine), i);
-    strbuf_printf(w, "%d;\n}\n\n", last);
+    strbuf_printf(w, "%d;\n#endif\n}\n\n", last);
 }
 
 static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};\n";

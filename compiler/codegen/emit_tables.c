@@ -116,9 +116,10 @@ void emit_assembly(const File *f, StrBuf *w) {
                   f->id, f->id, f->id);
     strbuf_printf(w,
                   "#ifdef __APPLE__\n    .section __TEXT,__const\n#define IMAGE _%s_image\n"
+                  "#elif defined(_WIN32)\n    .section .rdata,\"dr\"\n#define IMAGE %s_image\n"
                   "#else\n    .section .note.GNU-stack,\"\",%%progbits\n    .section .rodata\n"
                   "#define IMAGE %s_image\n#endif\n",
-                  f->id, f->id);
+                  f->id, f->id, f->id);
     strbuf_printf(w, "    .globl IMAGE\n    .balign 64\nIMAGE:\n    .incbin \"%s.weights\"\n",
                   f->id);
 }

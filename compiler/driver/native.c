@@ -57,7 +57,8 @@ static bool compile(Arena *a, bool profile, const WorkFolder *p) {
     if (own && *own)
         user_error("no C compiler: CC is '%s', which is not there", own);
     else
-        user_error("no C compiler: none of cc, gcc, clang is there; install one or set CC");
+        user_error("no C compiler: none of cc, gcc, clang is there; install one or set CC ('pip "
+                   "install ziglang' and CC='python3 -m ziglang cc' will do)");
     return false;
 }
 

@@ -91,11 +91,20 @@ def aligned(size: int, alignment: int) -> np.ndarray:
     return raw[skip:skip + size]
 
 
+def _share_processors() -> None:
+    """Lets OpenMP's threads that wait go to sleep soon: gcc's spin for milliseconds by default, and where another
+    program wants the processor, each step waits for a thread that spins in vain. Counts where the OpenMP library is
+    not loaded yet; what the user has set stays."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
+
 def load(library: str, name: Optional[str] = None) -> ModelTable:
     """The table of the one model in a shared library; `name` is the model's where the file has another.
 
     Raises LatheError if the library was written for another version of the interface."""
     name = name or os.path.basename(library)[:-3]
+    _share_processors()
     handle = ctypes.CDLL(library)
     table = ModelTable.in_dll(handle, name + "_model")
     if table.abi != ABI:

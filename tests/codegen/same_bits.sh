@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The design's "same bits": one SHA-256 over all weights and optimizer state after training, for every
 # target with fused multiply-add, compiler, optimisation level, language standard and way to run parts.
-# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, riscv64, portable, mixed or winograd.
+# Usage: same_bits.sh PART LATHE SOURCE; PART is gcc, clang, neon, riscv64, portable, mixed, winograd,
+# compilers or fast.
 source "$(dirname "$0")/common.sh" "same_bits_$1" "$2" "$3"
 part=$1
 count=0
@@ -21,7 +22,7 @@ choose() {
 build() {
   local out=$1 dir=$2 cc=$3 link=-fopenmp
   shift 3
-  case $cc in clang\ --target=*) link= ;; esac # clang's OpenMP library is the host's
+  case $cc in clang\ --target=* | clang-*) link= ;; esac # the OpenMP library is the host's and clang's
   # $cc may hold options.
   # shellcheck disable=SC2086
   must "generated code, $cc $*" $cc "$@" -c "$dir/$name.c" -o "$out.o" &&
@@ -199,9 +200,49 @@ test_network() {
   build run neon aarch64-linux-gnu-gcc -O3 && same "$name neon" qemu-aarch64 -L /usr/aarch64-linux-gnu ./run "$few" plain -1
 }
 
+# Every compiler of Debian that is installed, and a static program with musl.
+test_compilers() {
+  local cc strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+  choose "$examples/lenet5/lenet5.py"
+  want 5
+  compile "$model" wide --train --target avx2
+  for cc in gcc-11 gcc-12 clang-14 clang-16 clang-19; do
+    command -v $cc >/dev/null || { echo "SKIPPED: $cc, which is not installed" && continue; }
+    # shellcheck disable=SC2086
+    build run wide $cc -std=c99 -O1 $strict && runs avx2 && same "$cc" ./run 5 plain -1
+  done
+  musl-gcc -static -O1 "-DMODEL=${name}_model" "-I$source_dir/runtime" "$here/train_steps.c" wide/"$name".c -lm \
+    -o static || complain "musl-gcc"
+  runs avx2 && same "musl" ./static 5 plain -1
+}
+
+# gcc keeps to the file's own rules whatever is asked for; clang rounds otherwise, but computes the same.
+test_fast() {
+  local flags
+  choose "$examples/lenet5/lenet5.py"
+  want 5
+  compile "$model" wide --train --target avx2
+  for flags in "-Ofast -flto" "-O2 -ffast-math"; do
+    # shellcheck disable=SC2086
+    must "gcc $flags" gcc $flags "-DMODEL=${name}_model" "-I$source_dir/runtime" "$here/train_steps.c" \
+      wide/"$name".c -lm -lpthread -o run && runs avx2 && same "gcc $flags" ./run 5 plain -1
+  done
+  compile "$model" narrow --train --target sse2
+  printf '%s\n' "#include \"$name.h\"" "static _Alignas(64) char state[4 << 20], workspace[4 << 20];" \
+    "int main(void) { return sizeof state < ${name^^}_STATE_BYTES || sizeof workspace < ${name^^}_WORKSPACE_BYTES ||" \
+    "    ${name}_self_test(0, state, workspace); }" >self_test.c
+  for flags in wide narrow; do
+    [ $flags = narrow ] || runs avx2 || continue
+    must "clang" clang -Ofast -flto -fuse-ld=lld -I$flags self_test.c $flags/"$name".c -lm -o run &&
+      must "clang's -Ofast, $flags" ./run
+  done
+}
+
 options=()
 case $part in
   gcc | clang) test_compiler "$part" ;;
+  compilers) test_compilers ;;
+  fast) test_fast ;;
   neon) test_neon ;;
   riscv64) test_riscv64 ;;
   portable) test_portable ;;

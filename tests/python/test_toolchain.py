@@ -6,6 +6,8 @@ import tempfile
 import unittest
 from unittest import mock
 
+import numpy as np
+
 from common import Case, lathe_nn
 
 from lathe_nn import toolchain
@@ -62,6 +64,17 @@ class Toolchain(Case):
         self.assertEqual(toolchain.compiler_command(), [clang])
         os.environ["CC"] = "ccache gcc"
         self.assertEqual(toolchain.compiler_command(), ["ccache", "gcc"])
+
+    def test_zig(self):
+        """A machine whose only C compiler is the package ziglang."""
+        self.set(PATH="/nowhere", ZIG_GLOBAL_CACHE_DIR=os.path.join(self.folder, "zig"))
+        os.environ.pop("CC", None)
+        model = os.path.join(os.environ["LATHE_SOURCE"], "examples", "embed", "stripes.py")
+        rows = np.arange(8)[:, None] // 2 % 2 * np.ones((8, 8), np.float32)
+        told = lathe_nn.compile(model)(np.stack([rows, rows.T])[..., None])
+        self.assertEqual(list(told.argmax(axis=1)), [0, 1])
+        os.environ["CC"] = " ".join(toolchain.compiler_command())
+        self.assertIn("generated", toolchain.lathe("bench", model, "--inference", "--runs", "1"))
 
     def test_kept(self):
         first = toolchain.compile_library(self.source)
