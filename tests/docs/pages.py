@@ -8,7 +8,7 @@ A page is made of steps, in its order:
 and of comments, which readers do not see:
   <!-- not run: WHY -->           the next block's commands are not run
   <!-- page not run: WHY -->      no command of this page is
-  <!-- needs: WHAT -->            the next step runs where this program or path ($VARIABLES too) is there
+  <!-- needs: WHAT -->            the next step runs where this program, or path with a / ($VARIABLES too), is there
   <!-- before: COMMANDS -->       commands that the page needs but does not show
   <!-- begins after: PAGE -->     the page goes on where another one ended"""
 

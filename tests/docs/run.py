@@ -68,7 +68,8 @@ class Shell:
         return done.returncode, done.stdout.decode(errors="replace")
 
     def has(self, what):
-        return self.run(f'command -v "{what}" || test -e "{what}"')[0] == 0
+        test = "test -e" if "/" in what else "command -v"
+        return self.run(f'{test} "{what}"')[0] == 0
 
 
 def split_console(text):
