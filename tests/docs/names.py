@@ -58,7 +58,7 @@ def main():
                 complaints.append(f"{page}: {missing}")
     print(f"{found} files and functions are named")
     print("\n".join(complaints), file=sys.stderr)
-    sys.exit(1 if complaints or found < 200 else 0)
+    sys.exit(1 if complaints or found < 120 else 0)
 
 
 if __name__ == "__main__":

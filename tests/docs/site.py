@@ -57,7 +57,7 @@ def check_pages(site):
 
 def main():
     source, site = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
-    subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(site)], cwd=source, check=True)
+    subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(site)], cwd=source, check=True)
     pages, complaints = check_pages(site)
     links = sum(len(p.links) for p in pages.values())
     commands = subprocess.run([os.environ["LATHE"], "--help"], capture_output=True, text=True, check=True).stdout
