@@ -19,6 +19,7 @@ int cmd_evaluate(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_summary(int argc, char **argv);
+int cmd_layers(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_report(int argc, char **argv);

@@ -18,6 +18,7 @@ static const Command commands[] = {
     {"convert", cmd_convert, "write a model in another format: .keras, .h5, .safetensors"},
     {"fetch", cmd_fetch, "download the published weights of a network"},
     {"summary", cmd_summary, "Keras's table of layers, shapes and parameters"},
+    {"layers", cmd_layers, "the layers, operations and options of models that lathe reads"},
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels; --html draws them"},
     {"bench", cmd_bench, "generated code against the interpreter"},
     {"tune", cmd_tune, "measure the kernels of each layer on this machine and keep the fastest"},

@@ -19,6 +19,11 @@ static const ParamSpec common_specs[] = {
 };
 enum { COMMON = sizeof common_specs / sizeof *common_specs };
 
+const ParamSpec *common_layer_args(int *count) {
+    *count = COMMON;
+    return common_specs;
+}
+
 static const ParamSpec *all_specs(Script *s, const LayerClass *c) {
     ParamSpec *all = ARENA_ARRAY(s->arena, ParamSpec, (size_t)c->nspecs + COMMON);
     for (int i = 0; i < c->nspecs; i++) all[i] = c->specs[i];
@@ -279,6 +284,11 @@ static const ParamSpec input_specs[] = {
     {"name", NULL},           {"tensor", "None"},       {"optional", "None|False"},
     {"input_shape", NULL}};
 enum { INPUT_SPECS = sizeof input_specs / sizeof *input_specs };
+
+const ParamSpec *input_args(int *count) {
+    *count = INPUT_SPECS;
+    return input_specs;
+}
 
 const LayerClass input_layer_class = {.name = "InputLayer"};
 

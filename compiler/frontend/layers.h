@@ -148,6 +148,9 @@ Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc 
 /* Reads a shape argument; `batch` says whether it begins with the batch dimension. */
 bool read_shape(Script *s, const Bound *b, const CallArg *g, bool batch, Shape *out);
 extern const LayerClass input_layer_class;
+/* The arguments that every layer takes besides its own, and those of Input. */
+const ParamSpec *common_layer_args(int *count);
+const ParamSpec *input_args(int *count);
 
 /* ---- helpers of the rules (layer.c, layer_build.c) ---- */
 /* Reports a tensor with too many elements; `what` says which. */

@@ -52,6 +52,11 @@ rm -rf run
 for command in compile train evaluate predict summary inspect bench; do
   "$lathe" $command --help | grep -q "usage: lathe $command" || complain "lathe $command --help"
 done
+refuses "'Conv3D' is not supported; did you mean 'Conv1D'?" "$lathe" layers Dense Conv3D
+refuses "'xyz' is not supported; see lathe layers" "$lathe" layers --onnx xyz
+[ "$("$lathe" layers keras.layers.Rescaling)" = "keras.layers.Rescaling(scale, offset)" ] || complain "lathe layers NAME"
+[ "$("$lathe" layers mse Flatten | wc -l)" = 2 ] || complain "lathe layers of two names"
+"$lathe" layers --onnx | grep -qx "GridSample: not supported; use Resize" || complain "lathe layers --onnx"
 for name in 1st a-b lathe_net "$(printf 'x%.0s' {1..65})"; do
   refuses "--name takes at most 64 letters" "$lathe" compile good.py -o run --name "$name"
 done

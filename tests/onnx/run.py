@@ -85,9 +85,7 @@ def write_table(path, results):
         for name, row in sorted(rows.items()))
     Path(path).write_text(f"""# ONNX operators
 
-The backend tests of PyPI's `onnx=={onnx.__version__}`, run through lathe. Made by
-
-    tests/onnx/run.py --table docs/onnx.md
+The backend tests of PyPI's `onnx=={onnx.__version__}`, run through lathe. Made by `tests/onnx/run.py --table docs/onnx.md`.
 
 A refused model ends with a message, never with a wrong answer. Numbers are float32 when a model runs;
 integers that float32 may not hold are computed while the model is compiled, where they are known then.

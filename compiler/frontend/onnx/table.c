@@ -1,4 +1,5 @@
 /* Every operator of ONNX by name: its rules, or what to use instead. */
+#include "../supported.h"
 #include "rules.h"
 
 #include <stdio.h>
@@ -236,4 +237,19 @@ const OpRow *find_operator(const char *domain, const char *name) {
     int n = snprintf(full, sizeof full, "%s%s%s", own ? "" : domain, own ? "" : "/", name);
     if (n < 0 || (size_t)n >= sizeof full) return NULL;
     return bsearch(full, table, sizeof table / sizeof *table, sizeof *table, compare);
+}
+
+void onnx_supported(Arena *a, SupportedList *out) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const OpRow *row = &table[i];
+        const char *what = !row->rule ? "not supported"
+                           : row->rule == rule_known
+                               ? "where its operands are known while compiling"
+                               : "supported";
+        Supported entry = {.names = {row->name},
+                           .line = arena_printf(a, "%s: %s%s%s", row->name, what,
+                                                row->instead ? "; " : "",
+                                                row->instead ? row->instead : "")};
+        ARENA_PUSH(a, out->items, out->count, out->capacity, entry);
+    }
 }
