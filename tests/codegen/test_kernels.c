@@ -209,9 +209,15 @@ static void test_training(Built *b, const Net *net) {
     interp_free(it);
 }
 
+/* One of so many builds, each a network's training or inference; all with LATHE_FULL. */
+static int share_of_builds(void) {
+    const char *share = getenv("KERNELS_SHARE");
+    return getenv("LATHE_FULL") ? 1 : share ? atoi(share) : 2;
+}
+
 int main(int argc, char **argv) {
     static const char *const targets[] = {"avx512", "avx2", "sse2", "c99"};
-    int t = 0;
+    int t = 0, share = share_of_builds();
     if (argc < 3) return 2;
     while (t < 4 && strcmp(argv[1], targets[t])) t++;
     if (!built_runs(argv[1])) {
@@ -221,7 +227,7 @@ int main(int argc, char **argv) {
     for (int i = 0; nets[i].name; i++) {
         if (argc > 3 && strcmp(argv[3], nets[i].name)) continue;
         for (int train = 0; train < 2; train++) {
-            if (argc < 5 && (i + t + train) % 2) continue;
+            if (argc < 5 && (i + t + train) % share) continue;
             const char *script = net_script(&nets[i]);
             const char *name = net_file(&nets[i], train ? "train" : "predict", argv[1]);
             Built *b = built_load(name, script, train, nets[i].batch, argv[1]);
