@@ -14,6 +14,8 @@ from .generated import Generated, symbol_of
 
 # What stands for a schedule in the configuration: the rate is given with every step.
 SOME_RATE = 0.001
+# With PyTorch, Keras's optimizers are subclasses of the same names.
+TORCH_OPTIMIZERS = "keras.src.backend.torch.optimizers."
 
 
 def _config(model: Any, training: bool) -> str:
@@ -29,6 +31,8 @@ def _config(model: Any, training: bool) -> str:
     if compiled and model._compile_metrics is not None:
         compiled["metrics"] = keras.saving.serialize_keras_object(model._compile_metrics._user_metrics)
     if isinstance(compiled.get("optimizer"), dict):
+        if str(compiled["optimizer"].get("module")).startswith(TORCH_OPTIMIZERS):
+            compiled["optimizer"].update(module="keras.optimizers", registered_name=None)
         settings = compiled["optimizer"].get("config", {})
         if isinstance(settings.get("learning_rate"), dict):
             settings["learning_rate"] = SOME_RATE

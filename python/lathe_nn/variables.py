@@ -76,7 +76,12 @@ class State:
         return not (self._replacing and variable.value is seen)
 
     def push(self) -> None:
-        """Keras's values to the generated code, as far as they changed since the last push or pull."""
+        """Keras's values to the generated code, as far as they changed since the last push or pull.
+
+        Values of a backend that changes them in place don't tell whether somebody did; but nobody looked at them
+        while Keras does not have the newest, so there is nothing to bring."""
+        if not self._replacing and self.step != self._pulled:
+            return
         table, state = self._trainer.table, self._trainer.state.ctypes.data
         for i, (variable, index) in enumerate(self._pairs):
             if self._changed(variable, self._seen[i]):
