@@ -4,6 +4,7 @@ import os
 import pickle
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 
@@ -114,6 +115,11 @@ class Fit(Case):
                           {"batch_size": None}, {"epochs": 0}):
             with self.subTest(str(list(arguments))):
                 self.assert_same_fit(pair(dense), X, Y, **arguments)
+
+    def test_in_place(self):
+        """Backends that change variables in place, as TensorFlow and PyTorch do."""
+        with mock.patch("lathe_nn.variables.REPLACING", ()):
+            self.assert_same_fit(pair(dense), X, Y, epochs=4, validation_split=0.2)
 
     def test_types(self):
         """Other types and shapes of the same data."""
