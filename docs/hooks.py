@@ -8,6 +8,7 @@ text that lathe prints itself, so that it cannot be out of date. In a page
 
 LATHE names the command (default: build/lathe/lathe)."""
 
+import functools
 import os
 import posixpath
 import re
@@ -67,6 +68,7 @@ def on_files(files, config):
 # ---- what lathe prints
 
 
+@functools.cache
 def lathe(*words):
     command = os.environ.get("LATHE", str(ROOT / "build/lathe/lathe"))
     try:

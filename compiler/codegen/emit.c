@@ -15,13 +15,17 @@ static int wide_sections(const File *f) {
     return n;
 }
 
-/* There the last section serves for all, or there is none. */
+/* Whether the last section serves for those there. */
+static bool has_narrow(const File *f) {
+    return wide_sections(f) > 0 && wide_sections(f) < f->nsections;
+}
+
 static void emit_narrow(const File *f, StrBuf *w) {
     if (!wide_sections(f)) return;
     strbuf_puts(w, "/* gcc for Windows keeps vectors of 32 and 64 bytes at addresses that its own "
                    "instructions refuse (its bug 54412). */\n"
                    "#if defined __MINGW32__ && !defined __clang__\n");
-    if (wide_sections(f) == f->nsections)
+    if (!has_narrow(f))
         strbuf_puts(w,
                     "#error \"gcc for Windows cannot compile this: take clang or zig, or let lathe "
                     "write it for --target avx512,avx2,sse2\"\n");
@@ -385,10 +389,9 @@ static void emit_aliases(const File *f, const Section *from, const Section *to, 
 
 static void emit_sections(const File *f, StrBuf *w) {
     int wide = wide_sections(f), last = f->nsections - 1;
-    bool narrow = wide > 0 && wide <= last;
-    if (narrow) strbuf_printf(w, "#ifndef %s_narrow\n", f->id);
+    if (has_narrow(f)) strbuf_printf(w, "#ifndef %s_narrow\n", f->id);
     for (int i = 0; i < wide; i++) emit_section(f, &f->section[i], w);
-    if (narrow) {
+    if (has_narrow(f)) {
         strbuf_puts(w, "#else\n");
         for (int i = 0; i < wide; i++) emit_aliases(f, &f->section[i], &f->section[last], w);
         strbuf_puts(w, "#endif\n\n");
@@ -419,7 +422,7 @@ static void emit_closing(const File *f, StrBuf *w) {
     strbuf_puts(w, "#if defined(__clang__)\n#pragma STDC FP_CONTRACT DEFAULT\n"
                    "#ifdef __FAST_MATH__\n#pragma float_control(pop)\n#endif\n"
                    "#elif defined(__GNUC__)\n#pragma GCC pop_options\n#endif\n");
-    if (wide_sections(f) && wide_sections(f) < f->nsections)
+    if (has_narrow(f))
         strbuf_printf(w, "#ifdef %s_narrow\n#pragma GCC pop_options\n#endif\n", f->id);
 }
 

@@ -1,23 +1,11 @@
 /* Text of models in HTML, and numbers for people. */
 #include "page.h"
 
+#include "../support/utf8.h"
+
 #include <string.h>
 
 /* ---- characters ----------------------------------------------------------------------------- */
-
-/* The length of the UTF-8 sequence at s and its character; 0: it is none. */
-static int decode(const unsigned char *s, uint32_t *c) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int n = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
-    if (!n) return 0;
-    *c = n == 1 ? *s : *s & (0x7Fu >> n);
-    for (int i = 1; i < n; i++) {
-        if (s[i] >> 6 != 2) return 0;
-        *c = *c << 6 | (s[i] & 0x3Fu);
-    }
-    bool surrogate = *c >= 0xD800 && *c < 0xE000;
-    return *c < least[n] || *c > 0x10FFFF || surrogate ? 0 : n;
-}
 
 /* Controls, spaces without width, marks and overrides of the direction, tags, non-characters. */
 static bool is_hidden(uint32_t c) {
@@ -30,7 +18,7 @@ static bool is_hidden(uint32_t c) {
     return false;
 }
 
-static void put_character(StrBuf *w, const char *at, int n, uint32_t c) {
+static void put_character(StrBuf *w, const char *at, size_t n, uint32_t c) {
     switch (c) {
     case '&': strbuf_puts(w, "&amp;"); break;
     case '<': strbuf_puts(w, "&lt;"); break;
@@ -42,15 +30,16 @@ static void put_character(StrBuf *w, const char *at, int n, uint32_t c) {
         if (is_hidden(c))
             strbuf_printf(w, "[U+%04X]", (unsigned)c);
         else
-            strbuf_bytes(w, at, (size_t)n);
+            strbuf_bytes(w, at, n);
     }
 }
 
 void page_short(StrBuf *w, const char *text, int most) {
     int count = 0;
-    while (*text) {
+    for (size_t left = strlen(text), step; left > 0; left -= step, text += step) {
         uint32_t c = 0;
-        int n = decode((const unsigned char *)text, &c);
+        size_t n = utf8_decode((const unsigned char *)text, left, &c);
+        step = n ? n : 1;
         if (count++ == most) {
             strbuf_puts(w, "\xE2\x80\xA6");
             return;
@@ -59,7 +48,6 @@ void page_short(StrBuf *w, const char *text, int most) {
             put_character(w, text, n, c);
         else
             strbuf_puts(w, "\xEF\xBF\xBD");
-        text += n ? n : 1;
     }
 }
 

@@ -3,6 +3,8 @@
  * unclosed string would only give nonsense. */
 #include "lexer.h"
 
+#include "../support/utf8.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,26 +376,13 @@ static void finish(Lexer *x) {
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
-/* Length of the well-formed UTF-8 sequence at p, or 0. */
-static size_t utf8_length(const unsigned char *p, size_t left) {
-    if (p[0] < 0x80) return 1;
-    size_t n = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
-    if (p[0] < 0xC2 || p[0] > 0xF4 || left < n) return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80) return 0;
-    }
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return n;
-}
-
 /* Python scripts are UTF-8 text without NUL bytes. */
 static bool check_bytes(Lexer *x) {
     const unsigned char *p = (const unsigned char *)x->text;
     SrcLoc loc = here(x);
+    uint32_t character;
     for (size_t i = x->at; i < x->length;) {
-        size_t n = utf8_length(p + i, x->length - i);
+        size_t n = utf8_decode(p + i, x->length - i, &character);
         if (n == 0) fail(x, loc, "this byte is not valid UTF-8: is this a Python script?");
         if (p[i] == 0) fail(x, loc, "the file holds a NUL byte here: is this a Python script?");
         if (x->failed) return false;

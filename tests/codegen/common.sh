@@ -10,6 +10,7 @@ rm -rf "work/$1"
 mkdir -p "work/$1"
 cd "work/$1" || exit 1
 failures=0
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 
 complain() {
   echo "FAILED: $*" >&2
@@ -47,6 +48,15 @@ runs() {
   grep -qw "$flag" /proc/cpuinfo && return
   echo "SKIPPED: $1, because this machine has no $flag"
   return 1
+}
+
+# self_test_program NAME: C that runs training's self-test.
+self_test_program() {
+  printf '%s\n' "#include \"$1.h\"" '#include <stdlib.h>' \
+    'int main(void) {' \
+    "    void *state = aligned_alloc(64, ($1_model.state_bytes + 63) / 64 * 64);" \
+    "    void *workspace = aligned_alloc(64, ($1_model.workspace_bytes + 63) / 64 * 64);" \
+    "    return state && workspace ? $1_self_test(0, state, workspace) : 99;" '}'
 }
 
 finish() {

@@ -3,7 +3,6 @@
 # Usage: contract.sh PART LATHE SOURCE; PART is warnings, symbols, bytes, weights or names.
 source "$(dirname "$0")/common.sh" "contract_$1" "$2" "$3"
 part=$1
-strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 models="cifar10/model1 cifar10/model2 lenet5/lenet5 cifar10/convbn"
 
 # for_each COMMAND...: runs COMMAND DIR NAME for every example, for inference and training.
@@ -22,20 +21,20 @@ for_each() {
 # Warnings that need no optimisation are the same at every level; gcc's others come with -O1.
 check_warnings() {
   local file=$1/$2.c
-  must "$file" gcc -std=c99 $strict -O1 -c "$file" -o out.o
-  must "$file" gcc -std=gnu17 $strict -fopenmp -fsyntax-only "$file"
-  must "$file" clang -std=c99 $strict -fopenmp -fsyntax-only "$file"
-  must "$file" clang -std=gnu17 $strict -fsyntax-only "$file"
-  must "$file" g++ -x c++ -std=c++11 $strict -fopenmp -fsyntax-only "$file"
-  must "$file" g++ -x c++ -std=c++17 $strict -O2 -c "$file" -o out.o
-  must "$file" clang++ -x c++ -std=c++11 $strict -fsyntax-only "$file"
-  must "$file" clang++ -x c++ -std=c++17 $strict -fopenmp -fsyntax-only "$file"
+  must "$file" gcc -std=c99 $warnings -O1 -c "$file" -o out.o
+  must "$file" gcc -std=gnu17 $warnings -fopenmp -fsyntax-only "$file"
+  must "$file" clang -std=c99 $warnings -fopenmp -fsyntax-only "$file"
+  must "$file" clang -std=gnu17 $warnings -fsyntax-only "$file"
+  must "$file" g++ -x c++ -std=c++11 $warnings -fopenmp -fsyntax-only "$file"
+  must "$file" g++ -x c++ -std=c++17 $warnings -O2 -c "$file" -o out.o
+  must "$file" clang++ -x c++ -std=c++11 $warnings -fsyntax-only "$file"
+  must "$file" clang++ -x c++ -std=c++17 $warnings -fopenmp -fsyntax-only "$file"
 }
 
 # A model whose stored example has no finite result.
 check_not_finite() {
   compile "$here/networks/not_finite.py" not_finite --train || return
-  must "not finite" gcc -std=c99 $strict -O1 -c not_finite/not_finite.c -o out.o
+  must "not finite" gcc -std=c99 $warnings -O1 -c not_finite/not_finite.c -o out.o
 }
 
 # Every target's text, on one network; plain C99 knows no extension.
@@ -45,20 +44,20 @@ check_targets() {
     for options in "" "--reproducible"; do
       for kind in "" --train; do
         compile "$examples/lenet5/lenet5.py" target --target $target $options $kind || continue
-        must "$target $options $kind" gcc -std=c99 $strict -fsyntax-only target/lenet5.c
-        must "$target $options $kind" clang++ -x c++ -std=c++11 $strict -fsyntax-only target/lenet5.c
+        must "$target $options $kind" gcc -std=c99 $warnings -fsyntax-only target/lenet5.c
+        must "$target $options $kind" clang++ -x c++ -std=c++11 $warnings -fsyntax-only target/lenet5.c
       done
     done
   done
   ! grep -q '__attribute__((vector_size' target/lenet5.c || complain "c99 has vector types"
   compile "$examples/lenet5/lenet5.py" target --target neon --train
-  must "neon" aarch64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
-  must "neon" clang --target=aarch64-linux-gnu -std=c99 $strict -fsyntax-only target/lenet5.c
+  must "neon" aarch64-linux-gnu-gcc -std=c99 $warnings -O1 -c target/lenet5.c -o out.o
+  must "neon" clang --target=aarch64-linux-gnu -std=c99 $warnings -fsyntax-only target/lenet5.c
   compile "$examples/lenet5/lenet5.py" target --target riscv64 --train
-  must "riscv64" riscv64-linux-gnu-gcc -std=c99 $strict -O1 -c target/lenet5.c -o out.o
+  must "riscv64" riscv64-linux-gnu-gcc -std=c99 $warnings -O1 -c target/lenet5.c -o out.o
   for options in "" "--weights-type f16" "--weights-type bf16"; do
     compile "$examples/lenet5/lenet5.py" target --target wasm $options || continue
-    must "wasm" clang --target=wasm32-wasi -std=c99 $strict -fsyntax-only target/lenet5.c
+    must "wasm" clang --target=wasm32-wasi -std=c99 $warnings -fsyntax-only target/lenet5.c
   done
 }
 
@@ -120,7 +119,7 @@ check_weights() {
   done
   printf '%s\n' '#include "model1.h"' '#include "lenet5.h"' \
     'int main() { return model1_model.abi == lenet5_model.abi && MODEL1_BATCH == 5 ? 0 : 1; }' >user.cc
-  must "from C++" g++ -std=c++11 $strict -Ia -Ib -c user.cc -o user.o
+  must "from C++" g++ -std=c++11 $warnings -Ia -Ib -c user.cc -o user.o
   must "from C++" gcc -O1 -c a/model1.c -o model1.o
   must "from C++" gcc -O1 -c b/lenet5.c -o lenet5.o
   must "from C++" g++ user.o model1.o lenet5.o -lm -o user && must "from C++" ./user
@@ -132,11 +131,7 @@ check_self_test() {
   shift $(($# < 3 ? $# : 3))
   name=$(basename "$model" .py)
   compile "$model" self --train --target "$target" || return
-  printf '%s\n' "#include \"$name.h\"" '#include <stdlib.h>' \
-    'int main(void) {' \
-    "    void *state = aligned_alloc(64, (${name}_model.state_bytes + 63) / 64 * 64);" \
-    "    void *workspace = aligned_alloc(64, (${name}_model.workspace_bytes + 63) / 64 * 64);" \
-    "    return state && workspace ? ${name}_self_test(0, state, workspace) : 99;" '}' >self.c
+  self_test_program "$name" >self.c
   must "self-test" "$cc" -O1 -Iself self.c "self/$name.c" -lm -o self.run && must "self-test $model $target" "$@" ./self.run
 }
 
@@ -161,8 +156,8 @@ check_names() {
       rm -rf names
       compile "$file.py" names $kind || continue
       name=$(basename names/*.c .c)
-      must "$file" gcc -std=c99 -trigraphs $strict -Wno-trigraphs -O1 -c "names/$name.c" -o out.o
-      must "$file" clang++ -x c++ -std=c++11 $strict -fsyntax-only "names/$name.c"
+      must "$file" gcc -std=c99 -trigraphs $warnings -Wno-trigraphs -O1 -c "names/$name.c" -o out.o
+      must "$file" clang++ -x c++ -std=c++11 $warnings -fsyntax-only "names/$name.c"
       nm -g out.o | grep -q " ${name}_model$" || complain "$file: no ${name}_model in $name.c"
     done
   done

@@ -202,14 +202,14 @@ test_network() {
 
 # Every compiler of Debian that is installed, and a static program with musl.
 test_compilers() {
-  local cc strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+  local cc
   choose "$examples/lenet5/lenet5.py"
   want 5
   compile "$model" wide --train --target avx2
   for cc in gcc-11 gcc-12 clang-14 clang-16 clang-19; do
     command -v $cc >/dev/null || { echo "SKIPPED: $cc, which is not installed" && continue; }
     # shellcheck disable=SC2086
-    build run wide $cc -std=c99 -O1 $strict && runs avx2 && same "$cc" ./run 5 plain -1
+    build run wide $cc -std=c99 -O1 $warnings && runs avx2 && same "$cc" ./run 5 plain -1
   done
   musl-gcc -static -O1 "-DMODEL=${name}_model" "-I$source_dir/runtime" "$here/train_steps.c" wide/"$name".c -lm \
     -o static || complain "musl-gcc"
@@ -218,7 +218,7 @@ test_compilers() {
 
 # gcc keeps to the file's own rules whatever is asked for; clang rounds otherwise, but computes the same.
 test_fast() {
-  local flags
+  local flags dir
   choose "$examples/lenet5/lenet5.py"
   want 5
   compile "$model" wide --train --target avx2
@@ -228,13 +228,11 @@ test_fast() {
       wide/"$name".c -lm -lpthread -o run && runs avx2 && same "gcc $flags" ./run 5 plain -1
   done
   compile "$model" narrow --train --target sse2
-  printf '%s\n' "#include \"$name.h\"" "static _Alignas(64) char state[4 << 20], workspace[4 << 20];" \
-    "int main(void) { return sizeof state < ${name^^}_STATE_BYTES || sizeof workspace < ${name^^}_WORKSPACE_BYTES ||" \
-    "    ${name}_self_test(0, state, workspace); }" >self_test.c
-  for flags in wide narrow; do
-    [ $flags = narrow ] || runs avx2 || continue
-    must "clang" clang -Ofast -flto -fuse-ld=lld -I$flags self_test.c $flags/"$name".c -lm -o run &&
-      must "clang's -Ofast, $flags" ./run
+  self_test_program "$name" >self_test.c
+  for dir in wide narrow; do
+    [ $dir = narrow ] || runs avx2 || continue
+    must "clang" clang -Ofast -flto -fuse-ld=lld -I$dir self_test.c $dir/"$name".c -lm -o run &&
+      must "clang's -Ofast, $dir" ./run
   done
 }
 

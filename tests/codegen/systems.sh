@@ -4,7 +4,7 @@
 # Usage: systems.sh PART LATHE SOURCE; PART is mingw, windows or macos. $ZIG is zig's C compiler.
 source "$(dirname "$0")/common.sh" "systems_$1" "$2" "$3"
 part=$1
-strict="-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+strict="-std=c99 $warnings"
 model=$examples/lenet5/lenet5.py
 
 # program DIR CC...: a whole program of inference with weights from an assembler file, or of training.

@@ -1,17 +1,16 @@
 """A page in headless Chromium, and its elements."""
 import html.parser
-import shutil
+import os
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from chromium import command  # noqa: E402
 
 
 def chromium(profile, *options):
     """Its DOM or nothing on stdout, and its log."""
-    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not command:
-        raise AssertionError("chromium is missing: ./check installs it")
-    return subprocess.run([command, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                           "--user-data-dir=" + profile, "--enable-logging=stderr", "--hide-scrollbars",
-                           "--virtual-time-budget=20000", *options],
+    return subprocess.run([*command(profile), "--enable-logging=stderr", "--virtual-time-budget=20000", *options],
                           capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=180, check=True)
 
 

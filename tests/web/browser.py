@@ -5,10 +5,12 @@ import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import chromium  # noqa: E402
 
 SECONDS = 120  # for the answer to one command
 # Chromium reads commands from descriptor 3 and answers on 4.
@@ -28,17 +30,13 @@ class Page:
     """One page of its own; `console` collects all that goes wrong in it."""
 
     def __init__(self, folder, url, width=900, height=760):
-        command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if not command:
-            raise AssertionError("chromium is missing: ./check installs it")
         commands, self.send = pipe()
         self.receive, answers = pipe()
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "chromium.log"), "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(commands), str(answers), command, "--headless=new", "--no-sandbox",
-                 "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
-                 "--window-size=%d,%d" % (width, height), "--user-data-dir=" + os.path.join(folder, "profile"), "about:blank"],
+                [sys.executable, "-c", START, str(commands), str(answers), *chromium.command(os.path.join(folder, "profile")),
+                 "--remote-debugging-pipe", "--window-size=%d,%d" % (width, height), "about:blank"],
                 pass_fds=(commands, answers), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         os.close(commands)
         os.close(answers)
