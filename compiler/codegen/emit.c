@@ -126,7 +126,8 @@ static void close_target(const Machine *m, StrBuf *w) {
     strbuf_puts(w, "#else\n#pragma GCC pop_options\n#endif\n\n");
 }
 
-static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf *w) {
+static void emit_vector_type(const File *f, const Section *s, int lanes, const char *kernels,
+                             StrBuf *w) {
     const Machine *m = &s->machine;
     bool neon = m->include && !strcmp(m->include, "arm_neon.h");
     bool wasm = m->include && !strcmp(m->include, "wasm_simd128.h");
@@ -137,6 +138,7 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, StrBuf 
                       .avx512 = m->lanes == 16,
                       .avx = m->lanes >= 8,
                       .half = (int)f->o->weights_type,
+                      .pick = strstr(kernels, "_pick(") != NULL,
                       .fma = m->fma               ? 1
                              : f->o->reproducible ? 2
                                                   : 0};
@@ -211,7 +213,7 @@ static void emit_vectors(const File *f, const Section *s, const char *kernels, S
     for (int i = 0; i < 4; i++) {
         const char *name = vector_name(&s->machine, lanes[i]);
         if (lanes[i] > s->machine.lanes || !names_type(kernels, name)) continue;
-        emit_vector_type(f, s, lanes[i], w);
+        emit_vector_type(f, s, lanes[i], kernels, w);
         emit_functions(f, name, kernels, w);
     }
 }

@@ -18,6 +18,8 @@ typedef enum {
     DERIVED_WIDENED,  /* a parameter of 16-bit numbers as floats */
     DERIVED_UNPACKED, /* a parameter in panels as rows */
     DERIVED_SUMS,     /* of a gradient over its pixels, a row a sample */
+    DERIVED_WINDOWS,  /* a pooling's gradient by windows, */
+    DERIVED_ROUTES,   /* and the pixel of each that it goes to */
     DERIVED_WINOGRAD,
     DERIVED_WINOGRAD_GRAD
 } DerivedKind;
@@ -142,8 +144,9 @@ typedef struct {
     int64_t T1, T2, t1, t2, CI; /* taps, see gemm_tile */
     int64_t panel;              /* floats from one panel of weights to the next */
     int bias, load, act, ph, pw, mean;
-    int half;  /* 1: the weights are 16-bit numbers */
-    int ahead; /* 1: the sweep takes the weights that will be needed next, and asks for them */
+    int64_t routes; /* floats from the maximum of a window to where its place goes; 0: nowhere */
+    int half;       /* 1: the weights are 16-bit numbers */
+    int ahead;      /* 1: the sweep takes the weights that will be needed next, and asks for them */
     Function1 function; /* of act */
 } SweepShape;
 
@@ -206,6 +209,28 @@ void lower_chain(Lower *l, int i);
  * addend and activation if `whole`. */
 bool is_narrow(const Geometry *g);
 void narrow_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx, bool whole,
+                       const char *comment);
+/* The weights as it reads them: [R][K][S][pitch of C]. */
+Place narrow_weights(Lower *l, const Geometry *g, const Value *w);
+/* A row of `floats` floats as whole vectors, and one of 4 or 8 floats that holds the rest. */
+typedef struct {
+    const char *V, *VT;
+    int L, LT; /* their lanes; LT 0: no rest */
+    int64_t NV;
+} NarrowVectors;
+
+NarrowVectors narrow_vectors(const Machine *m, int64_t floats);
+/* lower_routes.c: the pooling that runs behind this convolution in training, because nothing else
+ * asks for the feature map between them or for its gradient. NULL: there is none. */
+const Node *routed_pool(Lower *l, const Node *conv);
+/* The layout of that pooling's result; the routes lie `distance` floats behind it. */
+Layout define_with_routes(Lower *l, const Node *conv, const Node *pool, int64_t *distance);
+/* Whether v is such a feature map, or its gradient. */
+bool is_routed(const Lower *l, const Value *v);
+/* n: the pooling's gradient. */
+void window_grad(Lower *l, const Node *n);
+void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Place dw);
+void routed_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx, bool whole,
                        const char *comment);
 /* Whether the kernel of this convolution needs no zeros around its image. */
 bool skips_padding(const Node *n);

@@ -139,16 +139,18 @@ void lower_conv2d(Lower *l, const Node *n) {
         lower_grouped(l, n);
         return;
     }
-    const Value *y = n->out[0];
+    const Node *pool = routed_pool(l, n);
+    const Value *y = pool ? pool->out[0] : n->out[0];
     const Shape *w = &n->in[1]->type.shape;
-    bool pools = n->attr.pool[0] > 0;
-    int ph = pools ? n->attr.pool[0] : 1, pw = pools ? n->attr.pool[1] : 1;
+    bool pools = pool || n->attr.pool[0] > 0;
+    int ph = pool ? 2 : pools ? n->attr.pool[0] : 1, pw = pool ? 2 : pools ? n->attr.pool[1] : 1;
     Geometry g = conv_geometry(n, &n->in[0]->type.shape, &y->type.shape, w->dim[0], w->dim[1]);
     if (!pools && winograd_tile(l, &g)) {
         winograd_forward(l, n, &g, define(l, y));
         return;
     }
-    Layout yl = define(l, y);
+    int64_t routes = 0;
+    Layout yl = pool ? define_with_routes(l, n, pool, &routes) : define(l, y);
     bool alone = yl.pitch == pitch_of(g.K) && !yl.line && !pools && !n->attr.addend;
     if (alone && covers_image(l, &g, n->in[0], n->attr.pad)) {
         add_dense(l, n, one_row(layout_of(l, n->in[0])), yl, g.H * g.W * g.C, g.K);
@@ -165,7 +167,7 @@ void lower_conv2d(Lower *l, const Node *n) {
         winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
         return;
     }
-    if (lower_conv_pixels(l, n, &g, x, yl)) return;
+    if (!pool && lower_conv_pixels(l, n, &g, x, yl)) return;
     bool bias = n->nin - n->attr.addend > 2;
     Groups gr = choose_pixel_groups(l->machine, g.groups > 1 ? g.Kg : pitch_of(g.K), panel_of(g.K),
                                     g.sw * g.XP);
@@ -185,7 +187,8 @@ void lower_conv2d(Lower *l, const Node *n) {
                     .function = function_of(l, &n->attr),
                     .ph = ph,
                     .pw = pw,
-                    .mean = n->attr.pool_mean};
+                    .mean = n->attr.pool_mean,
+                    .routes = routes};
     conv_taps(&s, &g);
     Conv2dParams p = {.xs = g.XS,
                       .ys = g.YS,
@@ -241,8 +244,8 @@ Place transposed_weights(Lower *l, DerivedKind kind, const Value *v, Place w, in
  * is false: neither addend nor activation. */
 static void add_grad_input(Lower *l, const Node *n, Geometry *g, Layout target, bool whole) {
     if (is_narrow(g)) {
-        narrow_grad_input(l, n, g, target, whole,
-                          conv_comment(l, "input gradient of the convolution", g));
+        (is_routed(l, n->in[0]) ? routed_grad_input : narrow_grad_input)(
+            l, n, g, target, whole, conv_comment(l, "input gradient of the convolution", g));
         return;
     }
     Layout dy = with_pitch(l, n->in[0], pitch_of(g->K));
@@ -485,6 +488,11 @@ void lower_conv2d_grad_kernel(Lower *l, const Node *n) {
         return;
     }
     Layout xl = padded(l, x, n->attr.pad);
+    if (is_routed(l, dy)) {
+        g.XP = xl.pitch;
+        routed_grad_kernel(l, n, &g, xl.place, define(l, n->out[0]).place);
+        return;
+    }
     Layout dyl = with_pitch(l, dy, pitch_of(g.K));
     g.XP = xl.pitch;
     g.YP = dyl.pitch;

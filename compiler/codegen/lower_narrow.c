@@ -10,7 +10,7 @@ bool is_narrow(const Geometry *g) {
            g->dw == 1 && g->Q > 1 && g->S * pitch_of(g->C) <= MOST_FLOATS;
 }
 
-static Place narrow_weights(Lower *l, const Geometry *g, const Value *w) {
+Place narrow_weights(Lower *l, const Geometry *g, const Value *w) {
     Place place = find_derived(l, DERIVED_NARROW, w, NULL);
     if (place.kind != PLACE_NONE) return place;
     NarrowWeightsParams p = {
@@ -24,21 +24,15 @@ static Place narrow_weights(Lower *l, const Geometry *g, const Value *w) {
     return place;
 }
 
-/* Whole vectors, and one that holds the rest: 4 or 8 floats. */
-static NarrowTileParams tile_params(const Lower *l, const Conv2dGradNarrowParams *p) {
-    int64_t floats = p->S * p->CP;
-    int lanes = l->machine->lanes;
+NarrowVectors narrow_vectors(const Machine *m, int64_t floats) {
+    int lanes = m->lanes;
     while (lanes > floats || floats % lanes == 12) lanes /= 2;
     int rest = (int)(floats % lanes);
-    NarrowTileParams t = {.V = vector_name(l->machine, lanes),
-                          .L = lanes,
-                          .NV = floats / lanes,
-                          .VT = rest ? vector_name(l->machine, rest) : "",
-                          .LT = rest,
-                          .K = p->K,
-                          .KP = p->KP,
-                          .step = p->sw * p->CP};
-    return t;
+    return (NarrowVectors){.V = vector_name(m, lanes),
+                           .L = lanes,
+                           .NV = floats / lanes,
+                           .VT = rest ? vector_name(m, rest) : "",
+                           .LT = rest};
 }
 
 static const char *use_narrow_tile(Lower *l, const NarrowTileParams *t) {
@@ -49,7 +43,15 @@ static const char *use_narrow_tile(Lower *l, const NarrowTileParams *t) {
 
 /* Pixels in blocks of equal size. */
 static void choose_tiles(Lower *l, Conv2dGradNarrowParams *p) {
-    NarrowTileParams t = tile_params(l, p);
+    NarrowVectors v = narrow_vectors(l->machine, p->S * p->CP);
+    NarrowTileParams t = {.V = v.V,
+                          .L = v.L,
+                          .NV = v.NV,
+                          .VT = v.VT,
+                          .LT = v.LT,
+                          .K = p->K,
+                          .KP = p->KP,
+                          .step = p->sw * p->CP};
     int64_t most = l->machine->accumulators / (t.NV + (t.LT > 0));
     if (most < 1) most = 1;
     int64_t blocks = (p->Q + most - 1) / most;

@@ -57,13 +57,14 @@ void sum_samples(Lower *l, Layout x, int64_t floats, Place result) {
 }
 
 void lower_bias_grad(Lower *l, const Node *n) {
-    Layout dy = with_pitch(l, n->in[0], pitch_of(layout_of(l, n->in[0]).channels));
     Layout y = define(l, n->out[0]);
     Place sums = find_derived(l, DERIVED_SUMS, n->in[0], NULL);
     if (sums.kind != PLACE_NONE) {
-        sum_samples(l, (Layout){.place = sums}, dy.pitch, y.place);
+        const Shape *s = &n->in[0]->type.shape;
+        sum_samples(l, (Layout){.place = sums}, pitch_of(s->dim[s->rank - 1]), y.place);
         return;
     }
+    Layout dy = with_pitch(l, n->in[0], pitch_of(layout_of(l, n->in[0]).channels));
     Place rows = add_reduce(l, REDUCE_SUM, dy, (const Arg[]){in(dy.place)}, 1);
     add_combine(l, rows, y.place, dy.pitch, COMBINE_SUM, 1);
 }

@@ -37,7 +37,9 @@ static void add_pool(Lower *l, const Node *n, bool max) {
          in(x.place), out(y.place));
 }
 
-void lower_max_pool(Lower *l, const Node *n) { add_pool(l, n, true); }
+void lower_max_pool(Lower *l, const Node *n) {
+    if (!is_routed(l, n->in[0])) add_pool(l, n, true);
+}
 void lower_avg_pool(Lower *l, const Node *n) { add_pool(l, n, false); }
 
 static PoolGradParams pool_grad_params(Lower *l, const Node *n, int64_t pitch) {
@@ -73,6 +75,10 @@ static bool has_bias_grad(const Lower *l, const Value *dy) {
 /* Each window gives its gradient to one pixel: what a bias before the pooling needs, the sum over
  * pixels, is the sum over windows, and needs no pass of its own. */
 void lower_max_pool_grad(Lower *l, const Node *n) {
+    if (is_routed(l, n->in[1])) {
+        window_grad(l, n);
+        return;
+    }
     int64_t pitch = pitch_of(layout_of(l, n->in[0]).channels);
     Layout dx = define_with_pitch(l, n->out[0], pitch);
     PoolGradParams p = pool_grad_params(l, n, pitch);

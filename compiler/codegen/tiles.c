@@ -118,7 +118,8 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .act_args = s->function.args ? s->function.args : "",
                         .ph = s->ph ? s->ph : 1,
                         .pw = s->pw ? s->pw : 1,
-                        .mean = s->mean};
+                        .mean = s->mean,
+                        .routes = s->routes};
     p.apart = is_long(s->act) && p.ph * p.pw == 1 && p.MR * p.NV > MOST_SPILLED;
     const char *stem = arena_printf(l->m->arena, "tile_%dx%d%s%s_%s", (int)rows, (int)(p.NV * p.L),
                                     s->act ? "_" : "", s->act ? act_text(s->act) : "", p.V);

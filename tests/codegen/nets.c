@@ -42,6 +42,18 @@ const Net nets[] = {
     CONV("pixels_max", "(9, 24, 1)",
          "Conv2D(5, (2, 3), strides=(2, 1), use_bias=False), MaxPooling2D(2)", 3),
     CONV("pixels_few", "(7, 5, 1)", "Conv2D(3, 3, activation='sigmoid'), AveragePooling2D(2)", 2),
+    /* a max pooling behind a convolution of few channels to many: gradients by windows */
+    CONV("routes", "(9, 11, 3)",
+         "Conv2D(8, 1, activation='relu'), Conv2D(64, 3, activation='relu'), MaxPooling2D(2)", 9),
+    CONV("routes_same", "(7, 6, 3)",
+         "Conv2D(5, 1), Conv2D(80, (2, 5), padding='same', use_bias=False), MaxPooling2D(2)", 5),
+    CONV("routes_large", "(9, 8, 2)",
+         "Conv2D(8, 1), Conv2D(128, 5, activation='relu'), MaxPooling2D(2)", 3),
+    GRAPH("routes_addend", "(6, 7, 3)",
+          "s = Conv2D(4, 1, activation='relu')(x)\n"
+          "x = MaxPooling2D(2)(Conv2D(64, (3, 2), activation='relu')(s))\n"
+          "x = Concatenate()([Flatten()(s), Flatten()(x)])\n",
+          4, 0.0),
     /* strides, dilation, padding, kernels of every kind */
     CONV("stride2", "(11, 12, 3)", "Conv2D(8, 3, strides=2), Conv2D(9, 3, strides=2)", 5),
     CONV("stride_same", "(11, 12, 5)",
