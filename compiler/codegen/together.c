@@ -3,9 +3,10 @@
  * network on a few samples after the other, in a workspace for as many. */
 #include "emit.h"
 
-/* Of the reference machine: bytes a nanosecond of weights from memory, and of feature maps from a
- * shared cache and from memory; and what a core's own and the shared cache hold. */
-static const double WEIGHTS_NS = 16, SHARED_NS = 24, MEMORY_NS = 12;
+/* Of the reference machine: bytes a nanosecond of weights from memory, of kernels, which
+ * convolutions ask for while they compute, and of feature maps from a shared cache and from memory;
+ * and what a core's own and the shared cache hold. */
+static const double WEIGHTS_NS = 16, KERNELS_NS = 64, SHARED_NS = 24, MEMORY_NS = 12;
 enum { OWN_BYTES = 1 << 20, SHARED_BYTES = 1 << 24 };
 
 /* Nanoseconds a sample that one buffer costs, written once and read once. */
@@ -14,9 +15,21 @@ static double map_ns(double bytes, int samples) {
     return all <= OWN_BYTES ? 0 : 2 * bytes / (all <= SHARED_BYTES ? SHARED_NS : MEMORY_NS);
 }
 
+/* Nanoseconds that reading all weights once costs. */
+static double weights_ns(const File *f) {
+    if (4 * f->params->floats <= OWN_BYTES) return 0;
+    double ns = 0;
+    for (int i = 0; i < f->m->nparams; i++) {
+        const ParamLayout *p = &f->params->param[i];
+        bool kernel = f->m->params[i].type.shape.rank == 4;
+        if (p->at >= 0) ns += 4.0 * (double)p->floats / (kernel ? KERNELS_NS : WEIGHTS_NS);
+    }
+    return ns;
+}
+
 /* p is the plan for one sample. */
-static double sample_ns(const Plan *p, double weight_bytes, int samples) {
-    double ns = weight_bytes > OWN_BYTES ? weight_bytes / WEIGHTS_NS / samples : 0;
+static double sample_ns(const Plan *p, double weights, int samples) {
+    double ns = weights / samples;
     for (int i = 0; i < p->nbuffers; i++) ns += map_ns(4.0 * (double)p->buffers[i].floats, samples);
     return ns;
 }
@@ -39,7 +52,7 @@ int samples_together(const File *f) {
     File one;
     lower_file(&one, f->m, &single);
     const Plan *p = one.section[0].predict;
-    double weights = 4.0 * (double)one.params->floats;
+    double weights = weights_ns(&one);
     int best = o->batch;
     double least = sample_ns(p, weights, best);
     for (int samples = 1; samples < o->batch; samples *= 2) {
