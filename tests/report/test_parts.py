@@ -14,6 +14,17 @@ def convolution(x, kernel, bias, padding):
     return np.maximum(np.einsum("yxcrs,rsck->yxk", windows, kernel) + bias, 0)
 
 
+class History(unittest.TestCase):
+    def test_refused(self):
+        folder = runs.fresh("history")
+        for text, said in (("epoch,loss\n", "no epoch in it"), ("", "no epoch in it"), ("a,b\n1,2\n", "no epoch in it"),
+                           ("epoch,loss\n1\n", "1 values, but"), ("epoch,loss\n1,\n", "it has no loss")):
+            with open(os.path.join(folder, "history.csv"), "w") as f:
+                f.write(text)
+            with self.assertRaisesRegex(inputs.ReportError, said):
+                inputs.read_history(folder)
+
+
 class Layers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
