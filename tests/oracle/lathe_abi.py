@@ -1,8 +1,9 @@
 """Generated models from outside: compiles a model with lathe and a C compiler; the package's own binding
 (python/lathe_nn/abi.py) loads the shared library and drives it.
 
-LATHE names the command; CC the C compiler (default: cc); LATHE_COMPILED the folder that keeps what
-was compiled.
+LATHE names the command; CC the C compiler (default: cc); QUICK_CC one with its flags that compiles faster and is used
+unless LATHE_FULL is set: the bits are the same (tests/codegen/same_bits.sh); LATHE_COMPILED the folder that keeps
+what was compiled.
 """
 import hashlib
 import os
@@ -25,6 +26,13 @@ def lathe(*words):
     return run.stdout
 
 
+def compiler(flags):
+    quick = os.environ.get("QUICK_CC")
+    if quick and not os.environ.get("LATHE_FULL"):
+        return quick.split()
+    return [os.environ.get("CC", "cc"), *flags]
+
+
 def build(script, folder, *options, flags=("-O2",)):
     """`lathe compile` with these options, then the C compiler: the path of the shared library, which
     lies beside the weights. Equal C is compiled once: several tests want the same networks."""
@@ -34,7 +42,7 @@ def build(script, folder, *options, flags=("-O2",)):
     if len(sources) != 1:
         raise RuntimeError("lathe compile wrote %s in %s, not one C file" % (sources, folder))
     source = os.path.join(folder, sources[0])
-    command = [os.environ.get("CC", "cc"), "-std=c99", *flags, "-fPIC", "-shared"]
+    command = [*compiler(flags), "-std=c99", "-fPIC", "-shared"]
     with open(source, "rb") as f:
         key = hashlib.sha256(" ".join(command).encode() + f.read()).hexdigest()
     cache = os.environ.get("LATHE_COMPILED") or os.path.join(folder, "compiled")
