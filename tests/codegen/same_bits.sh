@@ -50,7 +50,7 @@ same() {
 }
 
 # Every level, with or without OpenMP, in both language standards; both with and without where
-# LATHE_FULL is set.
+# LATHE_FULL is set. Few steps: what clang compiles without optimisation is slow.
 levels() {
   local cc=$1 target=$2 level std openmp
   for level in -O0 -O1 -O2 -O3 -Os; do
@@ -63,7 +63,7 @@ levels() {
         -O0-fopenmp | -O1 | -O2-fopenmp | -O3 | -Os-fopenmp) continue ;;
       esac
       build run "$target" "$cc" $level -std=$std $openmp || continue
-      OMP_NUM_THREADS=2 same "$target $cc $level -std=$std $openmp" ./run 100 plain -1
+      OMP_NUM_THREADS=2 same "$target $cc $level -std=$std $openmp" ./run 10 plain -1
     done
   done
 }
@@ -101,28 +101,34 @@ second_target() {
 test_compiler() {
   local cc=$1 target
   choose "$examples/cifar10/model1.py"
-  want 100
   for target in avx2 avx512 avx512,avx2; do compile "$model" $target --train --target $target; done
+  want 10
+  for target in avx2 avx512; do runs $target && levels "$cc" $target; done
   runs avx2 || return
-  levels "$cc" avx2
+  want 100
   ways "$cc" avx2
   machines "$cc"
   second_target "$cc"
   runs avx512 || return
-  levels "$cc" avx512
   ways "$cc" avx512
 }
 
-# The emulator is slow: 100 steps once, few steps for the other builds.
+# The emulator is slow: 30 steps once, few steps for the other builds, which are all levels of both compilers
+# where LATHE_FULL is set.
 test_neon() {
-  local cc level emulator="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+  local cc level levels emulator="qemu-aarch64 -L /usr/aarch64-linux-gnu"
   choose "$examples/cifar10/model1.py"
   compile "$model" neon --train --target neon
-  want 100
-  build run neon aarch64-linux-gnu-gcc -O2 && same "neon gcc -O2, 100 steps" $emulator ./run 100 plain -1
+  want 30
+  build run neon aarch64-linux-gnu-gcc -O2 && same "neon gcc -O2, 30 steps" $emulator ./run 30 plain -1
   want 5
   for cc in aarch64-linux-gnu-gcc "clang --target=aarch64-linux-gnu"; do
-    for level in -O0 -O1 -O2 -O3 -Os; do
+    case ${LATHE_FULL:-}$cc in
+      aarch64*) levels="-O0 -Os" ;;
+      clang*) levels="-O0 -O1 -O3" ;;
+      *) levels="-O0 -O1 -O2 -O3 -Os" ;;
+    esac
+    for level in $levels; do
       build run neon "$cc" $level -std=c99 && same "neon $cc $level" $emulator ./run 5 plain -1
     done
   done
@@ -246,11 +252,11 @@ case $part in
   portable) test_portable ;;
   mixed)
     choose "$here/networks/mixed.py"
-    test_network 40 6
+    test_network 12 5
     rm -f reference
     sed 's/SGD(.*)/RMSprop(momentum=0.5, centered=True, clipnorm=0.5)/' "$model" >rms.py
     choose rms.py
-    test_network 40 6
+    test_network 12 5
     ;;
   winograd)
     options=(--batch 16)
