@@ -1,6 +1,8 @@
 /* Weights files and checkpoints. */
 #include "checkpoint.h"
 
+#include "files.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,9 +23,10 @@ static void export_tensor(void *context, int i, float *out) {
     x->model->export_tensor(x->state, x->index[i], out);
 }
 
-/* Writes the tensors of m, with or without the optimizer's. */
-static bool save(const char *path, const lathe_model *m, const void *state, bool slots,
-                 const lathe_meta *meta, int metas, lathe_error *e) {
+/* Writes the tensors of m, with or without the optimizer's. The file that was there gets the name
+ * `previous`, or is gone where that is NULL. */
+static bool save(const char *path, const char *previous, const lathe_model *m, const void *state,
+                 bool slots, const lathe_meta *meta, int metas, lathe_error *e) {
     lathe_named_tensor *tensor = calloc((size_t)m->tensors + 1, sizeof *tensor);
     int *index = calloc((size_t)m->tensors + 1, sizeof *index), n = 0;
     if (!tensor || !index) {
@@ -42,7 +45,7 @@ static bool save(const char *path, const lathe_model *m, const void *state, bool
     }
     Export x = {m, state, index};
     lathe_tensor_source source = {tensor, n, meta, metas, export_tensor, &x};
-    bool ok = lathe_safetensors_write(path, &source, e);
+    bool ok = lathe_safetensors_replace(path, previous, &source, e);
     free(tensor);
     free(index);
     return ok;
@@ -91,7 +94,7 @@ bool lathe_weights_save(const char *path, const lathe_model *m, const void *stat
     char *classes = join_names(names);
     if (!classes) return lathe_fail(e, "cannot write %s: out of memory", path);
     lathe_meta meta[] = {{"input_scale", scale}, {"classes", classes}};
-    bool ok = save(path, m, state, false, meta, names->classes ? 2 : 1, e);
+    bool ok = save(path, NULL, m, state, false, meta, names->classes ? 2 : 1, e);
     free(classes);
     return ok;
 }
@@ -161,6 +164,36 @@ static void add_callbacks(Fields *f, const lathe_callback_state *s) {
     add_real(f, "learning_rate", s->learning_rate);
 }
 
+/* The name of the checkpoint before the one at `path`, to be freed; NULL if memory is out. */
+static char *previous_path(const char *path) {
+    char *previous = malloc(strlen(path) + sizeof ".previous");
+    if (previous) sprintf(previous, "%s.previous", path);
+    return previous;
+}
+
+bool lathe_checkpoint_exists(const char *path) {
+    char *previous = previous_path(path);
+    bool there = lathe_file_exists(path) || (previous && lathe_file_exists(previous));
+    free(previous);
+    return there;
+}
+
+bool lathe_checkpoint_remove(const char *path, lathe_error *e) {
+    char *previous = previous_path(path);
+    if (!previous) return lathe_fail(e, "%s: out of memory", path);
+    const char *name[] = {path, previous};
+    int why = 0, gone = 0;
+    for (int i = 0; i < 2; i++) {
+        if (remove(name[i]) == 0)
+            gone++;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            why = errno;
+    }
+    if (gone && !why) why = lathe_sync_names(path);
+    free(previous);
+    return !why || lathe_fail(e, "cannot remove %s: %s", path, strerror(why));
+}
+
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
     Fields f = {.count = 0};
     add_whole(&f, "model_hash", t->model->model_hash);
@@ -180,7 +213,11 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
         add_real(&f, key[1], t->at.each_correct[i]);
     }
     add_callbacks(&f, &t->at.callbacks);
-    return save(path, t->model, t->state, true, f.meta, f.count, e);
+    char *previous = previous_path(path);
+    if (!previous) return lathe_fail(e, "cannot write %s: out of memory", path);
+    bool ok = save(path, previous, t->model, t->state, true, f.meta, f.count, e);
+    free(previous);
+    return ok;
 }
 
 static bool get_whole(const lathe_safetensors *s, const char *key, uint64_t *v, lathe_error *e) {
@@ -263,9 +300,23 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
     return true;
 }
 
-bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *e) {
+/* Reads the checkpoint, or else the one before it; then *note says why. */
+static bool read_checkpoint(const char *path, lathe_safetensors *s, lathe_error *note,
+                            lathe_error *e) {
+    lathe_error ignored;
+    note->text[0] = '\0';
+    if (lathe_safetensors_read(path, s, e)) return true;
+    char *previous = previous_path(path);
+    bool ok = previous && lathe_safetensors_read(previous, s, &ignored);
+    if (ok)
+        lathe_fail(note, "%s; going on from the checkpoint before it, %s", e->text, previous);
+    free(previous);
+    return ok;
+}
+
+bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *note, lathe_error *e) {
     lathe_safetensors s;
-    if (!lathe_safetensors_read(path, &s, e)) return false;
+    if (!read_checkpoint(path, &s, note, e)) return false;
     lathe_position at = t->at;
     bool ok = check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
               check_same(&s, "batch_size", "batch size", (uint64_t)t->model->batch, e) &&

@@ -4,6 +4,7 @@
 #endif
 #include "files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -61,8 +62,35 @@ bool lathe_folder_exists(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The folder that a path lies in, to be freed; NULL if memory is out. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
+    char *folder = malloc(n + 2);
+    if (!folder) return NULL;
+    memcpy(folder, n ? path : ".", n ? n : 1);
+    folder[n ? n : 1] = '\0';
+    return folder;
+}
+
+/* A folder that may not be read, or of a file system that knows no such thing (EINVAL), cannot be
+ * waited for. */
+int lathe_sync_names(const char *path) {
+    char *folder = folder_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, why = 0;
+    if (fd < 0 ? errno != EACCES : fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
+        why = errno;
+    if (fd >= 0) close(fd);
+    free(folder);
+    return why;
+}
+
 static bool make_one_folder(const char *path, lathe_error *e) {
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && lathe_folder_exists(path))) return true;
+    if (mkdir(path, 0777) == 0) {
+        int why = lathe_sync_names(path);
+        return !why || lathe_fail(e, "cannot make the folder %s: %s", path, strerror(why));
+    }
+    if (errno == EEXIST && lathe_folder_exists(path)) return true;
     return lathe_fail(e, "cannot make the folder %s: %s", path, strerror(errno));
 }
 
@@ -87,6 +115,21 @@ char *lathe_join_path(const char *folder, const char *name) {
     return path;
 }
 
+/* What a temporary name has behind the file's own; mkstemp fills in the end. */
+static const char temporary_ending[] = ".unfinished-XXXXXX";
+
+static bool is_temporary(const char *name) {
+    size_t n = strlen(name), k = sizeof temporary_ending - 1;
+    return n > k && memcmp(name + n - k, temporary_ending, k - 6) == 0;
+}
+
+void lathe_sweep_folder(const char *path) {
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_temporary(e->d_name)) unlinkat(dirfd(d), e->d_name, 0);
+    if (d) closedir(d);
+}
+
 /* mkstemp's files are private; a result gets the rights that fopen would have given it. */
 static void set_default_mode(int fd) {
     mode_t mask = umask(0);
@@ -98,14 +141,14 @@ bool lathe_output_open(lathe_output *o, const char *path, lathe_error *e) {
     *o = (lathe_output){0};
     size_t n = strlen(path);
     o->path = malloc(n + 1);
-    o->temporary = malloc(n + 8);
+    o->temporary = malloc(n + sizeof temporary_ending);
     if (!o->path || !o->temporary) {
         lathe_output_discard(o);
         return lathe_fail(e, "%s: out of memory", path);
     }
     memcpy(o->path, path, n + 1);
     memcpy(o->temporary, path, n);
-    memcpy(o->temporary + n, ".XXXXXX", 8);
+    memcpy(o->temporary + n, temporary_ending, sizeof temporary_ending);
     int fd = mkstemp(o->temporary);
     if (fd < 0) {
         int why = errno;
@@ -131,9 +174,14 @@ bool lathe_output_commit(lathe_output *o, lathe_error *e) {
     if (!o->failed && fsync(fileno(o->file)) != 0) o->failed = errno;
     if (fclose(o->file) != 0 && !o->failed) o->failed = errno;
     o->file = NULL;
+    if (!o->failed && o->previous && rename(o->path, o->previous) != 0 && errno != ENOENT)
+        o->failed = errno;
     if (!o->failed && rename(o->temporary, o->path) != 0) o->failed = errno;
     if (!o->failed) {
         o->temporary[0] = '\0';
+        o->failed = lathe_sync_names(o->path);
+    }
+    if (!o->failed) {
         lathe_output_discard(o);
         return true;
     }

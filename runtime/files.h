@@ -1,5 +1,6 @@
 /* Reading whole files, and writing files that are either complete or not there at all: the text
- * goes to a temporary name in the same folder and is renamed once it is safely on the disk. */
+ * goes to a temporary name in the same folder and is renamed once it is safely on the disk. After a
+ * commit the name is there as well, also if the power fails. */
 #ifndef LATHE_RUNTIME_FILES_H
 #define LATHE_RUNTIME_FILES_H
 
@@ -16,6 +17,11 @@ size_t lathe_file_size(const char *path);   /* in bytes; 0 where there is no fil
 bool lathe_folder_exists(const char *path); /* a directory */
 /* Makes the folder, and those above it, where they are not there. */
 bool lathe_make_folder(const char *path, lathe_error *e);
+/* Waits until the names in the folder that `path` lies in are on the disk; 0, or an errno. */
+int lathe_sync_names(const char *path);
+/* Removes the temporary files in a folder that a killed process left there. Nobody else may be
+ * writing into it. */
+void lathe_sweep_folder(const char *path);
 /* "folder/name", to be freed; NULL if memory is out. */
 char *lathe_join_path(const char *folder, const char *name);
 
@@ -24,7 +30,8 @@ char *lathe_join_path(const char *folder, const char *name);
 typedef struct lathe_output {
     FILE *file;
     char *path, *temporary;
-    int failed; /* errno of the first failed write, or 0 */
+    const char *previous; /* the name that commit gives the file it replaces, or NULL */
+    int failed;           /* errno of the first failed write, or 0 */
 } lathe_output;
 
 bool lathe_output_open(lathe_output *o, const char *path, lathe_error *e);

@@ -45,6 +45,30 @@ static void set_initial(const lathe_run *r, void *state) {
         if (r->initial[i]) r->model->import_tensor(state, i, r->initial[i]);
 }
 
+static void say(const Session *s, const char *text) {
+    if (s->run->out) fprintf(s->run->out, "%s\n", text);
+}
+
+/* From the checkpoint, or from the beginning. Killed before its first checkpoint, a run has none. */
+static bool begin(Session *s, lathe_error *e) {
+    const lathe_run *r = s->run;
+    if (r->resume && lathe_checkpoint_exists(s->checkpoint_path)) {
+        lathe_error note;
+        if (!lathe_checkpoint_load(s->checkpoint_path, &s->trainer, &note, e)) return false;
+        if (note.text[0]) say(s, note.text);
+        return true;
+    }
+    if (r->resume) {
+        lathe_error note;
+        lathe_fail(&note, "there is no %s yet: training from the beginning", s->checkpoint_path);
+        say(s, note.text);
+    } else if (!lathe_checkpoint_remove(s->checkpoint_path, e)) {
+        return false; /* resuming must not find that of another run */
+    }
+    if (r->begin) r->begin(r->context, &s->trainer);
+    return true;
+}
+
 static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     *s = (Session){.run = r, .progress = lathe_progress_to(r->out)};
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
@@ -60,8 +84,9 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     set_initial(r, s->trainer.state);
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
-    if (!r->resume && r->begin) r->begin(r->context, &s->trainer);
-    return (!r->resume || lathe_checkpoint_load(s->checkpoint_path, &s->trainer, e)) &&
+    s->trainer.inspector = r->inspector;
+    lathe_sweep_folder(r->folder);
+    return begin(s, e) &&
            lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
 }
 
@@ -91,13 +116,20 @@ static lathe_run_result stop(Session *s, lathe_error *e) {
     return LATHE_RUN_STOPPED;
 }
 
+/* Says in which step, and where its numbers went wrong as far as that is known. */
 static lathe_run_result diverged(Session *s, lathe_error *e) {
     const lathe_trainer *t = &s->trainer;
-    if (s->progress.terminal) fputc('\n', s->run->out);
-    lathe_fail(e, "the loss is %s at step %llu (epoch %u, batch %lld of %lld)",
-               isnan(t->at.loss) ? "NaN" : "infinite", (unsigned long long)t->at.step,
-               (unsigned)t->at.epoch + 1, (long long)lathe_trainer_steps_done(t),
-               (long long)lathe_trainer_steps(t));
+    const lathe_run *r = s->run;
+    lathe_error where = {""};
+    if (s->progress.terminal) fputc('\n', r->out);
+    if (r->explain) r->explain(r->context, t, &where);
+    lathe_fail(e, "%s at step %llu (epoch %u, batch %lld of %lld)%s%s",
+               isfinite(t->last_loss) ? "training diverges"
+               : isnan(t->last_loss)  ? "the loss is NaN"
+                                      : "the loss is infinite",
+               (unsigned long long)t->at.step + 1, (unsigned)t->at.epoch + 1,
+               (long long)lathe_trainer_steps_done(t) + 1, (long long)lathe_trainer_steps(t),
+               where.text[0] ? ": " : "", where.text);
     return LATHE_RUN_FAILED;
 }
 

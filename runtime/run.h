@@ -27,7 +27,7 @@ typedef struct lathe_run {
     const lathe_schedule *schedule;   /* of the learning rate, or NULL */
     const lathe_callbacks *callbacks; /* or NULL */
     const float *const *initial; /* values of each tensor, NULL where drawn; or NULL: all drawn */
-    bool resume;                 /* from the folder's checkpoint */
+    bool resume; /* from the folder's checkpoint; from the beginning where there is none yet */
     lathe_pool *pool;            /* threads; NULL: OpenMP, or none */
     FILE *out;                   /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
@@ -35,6 +35,10 @@ typedef struct lathe_run {
      * and optimizer state, and when all is trained; or NULL. */
     void (*begin)(void *context, struct lathe_trainer *t);
     bool (*end)(void *context, const struct lathe_trainer *t, lathe_error *e);
+    const struct lathe_inspector *inspector; /* of the trainer, or NULL */
+    /* Called where training diverges: which value of the trainer's last step is the first that is
+     * not finite; *where stays empty if that is not known. Or NULL. */
+    void (*explain)(void *context, const struct lathe_trainer *t, lathe_error *where);
     void *context;
 } lathe_run;
 

@@ -55,5 +55,8 @@ typedef struct lathe_tensor_source {
 } lathe_tensor_source;
 
 bool lathe_safetensors_write(const char *path, const lathe_tensor_source *source, lathe_error *e);
+/* The same; the file that was at `path` gets the name `previous`. */
+bool lathe_safetensors_replace(const char *path, const char *previous,
+                               const lathe_tensor_source *source, lathe_error *e);
 
 #endif

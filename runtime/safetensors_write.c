@@ -69,8 +69,14 @@ static bool put_tensors(lathe_output *o, const lathe_tensor_source *s, lathe_err
 }
 
 bool lathe_safetensors_write(const char *path, const lathe_tensor_source *s, lathe_error *e) {
+    return lathe_safetensors_replace(path, NULL, s, e);
+}
+
+bool lathe_safetensors_replace(const char *path, const char *previous, const lathe_tensor_source *s,
+                               lathe_error *e) {
     lathe_output o;
     if (!lathe_output_open(&o, path, e)) return false;
+    o.previous = previous;
     long length = put_header(o.file, s);
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((unsigned long long)length >> 8 * i);

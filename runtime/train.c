@@ -120,26 +120,45 @@ static void add_sums(lathe_trainer *t, const lathe_metrics *sums) {
     }
 }
 
-/* One optimizer step; false where its loss is not finite. */
-static bool train_batch(lathe_trainer *t) {
+void lathe_trainer_gradients(const lathe_trainer *t, const lathe_step *s, lathe_metrics *sums) {
     const lathe_model *m = t->model;
-    int n = batch_size(m, t->data.count - t->at.done);
+    const void *const *labels = (const void *const *)t->labels;
+    if (lathe_samples_bytes(&t->data))
+        m->gradients_u8(t->state, t->workspace, s, (const uint8_t *const *)t->input, labels, sums);
+    else
+        m->gradients(t->state, t->workspace, s, (const float *const *)t->input, labels, sums);
+}
+
+static bool looks_well(const lathe_trainer *t, const lathe_step *s, lathe_moment m) {
+    return !t->inspector || t->inspector->look(t->inspector->context, t, s, m);
+}
+
+/* A step in two halves: a loss that is not finite must not reach the weights. */
+static bool run_step(lathe_trainer *t, const lathe_step *s, lathe_metrics *sums) {
+    if (!looks_well(t, s, LATHE_BATCH_READY)) return false;
+    lathe_trainer_gradients(t, s, sums);
+    if (!looks_well(t, s, LATHE_GRADIENTS_DONE) || !isfinite(sums[0].loss)) return false;
+    t->model->apply(t->state, t->workspace, s);
+    return looks_well(t, s, LATHE_APPLIED);
+}
+
+/* One optimizer step; false where it diverges. */
+static bool train_batch(lathe_trainer *t) {
+    int n = batch_size(t->model, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
     s.sample_weight = t->weight;
     lathe_metrics sums[1 + LATHE_MAX_LOSSES] = {{0}};
     double start = lathe_seconds();
     gather(t, t->at.done, n);
-    if (lathe_samples_bytes(&t->data))
-        m->train_step_u8(t->state, t->workspace, &s, (const uint8_t *const *)t->input,
-                         (const void *const *)t->labels, sums);
-    else
-        m->train_step(t->state, t->workspace, &s, (const float *const *)t->input,
-                      (const void *const *)t->labels, sums);
+    bool ok = run_step(t, &s, sums);
     t->at.seconds += lathe_seconds() - start;
+    t->last = s;
+    t->last_loss = sums[0].loss;
+    if (!ok) return false;
     t->at.step++;
     t->at.done += n;
     add_sums(t, sums);
-    return isfinite(sums[0].loss);
+    return true;
 }
 
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {

@@ -32,16 +32,32 @@ typedef struct lathe_trainer {
     float *weight;                  /* of one gathered batch, where the data has weights */
     lathe_samples data;
     lathe_position at;
+    lathe_step last; /* the last step begun, and its loss */
+    double last_loss;
     /* the caller's, after open: */
     bool in_order;                  /* epochs are not shuffled */
     const lathe_schedule *schedule; /* of the learning rate, or NULL */
     lathe_pool *pool;               /* threads; NULL: OpenMP, or none */
+    const struct lathe_inspector *inspector; /* looks at every step, or NULL */
 } lathe_trainer;
+
+typedef enum {
+    LATHE_BATCH_READY, /* input and labels are gathered; the gradients come next */
+    LATHE_GRADIENTS_DONE,
+    LATHE_APPLIED /* the weights have their new values */
+} lathe_moment;
+
+/* Is shown each step at these moments; false ends the epoch as diverged. */
+typedef struct lathe_inspector {
+    bool (*look)(void *context, const lathe_trainer *t, const lathe_step *s, lathe_moment m);
+    void *context;
+} lathe_inspector;
 
 typedef enum {
     LATHE_EPOCH_DONE,
     LATHE_EPOCH_STOPPED, /* the stop flag was set; go on later with the same call */
-    LATHE_EPOCH_DIVERGED /* the last step's loss is NaN or infinite */
+    LATHE_EPOCH_DIVERGED /* the loss of the next step is NaN or infinite, or its inspector says so:
+                            it is not done, and the weights are those before it */
 } lathe_outcome;
 
 /* What an epoch tells while it runs; called after every step. */
@@ -61,6 +77,8 @@ void lathe_trainer_close(lathe_trainer *t);
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w);
 /* Moves on to the next epoch. */
 void lathe_trainer_next(lathe_trainer *t);
+/* The gradients of the next step, whose batch is gathered. */
+void lathe_trainer_gradients(const lathe_trainer *t, const lathe_step *s, lathe_metrics *sums);
 /* The next step's learning rate. */
 float lathe_trainer_rate(const lathe_trainer *t);
 /* Steps in an epoch, and steps of the running one that are done. */

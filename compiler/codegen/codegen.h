@@ -62,6 +62,20 @@ typedef struct {
     int64_t weights, workspace, code;
 } Needs;
 
+typedef enum { PROBE_FORWARD, PROBE_GRADIENT, PROBE_WEIGHT } ProbeKind;
+
+/* Where a value of the training step lies, in floats from the start of the workspace or the state:
+ * rows of `channels` numbers that are `pitch` apart. */
+typedef struct {
+    const char *after; /* the step of a profile build behind which it is there; NULL: a weight */
+    const char *value, *layer, *op;
+    ProbeKind kind;
+    bool in_state;
+    bool each; /* one for each sample, `sample` floats apart */
+    int64_t at, sample, rows, pitch, channels;
+    int order; /* of the step */
+} Probe;
+
 typedef struct {
     StrBuf source, header; /* NAME.c, NAME.h */
     StrBuf assembly;       /* NAME_weights.S, empty if none */
@@ -69,6 +83,8 @@ typedef struct {
     unsigned char *image;  /* NAME.weights (malloc), NULL if none */
     size_t image_bytes;
     Needs needs;
+    const Probe *probe; /* of training, for the first target; in the module's arena */
+    int nprobes;        /* values in the order in which they are there, then weights */
 } Generated;
 
 /* "host", "avx512", "avx512,avx2", ...: fills targets; an unknown name is an error in d. */

@@ -259,7 +259,7 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
     }
 }
 
-static const char *step_name(const File *f, const Section *s, const Plan *plan, int index) {
+const char *step_name(const File *f, const Section *s, const Plan *plan, int index) {
     Arena *a = f->m->arena;
     return arena_printf(a, "%s%s_%d_%s", s->kernels.prefix, plan->function->name, index + 1,
                         identifier(a, plan->steps[index].name));

@@ -84,6 +84,8 @@ const char *c_comment(Arena *a, const char *text);
 void emit_source(const File *f, StrBuf *w); /* emit.c */
 /* Its parts for one step: the function, and the line that calls it. */
 void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w);
+/* What the function is called. */
+const char *step_name(const File *f, const Section *s, const Plan *plan, int index);
 void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w);
 void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
@@ -112,6 +114,9 @@ float half_value(uint16_t h, WeightsType type);
 /* Gives the kernels that are stored in 16 bits the values that the image will hold; a finite number
  * that the type does not reach is an error in d. */
 bool round_kernels(Module *m, const ParamTable *params, WeightsType type, Diag *d);
+
+/* probes.c */
+const Probe *make_probes(const File *f, int *count);
 
 /* image.c */
 enum { IMAGE_HEADER_BYTES = 64 };

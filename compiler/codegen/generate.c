@@ -246,7 +246,10 @@ bool generate(Module *m, const CodegenOptions *o, Generated *out, Diag *d) {
     if (!check_file_size(&f, d) || !check_memory(&f, d) ||
         !round_kernels(m, f.params, o->weights_type, d) || !prepare_self_test(&f, d))
         return false;
-    if (!o->train) f.image = write_image(&f, &f.image_bytes);
+    if (o->train)
+        out->probe = make_probes(&f, &out->nprobes);
+    else
+        f.image = write_image(&f, &f.image_bytes);
     f.embed = !o->train && (o->single || f.image_bytes <= EMBED_BYTES);
     f.assembled = !o->train && o->assembled && !f.embed;
     emit_source(&f, &out->source);

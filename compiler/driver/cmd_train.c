@@ -3,6 +3,7 @@
 #include "../../runtime/run.h"
 #include "../../runtime/train.h"
 #include "../frontend/frontend.h"
+#include "anomaly.h"
 #include "driver.h"
 #include "native.h"
 
@@ -26,6 +27,7 @@ static const OptionUse options[] = {
      "what pixels are divided by (default: the largest one of the training set, "
      "or what a trained model says)"},
     {OPTION_RESUME, NULL},
+    {OPTION_DETECT_ANOMALY, NULL},
     {OPTION_EARLY_STOPPING, NULL},
     {OPTION_SAVE_BEST, NULL},
     {OPTION_CLASS_WEIGHT, NULL},
@@ -62,7 +64,9 @@ typedef struct {
     Module *module;
     lathe_dataset data;
     lathe_samples train, validation; /* views of data */
+    CodegenOptions codegen;
     Native native;
+    const lathe_inspector *inspector; /* with --detect-anomaly */
     const volatile sig_atomic_t *stop;
     lathe_callbacks callbacks;
     uint64_t seed;
@@ -77,6 +81,9 @@ typedef struct {
  */
 
 static bool check_options(const Options *o) {
+    const char *target = o->text[OPTION_TARGET];
+    if (option_given(o, OPTION_DETECT_ANOMALY) && target && strchr(target, ','))
+        return user_error("--detect-anomaly goes with one target, not with %s", target), false;
     if (!option_given(o, OPTION_DATA))
         return user_error("lathe train needs --data PATH, the data set to train on"), false;
     if (!option_given(o, OPTION_OUTPUT))
@@ -299,6 +306,24 @@ static bool end_training(void *context, const lathe_trainer *t, lathe_error *e) 
     return ok || lathe_fail(e, "%s was not written", j->keras);
 }
 
+static int threads_of(const Job *j) { return (int)option_number(j->options, OPTION_THREADS, 0); }
+
+/* The first value that is not finite, from the same step on a profile build: the weights are still
+ * those before it. */
+static void explain(void *context, const lathe_trainer *t, lathe_error *where) {
+    const Job *j = context;
+    CodegenOptions c = j->codegen;
+    Native profile;
+    Diag d;
+    diag_init(&d, j->module->arena, NULL, NULL);
+    if (c.ntargets > 1) parse_targets("host", &c, &d); /* which is the one of them that ran */
+    if (!j->inspector && native_build(j->module, &c, threads_of(j), true, &profile)) {
+        anomaly_find(&profile, t);
+        native_free(&profile);
+    }
+    lathe_fail(where, "%s", anomaly_text());
+}
+
 static uint64_t default_epochs(const Job *j) {
     return j->module->fit.epochs ? (uint64_t)j->module->fit.epochs : DEFAULT_EPOCHS;
 }
@@ -335,6 +360,8 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
                    .stop = j->stop,
                    .begin = begin_training,
                    .end = end_training,
+                   .inspector = j->inspector,
+                   .explain = explain,
                    .context = (void *)j};
     int status = report(lathe_run_training(&r, last, &e), &e);
     if (status == 0) printf("saved %s/weights.safetensors\n", folder);
@@ -403,15 +430,16 @@ static bool load_optimizer(Job *j) {
 }
 
 static bool build(Job *j) {
-    CodegenOptions c;
     int batch = j->module->fit.batch;
-    int threads = (int)option_number(j->options, OPTION_THREADS, 0);
+    bool watched = option_given(j->options, OPTION_DETECT_ANOMALY);
     int *accumulate = &j->module->train.optimizer.accumulate;
     *accumulate = (int)option_number(j->options, OPTION_ACCUMULATE, (uint64_t)*accumulate);
     if (*accumulate == 1) *accumulate = 0;
-    return run_passes(j->module, true, j->options) && load_optimizer(j) &&
-           codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &c) &&
-           native_build(j->module, &c, threads, false, &j->native);
+    bool ok = run_passes(j->module, true, j->options) && load_optimizer(j) &&
+              codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &j->codegen) &&
+              native_build(j->module, &j->codegen, threads_of(j), watched, &j->native);
+    if (ok && watched) j->inspector = anomaly_watch(&j->native);
+    return ok;
 }
 
 /* -o NAME.keras asks for that file and the folder NAME. */

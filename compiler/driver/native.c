@@ -131,6 +131,8 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile,
     bool ok = generate(m, &quick, &g, &d);
     diag_print(&d, stderr);
     n->generate_seconds = lathe_seconds() - start;
+    n->probe = g.probe;
+    n->nprobes = g.nprobes;
     struct sigaction before[2];
     hold_signals(before);
     ok = ok && build_in(m->arena, m, &g, threads, profile, n);

@@ -15,6 +15,8 @@ typedef struct {
     void (**profile)(
         const char *step); /* of a profile build: called before each step; must be set */
     const char *const (*profile_layers)[2]; /* pairs of step and layer, ended by nulls */
+    const Probe *probe;                     /* of a training build: see Generated */
+    int nprobes;
     double generate_seconds, compile_seconds;
 } Native;
 

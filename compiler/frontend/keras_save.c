@@ -1,4 +1,5 @@
 /* Writing the files of Keras: .keras, .weights.h5 and .h5. */
+#include "../../runtime/files.h"
 #include "frontend.h"
 #include "hdf5_write.h"
 #include "keras_files.h"
@@ -6,6 +7,7 @@
 #include "namemap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,11 +159,20 @@ static bool write_all(int fd, const unsigned char *bytes, size_t size) {
         bytes += n;
         size -= (size_t)n;
     }
-    return fsync(fd) == 0;
+    return true;
+}
+
+/* What libzip closed may be on its way to the disk only. */
+static bool sync_file(const char *name) {
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) close(fd);
+    return ok;
 }
 
 static bool finish_file(const char *name, const char *path, bool ok, Diag *d) {
-    if (ok && rename(name, path) == 0) return true;
+    if (ok && sync_file(name) && rename(name, path) == 0 && (errno = lathe_sync_names(path)) == 0)
+        return true;
     diag_error(d, "cannot write the file: %s", strerror(errno));
     unlink(name);
     return false;

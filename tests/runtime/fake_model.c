@@ -13,6 +13,10 @@ typedef struct {
     float kernel_velocity[WEIGHTS], bias_velocity[FAKE_CLASSES];
 } State;
 
+typedef struct {
+    float kernel[WEIGHTS], bias[FAKE_CLASSES]; /* gradients */
+} Workspace;
+
 int fake_last_n, fake_calls;
 uint64_t fake_interrupt_at, fake_nan_at;
 
@@ -61,32 +65,38 @@ static void sweep(float *p, float *velocity, const float *gradient, int n, float
     }
 }
 
-static void train_step_u8(void *state, void *workspace, const lathe_step *s,
-                          const uint8_t *const *input, const void *const *labels,
-                          lathe_metrics *m) {
-    State *st = state;
+static void gradients_u8(void *state, void *workspace, const lathe_step *s,
+                         const uint8_t *const *input, const void *const *labels,
+                         lathe_metrics *m) {
+    const State *st = state;
+    Workspace *w = workspace;
     const uint8_t *x = input[0];
     const int32_t *label = labels[0];
-    float dk[WEIGHTS] = {0}, db[FAKE_CLASSES] = {0};
+    memset(w, 0, sizeof *w);
     evaluate_u8(state, workspace, s, input, labels, m);
     for (int n = 0; n < s->n; n++) {
         float p[FAKE_CLASSES];
         forward(st, x + n * FAKE_INPUTS, p);
         for (int k = 0; k < FAKE_CLASSES; k++) {
             float d = (p[k] - (float)(label[n] == k)) / (float)s->n;
-            db[k] += d;
+            w->bias[k] += d;
             for (int i = 0; i < FAKE_INPUTS; i++)
-                dk[i * FAKE_CLASSES + k] += d * (float)x[n * FAKE_INPUTS + i] / 255.0f;
+                w->kernel[i * FAKE_CLASSES + k] += d * (float)x[n * FAKE_INPUTS + i] / 255.0f;
         }
     }
-    /* the rate depends on the step, so that a lost step count shows */
-    float rate = s->learning_rate / (1.0f + 0.01f * (float)s->step);
-    sweep(st->kernel, st->kernel_velocity, dk, WEIGHTS, rate);
-    sweep(st->bias, st->bias_velocity, db, FAKE_CLASSES, rate);
     fake_last_n = s->n;
     fake_calls++;
     if (fake_interrupt_at && s->step + 1 == fake_interrupt_at) raise(SIGINT);
     if (fake_nan_at && s->step + 1 == fake_nan_at) m->loss = (double)NAN;
+}
+
+static void apply(void *state, void *workspace, const lathe_step *s) {
+    State *st = state;
+    const Workspace *w = workspace;
+    /* the rate depends on the step, so that a lost step count shows */
+    float rate = s->learning_rate / (1.0f + 0.01f * (float)s->step);
+    sweep(st->kernel, st->kernel_velocity, w->kernel, WEIGHTS, rate);
+    sweep(st->bias, st->bias_velocity, w->bias, FAKE_CLASSES, rate);
 }
 
 static const lathe_tensor tensors[] = {
@@ -128,12 +138,13 @@ const lathe_model fake_model = {
     .input_scale = 255.0f,
     .learning_rate = 0.1f,
     .state_bytes = sizeof(State),
-    .workspace_bytes = 1,
+    .workspace_bytes = sizeof(Workspace),
     .alignment = 64,
     .tensors = 4,
     .tensor = tensors,
     .init = init,
-    .train_step_u8 = train_step_u8,
+    .gradients_u8 = gradients_u8,
+    .apply = apply,
     .evaluate_u8 = evaluate_u8,
     .export_tensor = export_tensor,
     .import_tensor = import_tensor,

@@ -94,11 +94,11 @@ static void test_resumes_at_an_epoch(void **state) {
 /* Everything but the time that it took. */
 static void assert_same_checkpoint(const char *a, const char *b) {
     lathe_trainer x, y;
-    lathe_error e;
+    lathe_error e, note;
     assert_true(lathe_trainer_open(&x, &fake_model, &samples, 9, &e));
     assert_true(lathe_trainer_open(&y, &fake_model, &samples, 9, &e));
-    assert_true(lathe_checkpoint_load(scratch_path(a), &x, &e));
-    assert_true(lathe_checkpoint_load(scratch_path(b), &y, &e));
+    assert_true(lathe_checkpoint_load(scratch_path(a), &x, &note, &e));
+    assert_true(lathe_checkpoint_load(scratch_path(b), &y, &note, &e));
     assert_memory_equal(x.state, y.state, fake_model.state_bytes);
     assert_int_equal(x.at.step, y.at.step);
     assert_int_equal(x.at.epoch, y.at.epoch);
