@@ -116,6 +116,8 @@ void built_compile(Built *b, const char *flags) {
                                        cc && *cc ? cc : "cc", flags, name, name);
     if (system(command)) stop("failed: %s", command);
     load_library(b, arena_printf(a, "./%s.so", name));
+    b->probe = g.probe;
+    b->nprobes = g.nprobes;
     if (b->model->weights_open) bind_weights(b, &g);
     generated_free(&g);
 }

@@ -13,6 +13,8 @@ typedef struct {
     const lathe_model *model;
     lathe_weights weights; /* bound, for inference */
     void *library;
+    const Probe *probe; /* of training */
+    int nprobes;
     unsigned char *image, *state, *workspace; /* exact, aligned, filled with NaN */
 } Built;
 

@@ -165,7 +165,7 @@ printf '\x93NUMPY\x01\x00\x46\x00%-69s\n' "{'descr': '|u1', 'fortran_order': Fal
 printf 1234 >>x.npy
 refuses "shape (4), but the model's input is (32, 32, 3)" "$lathe" predict good.py --weights $weights --input x.npy -o y.npy
 refuses "cannot write /dev/null/grid.png" "$lathe" predict good.py --weights $weights --data data --grid /dev/null/grid.png
-refuses "checkpoint.safetensors: No such file" "$lathe" train good.py --data data -o no/run --resume
+refuses "goes with one target" "$lathe" train good.py --data data -o run --detect-anomaly --target avx512,avx2
 refuses "another seed" "$lathe" train good.py --data data -o trained --resume --seed 1
 head -c 3000 trained/checkpoint.safetensors >short && mv short trained/checkpoint.safetensors
 refuses "checkpoint.safetensors: truncated" "$lathe" train good.py --data data -o trained --resume

@@ -76,7 +76,8 @@ static void test_writes_its_files(void **state) {
     assert_int_equal(count_lines("history.csv"), 4);
     assert_true(lathe_file_exists(scratch_path("weights.safetensors")));
     assert_true(lathe_file_exists(scratch_path("checkpoint.safetensors")));
-    assert_int_equal(scratch_count(), 3);
+    assert_true(lathe_file_exists(scratch_path("checkpoint.safetensors.previous")));
+    assert_int_equal(scratch_count(), 4);
 }
 
 static void test_resumes_at_an_epoch(void **state) {
@@ -150,12 +151,33 @@ static void test_nan_is_reported(void **state) {
     assert_mentions(e.text, "NaN at step 11 (epoch 2, batch 3 of 8)");
 }
 
+/* Killed before its first checkpoint, a run begins again. */
 static void test_resume_without_checkpoint(void **state) {
     (void)state;
     lathe_error e;
-    assert_int_equal(run("", 3, true, &e), LATHE_RUN_FAILED);
-    assert_mentions(e.text, "checkpoint.safetensors");
-    assert_mentions(e.text, "No such file");
+    scratch_folder("a");
+    scratch_folder("b");
+    assert_int_equal(run("a", 2, false, &e), LATHE_RUN_DONE);
+    scratch_write("b/history.csv", "half a row", 10);
+    scratch_write("b/checkpoint.safetensors.unfinished-aB3dE6", "{", 1);
+    scratch_write("b/checkpoint.safetensors.backup", "{", 1);
+    assert_int_equal(run("b", 2, true, &e), LATHE_RUN_DONE);
+    assert_same_file("a/weights.safetensors", "b/weights.safetensors");
+    assert_false(lathe_file_exists(scratch_path("b/checkpoint.safetensors.unfinished-aB3dE6")));
+    assert_true(lathe_file_exists(scratch_path("b/checkpoint.safetensors.backup")));
+}
+
+/* A run that ends before its first checkpoint leaves none of the run before it. */
+static void test_forgets_another_run(void **state) {
+    (void)state;
+    lathe_error e;
+    assert_int_equal(run("", 2, false, &e), LATHE_RUN_DONE);
+    assert_true(lathe_file_exists(scratch_path("checkpoint.safetensors.previous")));
+    fake_nan_at = 3;
+    assert_int_equal(run("", 2, false, &e), LATHE_RUN_FAILED);
+    fake_nan_at = 0;
+    assert_false(lathe_file_exists(scratch_path("checkpoint.safetensors")));
+    assert_false(lathe_file_exists(scratch_path("checkpoint.safetensors.previous")));
 }
 
 static void test_resume_with_another_run(void **state) {
@@ -180,21 +202,31 @@ static void test_resume_with_another_run(void **state) {
     assert_mentions(e.text, "another batch size");
 }
 
-/* Every truncation of a checkpoint is refused. */
+/* For every truncation of a checkpoint the one before it serves; without that it is refused. */
 static void test_truncated_checkpoint(void **state) {
     (void)state;
     lathe_error e;
-    unsigned char *bytes;
-    size_t size;
-    assert_int_equal(run("", 1, false, &e), LATHE_RUN_DONE);
-    assert_true(
-        lathe_read_file(scratch_path("checkpoint.safetensors"), 1 << 20, &bytes, &size, &e));
+    unsigned char *bytes, *before;
+    size_t size, n_before;
+    scratch_folder("a");
+    scratch_folder("b");
+    assert_int_equal(run("a", 3, false, &e), LATHE_RUN_DONE);
+    assert_int_equal(run("b", 2, false, &e), LATHE_RUN_DONE);
+    const char *path = "b/checkpoint.safetensors", *previous = "b/checkpoint.safetensors.previous";
+    assert_true(lathe_read_file(scratch_path(path), 1 << 20, &bytes, &size, &e));
+    assert_true(lathe_read_file(scratch_path(previous), 1 << 20, &before, &n_before, &e));
     for (size_t n = 0; n < size; n += 7) {
-        scratch_write("checkpoint.safetensors", bytes, n);
-        assert_int_equal(run("", 2, true, &e), LATHE_RUN_FAILED);
+        scratch_write(path, bytes, n);
+        scratch_write(previous, before, n_before);
+        assert_int_equal(run("b", 3, true, &e), LATHE_RUN_DONE);
+        assert_same_file("a/weights.safetensors", "b/weights.safetensors");
+        scratch_write(path, bytes, n);
+        remove(scratch_path(previous));
+        assert_int_equal(run("b", 3, true, &e), LATHE_RUN_FAILED);
         assert_mentions(e.text, "checkpoint.safetensors");
     }
     free(bytes);
+    free(before);
 }
 
 /* The disk fills up: the old files stay whole, no temporary file stays behind. */
@@ -233,6 +265,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_drops_rows_beyond_the_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nan_is_reported, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_without_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgets_another_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_with_another_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncated_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
