@@ -3,6 +3,7 @@
 #include "files.h"
 #include "safetensors.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,10 +32,14 @@ static void put_metadata(FILE *f, const lathe_tensor_source *s) {
     fputc('}', f);
 }
 
+/* Not rewind, which forgets that writing failed before. */
+static void seek(lathe_output *o, long at, int from) {
+    if (fseek(o->file, at, from) != 0 && !o->failed) o->failed = errno ? errno : EIO;
+}
+
 /* Writes the JSON behind the 8 bytes of its length; returns that length. */
 static long put_header(FILE *f, const lathe_tensor_source *s) {
     unsigned long long at = 0;
-    fseek(f, 8, SEEK_SET);
     fputc('{', f);
     if (s->metas) put_metadata(f, s);
     for (int i = 0; i < s->tensors; i++) {
@@ -77,12 +82,13 @@ bool lathe_safetensors_replace(const char *path, const char *previous, const lat
     lathe_output o;
     if (!lathe_output_open(&o, path, e)) return false;
     o.previous = previous;
+    seek(&o, 8, SEEK_SET);
     long length = put_header(o.file, s);
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((unsigned long long)length >> 8 * i);
-    rewind(o.file);
+    seek(&o, 0, SEEK_SET);
     lathe_output_write(&o, prefix, sizeof prefix);
-    fseek(o.file, 0, SEEK_END);
+    seek(&o, 0, SEEK_END);
     if (!put_tensors(&o, s, e)) {
         lathe_output_discard(&o);
         return false;

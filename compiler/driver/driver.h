@@ -23,6 +23,7 @@ int cmd_layers(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_reproduce(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 
 /* ---- shared by subcommands (shared.c) ------------------------------------------------------- */
