@@ -62,7 +62,14 @@ const char **config_names(Arena *a, Family f, bool classes) {
     return names;
 }
 
+/* keras.activations.linear(x) is x itself. */
+static bool is_linear_call(const ConfigClass *class, const CallArgs *args) {
+    return class->family == FAMILY_ACTIVATION && strcmp(class->name, "linear") == 0 &&
+           args->count == 1 && args->items[0].value->kind == OBJ_TENSOR;
+}
+
 Obj *config_make(Script *s, const ConfigClass *class, const CallArgs *args) {
+    if (is_linear_call(class, args)) return args->items[0].value;
     const TensorOp *op =
         class->family == FAMILY_ACTIVATION ? tensor_op_find(class->name, true) : NULL;
     if (op) return tensor_op_call(s, op, args);

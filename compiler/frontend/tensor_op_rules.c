@@ -16,9 +16,8 @@ bool configure_function(Script *s, ScriptLayer *l) {
     (void)s;
     Activation fn = (Activation)tensor_op_of(l)->variant;
     l->c.activation = plain(fn, 0, 0);
-    if (fn == ACT_CLIP) l->c.activation = activation_named("relu6");
-    if (fn == ACT_SELU) l->c.activation = activation_named("selu");
-    if (fn == ACT_HARD_SIGMOID) l->c.activation = activation_named("hard_sigmoid");
+    if (fn == ACT_CLIP || fn == ACT_SELU || fn == ACT_HARD_SIGMOID || fn == ACT_SHRINK)
+        l->c.activation = activation_named(tensor_op_of(l)->function);
     if (fn == ACT_POWER) l->c.activation = plain(fn, -0.5f, 0); /* rsqrt */
     return true;
 }

@@ -137,6 +137,9 @@ static const TensorOp activation_ops[] = {
     OP_ROW("gelu", 1, false, "Gelu", gelu_specs, configure_op_gelu, shape_op_same,
            emit_op_function),
     FUNCTION("exponential", "Exp", EXP),
+    FUNCTION("hard_tanh", "HardTanh", CLIP),
+    FUNCTION("hard_shrink", "HardShrink", SHRINK),
+    FUNCTION("soft_shrink", "SoftShrink", SHRINK),
     {NULL, 0, 0, {0}},
 };
 

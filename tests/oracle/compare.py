@@ -8,7 +8,7 @@ import safetensors.numpy
 
 import lathe_abi
 import networks
-from keras_side import KerasModel
+from keras_side import SPATIAL, KerasModel
 
 FOLDER = os.environ["ORACLE_FOLDER"]
 TOLERANCE = 1e-5
@@ -79,17 +79,28 @@ def trainer(script, name, target="host", batch=BATCH, options=EXACT):
                                              "--target", target, *options))
 
 
-def copy_state(keras_model, lathe_trainer, slots=False):
-    for name, value in keras_model.get(slots).items():
+def set_state(lathe_trainer, values):
+    for name, value in values.items():
         lathe_trainer.set(name, value)
+
+
+def copy_state(keras_model, lathe_trainer, slots=False):
+    set_state(lathe_trainer, keras_model.get(slots))
 
 
 def masks(keras_model, streams, samples, seed, step, first_sample):
     """lathe's dropout masks of one step, in the order of the model's dropout layers."""
     from philox import dropout_mask
-    return [dropout_mask((samples,) + tuple(layer.output.shape[1:]), layer.rate,
-                         streams[layer.name], seed, step, first_sample)
-            for layer in keras_model.dropouts]
+    found = []
+    for layer in keras_model.dropouts:
+        shape = (samples,) + tuple(layer.output.shape[1:])
+        drawn = shape
+        if isinstance(layer, SPATIAL):
+            drawn = (samples,) + (1,) * (len(shape) - 2) + shape[-1:]
+        elif layer.noise_shape:
+            drawn = (samples,) + (1,) * (len(shape) - 1)
+        found.append(dropout_mask(drawn, layer.rate, streams[layer.name], seed, step, first_sample))
+    return found
 
 
 class OracleCase(unittest.TestCase):

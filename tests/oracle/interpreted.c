@@ -3,11 +3,15 @@
  *
  *   predict SCRIPT WEIGHTS INPUT SAMPLES OUTPUT
  *   gradients SCRIPT WEIGHTS INPUT LABELS SAMPLES OUTPUT
+ *   step SCRIPT STATE INPUT LABELS SAMPLES SEED STEP FIRST RATE OUTPUT
  *
- * INPUT and LABELS are raw float32. `predict` runs the inference passes and the float interpreter
- * and writes the raw output. `gradients` runs the training passes and the double interpreter and
- * writes, for each trainable parameter that has a gradient, a line with its name and number of
- * elements, then raw float64. Answers "ok" or what went wrong, one line each. */
+ * INPUT and LABELS are raw numbers, those of several inputs or losses one after the other.
+ * `predict` runs the inference passes and the float interpreter and writes the raw outputs.
+ * `gradients` runs the training passes up to the gradients, and `step` all of them, from a state
+ * with the optimizer's slots; both in the double interpreter. They write tensors, each a line with
+ * its name, one with its number of elements, then raw float64: the gradient of each trainable
+ * parameter that has one, under the parameter's name; of `step` also every loss sample by sample
+ * ("loss 0"), and the new state ("new NAME"). Answers "ok" or what went wrong, one line each. */
 #include "../../compiler/frontend/frontend.h"
 #include "../../compiler/interp/interp.h"
 #include "../../compiler/passes/passes.h"
@@ -17,26 +21,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 7, SEED = 11 };
+enum { WORDS = 12, SEED = 11 };
 
-static void *read_raw(Arena *a, const char *path) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return NULL;
-    fseek(f, 0, SEEK_END);
-    size_t bytes = (size_t)ftell(f);
-    rewind(f);
-    char *data = arena_alloc(a, bytes + 1, 64);
-    if (fread(data, 1, bytes, f) != bytes) data = NULL;
-    fclose(f);
-    return data;
+/* What a command takes and does. */
+typedef struct {
+    const char *name;
+    int words; /* with the command */
+    bool train, slots, wide;
+    const char *after; /* the last pass */
+} Command;
+
+static const Command commands[] = {
+    {"predict", 6, false, false, false, NULL},
+    {"gradients", 7, true, false, true, "autodiff"},
+    {"step", 11, true, true, true, NULL},
+};
+
+typedef struct {
+    char *data;
+    size_t bytes;
+} Raw;
+
+/* The two files, one behind the other; data is NULL where one can't be read. */
+static Raw read_raw(Arena *a, const char *const paths[2]) {
+    Raw raw = {arena_alloc(a, 1, 64), 0};
+    for (int i = 0; i < 2 && paths[i]; i++) {
+        FILE *f = fopen(paths[i], "rb");
+        if (!f) return (Raw){NULL, 0};
+        fseek(f, 0, SEEK_END);
+        size_t bytes = (size_t)ftell(f);
+        rewind(f);
+        char *data = arena_alloc(a, raw.bytes + bytes + 1, 64);
+        memcpy(data, raw.data, raw.bytes);
+        if (fread(data + raw.bytes, 1, bytes, f) != bytes) data = NULL;
+        fclose(f);
+        raw = (Raw){data, raw.bytes + bytes};
+        if (!data) break;
+    }
+    return raw;
 }
 
-static bool load_weights(Module *m, const char *path, lathe_error *e) {
+/* Inputs and labels in the function's order; false where they are not as many. */
+static bool set_inputs(Interp *it, const Function *f, int n, Raw raw) {
+    size_t at = 0;
+    for (int i = 0; i < f->ninputs; i++) {
+        int64_t count;
+        if (!raw.data || !shape_total(&f->inputs[i]->type.shape, n, &count)) return false;
+        size_t bytes = 4 * (size_t)count;
+        if (bytes > raw.bytes - at) return false;
+        interp_set_input(it, i, raw.data + at, n);
+        at += bytes;
+    }
+    return at == raw.bytes;
+}
+
+static bool load_weights(Module *m, const char *path, bool slots, lathe_error *e) {
     lathe_safetensors s;
     bool ok = lathe_safetensors_read(path, &s, e);
     for (int i = 0; ok && i < m->nparams; i++) {
         Param *p = &m->params[i];
-        if (p->role == PARAM_CONST || p->role == PARAM_SLOT) continue;
+        if (p->role == PARAM_CONST || (p->role == PARAM_SLOT && !slots)) continue;
         p->data = ARENA_ARRAY(m->arena, float, (size_t)shape_count(&p->type.shape));
         ok = lathe_safetensors_get(&s, p->name, param_shape(p)->rank, param_shape(p)->dim, p->data,
                                    e);
@@ -46,15 +90,17 @@ static bool load_weights(Module *m, const char *path, lathe_error *e) {
 }
 
 static void write_predictions(const Interp *it, const Function *f, int n, FILE *out) {
-    int64_t count;
-    CHECK(shape_total(&f->outputs[0]->type.shape, n, &count));
-    double *wide = malloc((size_t)count * sizeof *wide);
-    interp_get(it, f->outputs[0], wide);
-    for (int64_t i = 0; i < count; i++) {
-        float x = (float)wide[i];
-        fwrite(&x, sizeof x, 1, out);
+    for (int k = 0; k < f->noutputs; k++) {
+        int64_t count;
+        CHECK(shape_total(&f->outputs[k]->type.shape, n, &count));
+        double *wide = malloc((size_t)count * sizeof *wide);
+        interp_get(it, f->outputs[k], wide);
+        for (int64_t i = 0; i < count; i++) {
+            float x = (float)wide[i];
+            fwrite(&x, sizeof x, 1, out);
+        }
+        free(wide);
     }
-    free(wide);
 }
 
 static const Value *find_value(const Function *f, const char *name) {
@@ -66,42 +112,87 @@ static const Value *find_value(const Function *f, const char *name) {
     return NULL;
 }
 
+static void write_value(const Interp *it, const Value *v, int n, const char *name, FILE *out) {
+    int64_t count;
+    CHECK(shape_total(&v->type.shape, n, &count));
+    double *wide = malloc((size_t)count * sizeof *wide);
+    interp_get(it, v, wide);
+    fprintf(out, "%s\n%lld\n", name, (long long)count);
+    fwrite(wide, sizeof *wide, (size_t)count, out);
+    free(wide);
+}
+
 static void write_gradients(const Interp *it, Module *m, const Function *f, FILE *out) {
     for (int i = 0; i < m->nparams; i++) {
         if (!m->params[i].trainable) continue;
         const Value *g = find_value(f, arena_printf(m->arena, "%s/grad", m->params[i].name));
-        if (!g) continue;
-        size_t count = (size_t)shape_count(&g->type.shape);
-        double *wide = malloc(count * sizeof *wide);
-        interp_get(it, g, wide);
-        fprintf(out, "%s %zu\n", m->params[i].name, count);
-        fwrite(wide, sizeof *wide, count, out);
+        if (g) write_value(it, g, 1, m->params[i].name, out);
+    }
+}
+
+static void write_step(const Interp *it, Module *m, const Function *f, int n, FILE *out) {
+    write_gradients(it, m, f, out);
+    for (int i = 0; i < f->noutputs; i++)
+        write_value(it, f->outputs[i], n, arena_printf(m->arena, "loss %d", i), out);
+    for (int i = 0; i < m->nparams; i++) {
+        const Param *p = &m->params[i];
+        if (p->role == PARAM_CONST) continue;
+        int64_t count = shape_count(&p->type.shape);
+        double *wide = malloc((size_t)count * sizeof *wide);
+        interp_get_param(it, i, wide);
+        fprintf(out, "new %s\n%lld\n", p->name, (long long)count);
+        fwrite(wide, sizeof *wide, (size_t)count, out);
         free(wide);
     }
 }
 
-static bool run(Arena *a, char *const *w, bool train, Diag *d, lathe_error *e) {
-    Module *m = load_model(a, w[1], NULL, d);
-    if (!m || !load_weights(m, w[2], e)) return false;
-    PipelineOptions o = {.train = train, .after = train ? "autodiff" : NULL};
-    materialize_params(m, SEED);
-    if (!run_pipeline(m, &o, d)) return false;
-    const Function *f = module_function(m, train ? "train_step" : "predict");
-    int n = atoi(w[train ? 5 : 4]);
-    Interp *it = interp_new(m, f, n, train, d);
-    const void *x = read_raw(a, w[3]), *y = train ? read_raw(a, w[4]) : NULL;
-    FILE *out = fopen(w[train ? 6 : 5], "wb");
-    if (!it || !x || !out || (train && !y)) return false;
-    interp_set_input(it, 0, x, n);
-    if (train) interp_set_input(it, 1, y, n);
-    interp_run(it, &(RunScalars){.n = n, .seed = SEED});
-    if (train)
+static void write_results(const Command *c, const Interp *it, Module *m, const Function *f, int n,
+                          FILE *out) {
+    if (c->slots)
+        write_step(it, m, f, n, out);
+    else if (c->train)
         write_gradients(it, m, f, out);
     else
         write_predictions(it, f, n, out);
-    fclose(out);
-    interp_free(it);
-    return true;
+}
+
+/* SAMPLES, and of `step` what follows it. */
+static RunScalars scalars(const Command *c, char *const *w) {
+    RunScalars s = {.n = atoi(w[c->train ? 5 : 4]), .seed = SEED};
+    if (c->slots) {
+        s.seed = strtoull(w[6], NULL, 10);
+        s.step = strtoull(w[7], NULL, 10);
+        s.first_sample = strtoull(w[8], NULL, 10);
+        s.learning_rate = strtof(w[9], NULL);
+    }
+    return s;
+}
+
+static bool run(Arena *a, const Command *c, char *const *w, Diag *d, lathe_error *e) {
+    Module *m = load_model(a, w[1], NULL, d);
+    if (!m || (!c->slots && !load_weights(m, w[2], false, e))) return false;
+    PipelineOptions o = {.train = c->train, .after = c->after};
+    materialize_params(m, SEED);
+    if (!run_pipeline(m, &o, d) || (c->slots && !load_weights(m, w[2], true, e))) return false;
+    const Function *f = module_function(m, c->train ? "train_step" : "predict");
+    RunScalars s = scalars(c, w);
+    Interp *it = interp_new(m, f, s.n, c->wide, d);
+    Raw x = read_raw(a, (const char *const[2]){w[3], c->train ? w[4] : NULL});
+    FILE *out = fopen(w[c->words - 1], "wb");
+    bool ok = it && out && set_inputs(it, f, s.n, x);
+    if (ok) {
+        interp_run(it, &s);
+        write_results(c, it, m, f, s.n, out);
+    }
+    if (out) fclose(out);
+    if (it) interp_free(it);
+    return ok;
+}
+
+static const Command *find_command(const char *name, int words) {
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(commands[i].name, name) && commands[i].words == words) return &commands[i];
+    return NULL;
 }
 
 int main(void) {
@@ -111,13 +202,13 @@ int main(void) {
         char *words[WORDS] = {NULL};
         int n = 0;
         for (char *p = strtok(line, " \n"); p && n < WORDS; p = strtok(NULL, " \n")) words[n++] = p;
-        bool train = n > 0 && strcmp(words[0], "gradients") == 0;
-        if (n != (train ? 7 : 6)) return 2;
+        const Command *c = n ? find_command(words[0], n) : NULL;
+        if (!c) return 2;
         Arena *a = arena_new();
         Diag d;
         diag_init(&d, a, words[1], NULL);
         lathe_error e = {0};
-        if (run(a, words, train, &d, &e))
+        if (run(a, c, words, &d, &e))
             puts("ok");
         else
             printf("%s\n", d.count ? d.messages[0].text : *e.text ? e.text : "failed");

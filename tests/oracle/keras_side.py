@@ -25,7 +25,9 @@ def _masked_dropout(layer, inputs, training=False):
     return inputs * layer.given_mask if training else inputs
 
 
-keras.layers.Dropout.call = _masked_dropout
+SPATIAL = (keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D)
+for _class in (keras.layers.Dropout, *SPATIAL):
+    _class.call = _masked_dropout
 
 
 def run_script(path):
@@ -36,15 +38,18 @@ def run_script(path):
 
 
 class KerasModel:
+    """A script's model. Arrays go in and out alone, or in lists where the model has several inputs or
+    outputs: in the order in which Keras flattens them, labels in that of the outputs with a loss."""
+
     def __init__(self, script):
         self.model = run_script(script)
-        self.names = {id(v): "%s/%s" % (layer.name, v.name)
-                      for layer in self.model.layers for v in layer.weights}
+        # "layer/weight", also where the layer lies in a model in the model.
+        self.names = {id(v): "/".join(v.path.split("/")[-2:]) for v in self.model.weights}
         self.trainable = [self.names[id(v)] for v in self.model.trainable_variables]
         self.fixed = [self.names[id(v)] for v in self.model.non_trainable_variables
                       if id(v) in self.names]
         self.dropouts = [layer for layer in self.model.layers
-                         if isinstance(layer, keras.layers.Dropout)]
+                         if isinstance(layer, (keras.layers.Dropout, *SPATIAL))]
         self._gradients = jax.jit(jax.value_and_grad(self._mean_loss, has_aux=True))
 
     # -- weights and slots --------------------------------------------------------------------
@@ -58,7 +63,7 @@ class KerasModel:
                                      ("rmsprop", keras.optimizers.RMSprop),
                                      ("sgd", keras.optimizers.SGD)) if isinstance(optimizer, cls))
         return {"%s/%s" % (name, slot): variable
-                for slot, attribute in SLOTS[kind].items()
+                for slot, attribute in {**SLOTS[kind], "accumulator": "_accumulated_gradients"}.items()
                 for name, variable in zip(self.trainable, getattr(optimizer, attribute, None) or [])}
 
     def variables(self, slots=False):
@@ -80,6 +85,8 @@ class KerasModel:
             value = np.array(variable)
             if name.endswith(("/gamma", "/moving_variance")):
                 value = random.uniform(0.5, 1.5, value.shape)
+            elif name.endswith("/alpha"):
+                value = random.uniform(0.1, 0.4, value.shape)
             elif name.endswith(("/bias", "/beta", "/moving_mean")):
                 value = random.normal(0, 0.1, value.shape)
             values[name] = value.astype(np.float32)
@@ -87,28 +94,66 @@ class KerasModel:
 
     # -- computation --------------------------------------------------------------------------
 
+    def structured(self, x):
+        """The inputs as the model takes them."""
+        if not isinstance(x, (list, tuple)):
+            return x
+        return keras.tree.pack_sequence_as(getattr(self.model, "_inputs_struct", x[0]), x)
+
     def predict(self, x):
-        return np.array(self.model(x, training=False))
+        outputs = keras.tree.map_structure(np.array, self.model(self.structured(x), training=False))
+        return keras.tree.flatten(outputs) if isinstance(x, (list, tuple)) else outputs
 
-    def loss_of(self, y, prediction):
-        return keras.ops.mean(keras.losses.get(self.model.loss)(y, prediction))
+    def losses(self):
+        """(index of the output, loss, weight) of each output with a loss."""
+        loss, weights = self.model._compile_loss._user_loss, self.model._compile_loss._user_loss_weights
+        if isinstance(loss, dict):
+            keys = sorted(loss)
+            loss, weights = [loss[k] for k in keys], weights and [weights[k] for k in keys]
+        if not isinstance(loss, (list, tuple)):
+            loss = [loss] * len(self.model.outputs)
+        weights = weights or [1.0] * len(loss)
+        return [(i, one, weight) for i, (one, weight) in enumerate(zip(loss, weights)) if one]
 
-    def _mean_loss(self, trainable, fixed, x, y, masks):
+    def each_loss(self, y, outputs, sample_weight=None):
+        """The mean of each loss over the samples."""
+        outputs = keras.tree.flatten(outputs)
+        labels = y if isinstance(y, (list, tuple)) else [y]
+        return [self.loss_of(label, outputs[i], loss, sample_weight)
+                for (i, loss, _), label in zip(self.losses(), labels, strict=True)]
+
+    def loss_of(self, y, prediction, loss=None, sample_weight=None):
+        function = keras.losses.get(loss or self.model.loss)
+        if sample_weight is None:
+            return keras.ops.mean(function(y, prediction))
+        if isinstance(function, keras.Loss):
+            return function(y, prediction, sample_weight=sample_weight)
+        values = function(y, prediction)  # one a sample, or one a place
+        return keras.ops.mean(values * sample_weight.reshape((-1,) + (1,) * (len(values.shape) - 1)))
+
+    def _mean_loss(self, trainable, fixed, x, y, masks, sample_weight=None):
         for layer, mask in zip(self.dropouts, masks):
             layer.given_mask = mask
-        prediction, fixed, penalties = self.model.stateless_call(
-            trainable, fixed, x, training=True, return_losses=True)
-        return self.loss_of(y, prediction) + sum(penalties), fixed
+        outputs, fixed, penalties = self.model.stateless_call(
+            trainable, fixed, self.structured(x), training=True, return_losses=True)
+        each = self.each_loss(y, outputs, sample_weight)
+        total = sum(weight * one for (_, _, weight), one in zip(self.losses(), each))
+        return total + sum(penalties), (each, fixed)
 
     def gradients(self, x, y, masks=()):
         """Loss, gradient of each trainable weight, new statistics; the model is left alone."""
-        (loss, fixed), gradients = self._gradients(
+        loss, _, gradients, statistics = self.gradients_of_each(x, y, masks)
+        return loss, gradients, statistics
+
+    def gradients_of_each(self, x, y, masks=()):
+        """The same with each loss behind their sum."""
+        (loss, (each, fixed)), gradients = self._gradients(
             [v.value for v in self.model.trainable_variables],
             [v.value for v in self.model.non_trainable_variables], x, y, list(masks))
         statistics = {self.names[id(v)]: np.array(value)
                       for v, value in zip(self.model.non_trainable_variables, fixed)
                       if id(v) in self.names}
-        return float(loss), dict(zip(self.trainable, map(np.array, gradients))), statistics
+        return float(loss), [float(one) for one in each], dict(zip(self.trainable, map(np.array, gradients))), statistics
 
     def train_step(self, x, y, masks=()):
         """One step of training: weights, statistics, slots and iteration move on."""

@@ -68,7 +68,8 @@ def multiply_adds(model, *options):
 def dropout_streams(script):
     """The random stream of each dropout layer, by name, as the graph has it (0 is not printed)."""
     streams = {}
-    for name, attributes in re.findall(r"%(\S+) = dropout\([^)]*\)( {[^}]*})?", lathe("inspect", script)):
+    # "NAME/draw" where one draw stands for a whole sample.
+    for name, attributes in re.findall(r"%(\S+?)(?:/draw)? = dropout\([^)]*\)( {[^}]*})?", lathe("inspect", script)):
         stream = re.search(r"stream=(\d+)", attributes)
         streams[name] = int(stream.group(1)) if stream else 0
     return streams

@@ -3,7 +3,6 @@ inference passes and gradients of the training step. With LATHE_FULL the generat
 the quick run takes a few packs."""
 import collections
 import os
-import subprocess
 import unittest
 
 import numpy as np
@@ -11,6 +10,7 @@ import safetensors.numpy
 
 import compare
 import grid
+import interpreted
 import lathe_abi
 from keras_side import KerasModel, jax
 
@@ -20,41 +20,11 @@ FLAGS = ("-O1",)
 GENERATED = ("depthwise", "merges", "resizing")
 
 
-class Interpreted:
-    """The program interpreted.c: one line a run."""
-
-    def __init__(self):
-        self.process = subprocess.Popen([os.environ["INTERPRETED"]], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def run(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
-        if answer != "ok":
-            raise AssertionError("lathe: %s" % (answer or "the interpreter ended"))
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-
-def read_gradients(path):
-    found = {}
-    with open(path, "rb") as f:
-        while True:
-            line = f.readline().split()
-            if not line:
-                return found
-            found[line[0].decode()] = np.frombuffer(f.read(8 * int(line[1])))
-
-
 class Layers(compare.OracleCase):
     @classmethod
     def setUpClass(cls):
         os.makedirs(compare.FOLDER, exist_ok=True)
-        cls.lathe = Interpreted()
+        cls.lathe = interpreted.Interpreted()
 
     @classmethod
     def tearDownClass(cls):
@@ -106,7 +76,7 @@ class Layers(compare.OracleCase):
     def interpreted_gradients(self, prefix):
         self.lathe.run("gradients", prefix + ".py", prefix + ".safetensors", prefix + ".in",
                        prefix + ".labels", SAMPLES, prefix + ".grad")
-        return read_gradients(prefix + ".grad")
+        return interpreted.tensors(prefix + ".grad")
 
     def generated(self, prefix, x):
         options = ("--weights", prefix + ".safetensors", "--batch", SAMPLES, "--exact")

@@ -10,7 +10,7 @@ import safetensors.numpy
 
 import compare
 import lathe_abi
-from keras_side import jax, keras, run_script
+from keras_side import KerasModel, run_script
 from test_summary import keras_summary, stripped
 
 HEAD = "import keras\nfrom keras import layers\n"
@@ -85,51 +85,17 @@ def script_of(name):
     return path
 
 
-def flat(x):
-    """Outputs in the order of Keras's flattening."""
-    return keras.tree.flatten(x)
-
-
-class Several:
-    """Keras's side: weights by lathe's names, losses by output."""
+class Several(KerasModel):
+    """A model with drawn weights, inputs and labels."""
 
     def __init__(self, name):
-        self.script = script_of(name)
-        self.model = run_script(self.script)
-        self.variables = {v.path.split("/", v.path.count("/") - 1)[-1]: v for v in self.model.weights}
-        random = np.random.default_rng(compare.seed_of(name))
-        for path, v in self.variables.items():
-            value = np.array(v)
-            if path.endswith(("gamma", "moving_variance")):
-                value = random.uniform(0.5, 1.5, value.shape)
-            elif value.ndim == 1:
-                value = random.normal(0, 0.1, value.shape)
-            v.assign(value)
-        self.random = random
+        super().__init__(script_of(name))
+        self.randomize(compare.seed_of(name))
+        self.random = np.random.default_rng(compare.seed_of(name))
 
     def inputs(self, n):
         return [self.random.normal(size=(n,) + tuple(t.shape[1:])).astype(np.float32)
                 for t in self.model.inputs]
-
-    def structured(self, x):
-        return keras.tree.pack_sequence_as(self.model._inputs_struct, x) if hasattr(
-            self.model, "_inputs_struct") else x[0]
-
-    def predict(self, x):
-        return [np.array(y) for y in flat(self.model(self.structured(x), training=False))]
-
-    def losses(self):
-        """(index of the output, loss, weight) for each output with a loss."""
-        n = len(self.model.outputs)
-        names = self.model.output_names if n > 1 else [None]
-        loss, weights = self.model._compile_loss._user_loss, self.model._compile_loss._user_loss_weights
-        if isinstance(loss, dict):
-            keys = sorted(loss)
-            loss, weights = [loss[k] for k in keys], [weights[k] for k in keys]
-        if isinstance(loss, str):
-            loss = [loss] * len(names)
-        weights = weights or [1.0] * n
-        return [(i, l, weights[i]) for i, l in enumerate(loss) if l]
 
     def labels(self, n):
         made = []
@@ -143,24 +109,6 @@ class Several:
                 made.append(self.random.normal(size=(n, width)).astype(np.float32))
         return made
 
-    def each_loss(self, y, outputs):
-        return [keras.ops.mean(keras.losses.get(loss)(t, outputs[i]))
-                for (i, loss, _), t in zip(self.losses(), y)]
-
-    def gradients(self, x, y):
-        def total(trainable, fixed):
-            outputs, fixed = self.model.stateless_call(trainable, fixed, self.structured(x),
-                                                       training=True)
-            each = self.each_loss(y, flat(outputs))
-            return sum(w * l for (_, _, w), l in zip(self.losses(), each)), (each, fixed)
-        trainable, fixed = self.model.trainable_variables, self.model.non_trainable_variables
-        (loss, (each, new)), gradients = jax.value_and_grad(total, has_aux=True)(
-            [v.value for v in trainable], [v.value for v in fixed])
-        names = {id(v): path for path, v in self.variables.items()}
-        return (float(loss), [float(l) for l in each],
-                {names[id(v)]: np.array(g) for v, g in zip(trainable, gradients)},
-                {names[id(v)]: np.array(value) for v, value in zip(fixed, new) if id(v) in names})
-
 
 class SeveralTest(unittest.TestCase):
     N = 5
@@ -170,9 +118,8 @@ class SeveralTest(unittest.TestCase):
                              compare.TOLERANCE, what)
 
     def trainer(self, model, name):
-        lathe = compare.trainer(model.script, name, batch=self.N)
-        for path, v in model.variables.items():
-            lathe.set(path, np.array(v))
+        lathe = compare.trainer(script_of(name), name, batch=self.N)
+        compare.copy_state(model, lathe)
         return lathe
 
     def test_summary(self):
@@ -186,10 +133,9 @@ class SeveralTest(unittest.TestCase):
             with self.subTest(name):
                 model = Several(name)
                 weights = os.path.join(compare.FOLDER, name + ".safetensors")
-                safetensors.numpy.save_file({p: np.array(v) for p, v in model.variables.items()},
-                                            weights)
+                safetensors.numpy.save_file(model.get(), weights)
                 lathe = lathe_abi.Predictor(lathe_abi.build(
-                    model.script, compare.folder_of(name, "predict"), "--weights", weights,
+                    script_of(name), compare.folder_of(name, "predict"), "--weights", weights,
                     "--batch", self.N, "--exact"))
                 self.assertEqual(lathe.table.self_test(lathe.weights, None,
                                                        lathe.workspace.ctypes.data), 0)
@@ -203,7 +149,7 @@ class SeveralTest(unittest.TestCase):
                 model = Several(name)
                 lathe = self.trainer(model, name)
                 x, y = model.inputs(self.N), model.labels(self.N)
-                loss, each, gradients, fixed = model.gradients(x, y)
+                loss, each, gradients, fixed = model.gradients_of_each(x, y)
                 got = lathe.train_step(x, y, step=0)
                 self.close(got[0][0], loss, name)
                 if len(each) > 1:
@@ -212,12 +158,9 @@ class SeveralTest(unittest.TestCase):
                     self.close(lathe.gradient(path), want, (name, path),
                                max(np.abs(want).max(), 1e-3))
                 self.assertEqual({t for t in lathe.index if lathe.trainable[t]}, set(gradients))
-                optimizer = model.model.optimizer
-                optimizer.build(model.model.trainable_variables)
-                optimizer.apply([gradients[p] for p in gradients], model.model.trainable_variables)
-                for path, v in model.variables.items():
-                    want = fixed.get(path, np.array(v))
-                    self.close(lathe.get(path), want, (name, path))
+                model.apply(gradients)
+                for path, value in model.get().items():
+                    self.close(lathe.get(path), fixed.get(path, value), (name, path))
 
     def test_evaluate(self):
         for name in SCRIPTS:
