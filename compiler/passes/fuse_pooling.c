@@ -1,7 +1,8 @@
 /* fuse-pooling: a pooling whose windows do not overlap runs behind the convolution that feeds it,
  * and behind its activation: a max pooling always (activations are monotone, so the maximum
  * commutes with them anyway), an average pooling where the convolution may have pixels in its
- * vectors. Not where somebody else, such as a gradient, reads the convolution's result. */
+ * vectors. Not where somebody else, such as a gradient, reads the convolution's result, nor behind
+ * an addition that is part of it. */
 #include "rewrite.h"
 
 static bool fits(const Node *conv, const Node *pool) {
@@ -9,8 +10,8 @@ static bool fits(const Node *conv, const Node *pool) {
     bool apart = a->kernel[0] == a->stride[0] && a->kernel[1] == a->stride[1];
     bool mean = pool->op == OP_AVG_POOL && a->kernel[0] == 2 && a->kernel[1] == 2 &&
                 has_pixel_vectors(conv);
-    return (pool->op == OP_MAX_POOL || mean) && !conv->attr.pool[0] && apart && !a->pad[0] &&
-           !a->pad[1] && !a->pad[2] && !a->pad[3];
+    return (pool->op == OP_MAX_POOL || mean) && !conv->attr.pool[0] && !conv->attr.addend &&
+           apart && !a->pad[0] && !a->pad[1] && !a->pad[2] && !a->pad[3];
 }
 
 static bool rewrite(PassContext *c, Function *f) {
