@@ -194,6 +194,13 @@ bool lathe_checkpoint_remove(const char *path, lathe_error *e) {
     return !why || lathe_fail(e, "cannot remove %s: %s", path, strerror(why));
 }
 
+/* What the order of a stream depends on. A window that holds all samples shuffles as memory does:
+ * 0. */
+static uint64_t window_of(const lathe_trainer *t) {
+    const lathe_stream *s = t->data.stream;
+    return s && s->window < t->data.count ? (uint64_t)s->window : 0;
+}
+
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
     Fields f = {.count = 0};
     add_whole(&f, "model_hash", t->model->model_hash);
@@ -206,6 +213,10 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     add_real(&f, "loss", t->at.loss);
     add_real(&f, "correct", t->at.correct);
     add_real(&f, "seconds", t->at.seconds);
+    if (t->data.stream) {
+        add_whole(&f, "window", window_of(t));
+        add_real(&f, "waited", t->at.waited);
+    }
     for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
         char key[2][KEY_BYTES];
         each_keys(i, key);
@@ -284,6 +295,7 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
         !get_real(s, "correct", &at->correct, e) || !get_real(s, "seconds", &at->seconds, e) ||
         !get_callbacks(s, &at->callbacks, e))
         return false;
+    if (lathe_safetensors_meta(s, "waited") && !get_real(s, "waited", &at->waited, e)) return false;
     for (int i = 0; t->model->losses > 1 && i < t->model->losses; i++) {
         char key[2][KEY_BYTES];
         each_keys(i, key);
@@ -300,6 +312,16 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
     return true;
 }
 
+/* Checkpoints of samples in memory do not mention a window. */
+static bool check_window(const lathe_safetensors *s, const lathe_trainer *t, lathe_error *e) {
+    uint64_t window = window_of(t);
+    if (lathe_safetensors_meta(s, "window")) return check_same(s, "window", "window", window, e);
+    return window == 0 || lathe_fail(e,
+                                     "%s: cannot resume with a window of %" PRIu64
+                                     " samples: there was none in that run",
+                                     s->path, window);
+}
+
 /* Reads the checkpoint, or else the one before it; then *note says why. */
 static bool read_checkpoint(const char *path, lathe_safetensors *s, lathe_error *note,
                             lathe_error *e) {
@@ -308,8 +330,7 @@ static bool read_checkpoint(const char *path, lathe_safetensors *s, lathe_error 
     if (lathe_safetensors_read(path, s, e)) return true;
     char *previous = previous_path(path);
     bool ok = previous && lathe_safetensors_read(previous, s, &ignored);
-    if (ok)
-        lathe_fail(note, "%s; going on from the checkpoint before it, %s", e->text, previous);
+    if (ok) lathe_fail(note, "%s; going on from the checkpoint before it, %s", e->text, previous);
     free(previous);
     return ok;
 }
@@ -321,8 +342,8 @@ bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *note
     bool ok = check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
               check_same(&s, "batch_size", "batch size", (uint64_t)t->model->batch, e) &&
               check_same(&s, "samples", "number of training samples", (uint64_t)t->data.count, e) &&
-              check_same(&s, "seed", "seed", t->at.seed, e) && get_position(&s, t, &at, e) &&
-              load(&s, t->model, t->state, true, e);
+              check_same(&s, "seed", "seed", t->at.seed, e) && check_window(&s, t, e) &&
+              get_position(&s, t, &at, e) && load(&s, t->model, t->state, true, e);
     lathe_safetensors_free(&s);
     if (ok) t->at = at;
     return ok;

@@ -42,6 +42,8 @@ void lathe_samples_free(lathe_samples *s) {
     free(s->index);
     free(s->target);
     free(s->weight);
+    if (s->stream) s->stream->close(s->stream->context);
+    free(s->stream);
     *s = (lathe_samples){0};
 }
 
@@ -77,7 +79,7 @@ bool lathe_dataset_load(const lathe_data_request *r, const lathe_format *const *
 }
 
 int lathe_samples_max(const lathe_samples *s) {
-    int max = 0;
+    int max = s->stream ? 255 : 0; /* nobody reads all files for this */
     for (int i = 0; i < s->parts; i++) {
         int of_part = lathe_samples_max(&s->part[i]);
         if (of_part > max) max = of_part;
@@ -147,25 +149,32 @@ static bool index_from_target(lathe_samples *s, int64_t outputs, const char *wha
     return true;
 }
 
-/* Values from class indices: the index itself as 0 or 1 for one output, else one-hot. */
+void lathe_one_hot(int32_t index, int64_t values, float *row) {
+    for (int64_t k = 0; k < values; k++) row[k] = 0.0f;
+    if (values == 1)
+        row[0] = (float)index;
+    else
+        row[index] = 1.0f;
+}
+
+/* Values from class indices. */
 static bool target_from_index(lathe_samples *s, int64_t outputs, const char *what, lathe_error *e) {
     int64_t k = outputs, total;
     if (!lathe_multiply(s->count, k, MAX_BYTES / 4, &total) ||
-        !(s->target = calloc((size_t)total, sizeof(float))))
+        !(s->target = malloc((size_t)total * sizeof(float))))
         return lathe_fail(e, "%s: out of memory for labels", what);
     s->target_size = k;
-    for (int64_t i = 0; i < s->count; i++) {
-        if (k == 1)
-            s->target[i] = (float)s->index[i];
-        else
-            s->target[i * k + s->index[i]] = 1.0f;
-    }
+    for (int64_t i = 0; i < s->count; i++) lathe_one_hot(s->index[i], k, s->target + i * k);
     free(s->index);
     s->index = NULL;
     return true;
 }
 
 static bool check_range(const lathe_samples *s, int64_t classes, const char *what, lathe_error *e) {
+    if (s->stream && s->stream->classes > classes)
+        return lathe_fail(e, "%s: it has %d classes, but the model tells classes 0 to %lld apart",
+                          what, s->stream->classes, (long long)classes - 1);
+    if (s->stream) return true;
     for (int64_t i = 0; i < s->count; i++) {
         if (s->index[i] < 0 || s->index[i] >= classes)
             return lathe_fail(e,
@@ -181,7 +190,8 @@ static bool fit_labels(lathe_samples *s, const lathe_loss *l, int64_t outputs, c
                        lathe_error *e) {
     if (!l->float_labels && s->target && !index_from_target(s, outputs, what, e)) return false;
     int64_t classes = l->float_labels && outputs == 1 ? 2 : outputs;
-    if (s->index && !check_range(s, classes, what, e)) return false;
+    if ((s->index || s->stream) && !check_range(s, classes, what, e)) return false;
+    s->one_hot = s->stream && l->float_labels ? outputs : 0;
     if (l->float_labels && s->index && !target_from_index(s, outputs, what, e)) return false;
     if (s->target && s->target_size != outputs)
         return lathe_fail(e,
@@ -220,14 +230,17 @@ static lathe_source skip(lathe_source s, int64_t samples) {
 
 lathe_source lathe_samples_input(const lathe_samples *s, int k) {
     if (s->parts) return skip(lathe_samples_input(&s->part[k], 0), s->first);
-    if (s->u8) return (lathe_source){(const char *)s->u8, (size_t)s->size};
+    if (s->u8 || s->stream) return (lathe_source){(const char *)s->u8, (size_t)s->size};
     return (lathe_source){(const char *)s->f32, (size_t)s->size * sizeof(float)};
 }
 
 lathe_source lathe_samples_labels(const lathe_samples *s, const lathe_model *m, int k) {
     if (s->parts) return skip(lathe_samples_labels(&s->part[m->inputs + k], m, 0), s->first);
-    if (s->index) return (lathe_source){(const char *)s->index, sizeof(int32_t)};
+    if (s->one_hot) return (lathe_source){NULL, (size_t)s->one_hot * sizeof(float)};
+    if (s->index || s->stream) return (lathe_source){(const char *)s->index, sizeof(int32_t)};
     return (lathe_source){(const char *)s->target, (size_t)s->target_size * sizeof(float)};
 }
 
-bool lathe_samples_bytes(const lathe_samples *s) { return s->parts ? s->part[0].u8 : s->u8; }
+bool lathe_samples_bytes(const lathe_samples *s) {
+    return s->parts ? s->part[0].u8 != NULL : s->u8 || s->stream;
+}

@@ -1,5 +1,6 @@
-/* Data sets in memory, and the readers of the formats that need no library. Formats that do are in
- * optional/ (gzipped IDX, .npz, folders of images). */
+/* Data sets, and the readers of the formats that need no library. Formats that do are in optional/
+ * (gzipped IDX, .npz, folders and shards of images). Samples are in memory, or (images only) in
+ * files, from which they are read when they are needed: feed.h. */
 #ifndef LATHE_RUNTIME_DATASET_H
 #define LATHE_RUNTIME_DATASET_H
 
@@ -9,14 +10,24 @@
 /* What can be trained. */
 enum { LATHE_MAX_LOSSES = 16, LATHE_MAX_INPUTS = 64 };
 
-/* Samples with their labels. Exactly one of u8 and f32 is set; exactly one of index and target. For
- * a model with several inputs or losses the samples have parts instead: one with an input for each
- * input of the model, then one with labels for each loss. */
+/* Samples in files: bytes with class indices. `read` may be called from several threads at once. */
+typedef struct lathe_stream {
+    int64_t count;
+    int64_t window; /* how many samples are shuffled among each other */
+    int classes;    /* all indices are below */
+    bool (*read)(void *context, int64_t sample, uint8_t *bytes, int32_t *index, lathe_error *e);
+    void (*close)(void *context);
+    void *context;
+} lathe_stream;
+
+/* Samples with their labels. Exactly one of u8, f32 and stream is set; exactly one of index and
+ * target, except for a stream. For a model with several inputs or losses the samples have parts
+ * instead: one with an input for each input of the model, then one with labels for each loss. */
 typedef struct lathe_samples {
     int64_t count;
     struct lathe_samples *part;
     int parts;
-    int64_t first; /* of a view: the parts' sample where it begins */
+    int64_t first; /* of a view: the parts' or the stream's sample where it begins */
     int rank;      /* of one sample: [H, W, C] for images */
     int64_t dim[8];
     int64_t size;        /* elements of one sample */
@@ -26,6 +37,9 @@ typedef struct lathe_samples {
     float *target;       /* values [count * target_size] */
     int64_t target_size; /* values a sample */
     float *weight;       /* factor of each sample's loss [count], or NULL: all 1 */
+    lathe_stream *stream;
+    int64_t one_hot;     /* of a stream, once it is fitted: values a label, or 0: class indices */
+    float *class_weight; /* of a stream: factor of each class's loss [stream->classes], or NULL */
 } lathe_samples;
 
 typedef struct lathe_dataset {
@@ -36,12 +50,17 @@ typedef struct lathe_dataset {
 } lathe_dataset;
 
 enum { LATHE_TRAIN = 1, LATHE_TEST = 2 };
+/* Images of at most so many bytes are kept in memory; others are shuffled within a window of so
+ * many. Not what the machine has: the order must not depend on it. */
+enum { LATHE_MEMORY = 1 << 30, LATHE_WINDOW = 1 << 14 };
 
 /* What a reader is asked for. */
 typedef struct lathe_data_request {
     const char *path;
     int parts;                       /* LATHE_TRAIN | LATHE_TEST */
-    int64_t height, width, channels; /* what folders of images are scaled to; 0: as they are */
+    int64_t height, width, channels; /* what images are scaled to; 0: as they are */
+    int64_t window;                  /* images stay in files, to be shuffled among so many; 0: only
+                                        if they would take more than LATHE_MEMORY */
     const char *const *name;         /* of a model with several inputs or losses: their names */
     int inputs, labels;              /* how many inputs come first, how many losses then */
 } lathe_data_request;
@@ -65,7 +84,8 @@ bool lathe_samples_alloc(lathe_samples *s, int64_t count, int rank, const int64_
                          lathe_error *e);
 void lathe_samples_free(lathe_samples *s);
 
-/* The largest byte of u8 samples: what pixels are divided by. 0 for float samples. */
+/* The largest byte of u8 samples: what pixels are divided by; of a stream 255. 0 for float samples.
+ */
 int lathe_samples_max(const lathe_samples *s);
 /* A view of `count` samples from `first` on; do not free it. */
 lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t count);
@@ -73,8 +93,11 @@ lathe_samples lathe_samples_slice(const lathe_samples *s, int64_t first, int64_t
  * indices from one-hot rows, or values from class indices. `what` is for messages. */
 bool lathe_samples_fit(lathe_samples *s, const lathe_model *m, const char *what, lathe_error *e);
 
-/* Where the samples of the model's input k lie, or the labels of its loss k, and the bytes of each
- * sample. */
+/* A class index as values: itself as 0 or 1 for one value, else one-hot. */
+void lathe_one_hot(int32_t index, int64_t values, float *row);
+
+/* Where the samples of the model's input k lie, or the labels of its loss k (NULL for a stream),
+ * and the bytes of each sample. */
 typedef struct lathe_source {
     const char *data;
     size_t bytes;
@@ -87,8 +110,5 @@ bool lathe_samples_bytes(const lathe_samples *s);
 /* What lathe_samples_fit needs of a model that is not compiled yet. */
 bool lathe_samples_fit_shape(const lathe_samples *s, int rank, const int64_t *dim, const char *what,
                              lathe_error *e);
-
-/* Fills order[0..n) with a permutation of 0..n-1 keyed by (seed, epoch). */
-void lathe_shuffle(uint32_t *order, int64_t n, uint64_t seed, uint32_t epoch);
 
 #endif

@@ -35,13 +35,22 @@ static void put_duration(FILE *out, double seconds) {
 }
 
 /* Three digits or more of what is small: 2s/step, 13ms/step, 850us/step */
-static void put_step_time(FILE *out, double seconds) {
+static void put_short_time(FILE *out, double seconds) {
     if (seconds >= 1.0 || seconds == 0.0)
         fprintf(out, "%.0fs/step", seconds);
     else if (seconds >= 1e-3)
         fprintf(out, "%.0fms/step", seconds * 1e3);
     else
         fprintf(out, "%.0fus/step", seconds * 1e6);
+}
+
+/* The time of a step, and how much of it went by until a stream had the batch ready. */
+static void put_step_time(FILE *out, const lathe_trainer *t, double seconds, int64_t steps) {
+    put_short_time(out, seconds);
+    if (!t->data.stream) return;
+    fputs(" (waited ", out);
+    put_short_time(out, t->at.waited / (double)steps);
+    fputc(')', out);
 }
 
 static void put_bar(FILE *out, int64_t done, int64_t total) {
@@ -116,7 +125,7 @@ void lathe_progress_step(lathe_progress *p, const lathe_trainer *t) {
     fputs(" ETA ", p->out);
     put_duration(p->out, step * (double)(total - done));
     fputc(' ', p->out);
-    put_step_time(p->out, step);
+    put_step_time(p->out, t, step, done);
     put_means(p->out, t);
     fflush(p->out);
 }
@@ -129,7 +138,7 @@ void lathe_progress_done(lathe_progress *p, const lathe_trainer *t, const lathe_
     fputc(' ', p->out);
     put_duration(p->out, row->seconds);
     fputc(' ', p->out);
-    put_step_time(p->out, row->ms_per_step * 1e-3);
+    put_step_time(p->out, t, row->ms_per_step * 1e-3, total);
     put_means(p->out, t);
     put_validation(p->out, t->model, row);
     fputc('\n', p->out);

@@ -49,7 +49,8 @@ static void say(const Session *s, const char *text) {
     if (s->run->out) fprintf(s->run->out, "%s\n", text);
 }
 
-/* From the checkpoint, or from the beginning. Killed before its first checkpoint, a run has none. */
+/* From the checkpoint, or from the beginning. Killed before its first checkpoint, a run has none.
+ */
 static bool begin(Session *s, lathe_error *e) {
     const lathe_run *r = s->run;
     if (r->resume && lathe_checkpoint_exists(s->checkpoint_path)) {
@@ -116,6 +117,17 @@ static lathe_run_result stop(Session *s, lathe_error *e) {
     return LATHE_RUN_STOPPED;
 }
 
+/* Saves the state, so that training can go on once the data is there again. */
+static lathe_run_result unreadable(Session *s, lathe_error *e) {
+    const lathe_error why = s->trainer.error;
+    lathe_error place;
+    if (stop(s, &place) == LATHE_RUN_FAILED)
+        lathe_fail(e, "%.480s; and %.480s", why.text, place.text);
+    else
+        lathe_fail(e, "%.480s\n  %.480s", why.text, place.text);
+    return LATHE_RUN_FAILED;
+}
+
 /* Says in which step, and where its numbers went wrong as far as that is known. */
 static lathe_run_result diverged(Session *s, lathe_error *e) {
     const lathe_trainer *t = &s->trainer;
@@ -133,7 +145,7 @@ static lathe_run_result diverged(Session *s, lathe_error *e) {
     return LATHE_RUN_FAILED;
 }
 
-/* The epoch's row; false if stopped during validation. */
+/* The epoch's row; false if stopped during validation, or if its samples cannot be read. */
 static bool summarise(Session *s, double validation_start, lathe_epoch *row) {
     lathe_trainer *t = &s->trainer;
     const lathe_run *r = s->run;
@@ -202,7 +214,9 @@ static lathe_run_result run_epoch(Session *s, lathe_epoch *row, lathe_error *e) 
     lathe_outcome outcome = lathe_trainer_epoch(t, &watcher);
     if (outcome == LATHE_EPOCH_STOPPED) return stop(s, e);
     if (outcome == LATHE_EPOCH_DIVERGED) return diverged(s, e);
-    if (!summarise(s, lathe_seconds(), row)) return stop(s, e);
+    if (outcome == LATHE_EPOCH_FAILED) return unreadable(s, e);
+    if (!summarise(s, lathe_seconds(), row))
+        return t->error.text[0] ? unreadable(s, e) : stop(s, e);
     lathe_progress_done(&s->progress, t, row);
     lathe_trainer_next(t);
     if (!run_callbacks(s, row, e) || !lathe_history_add(&s->history, s->history_path, row, e) ||

@@ -4,6 +4,9 @@
 #endif
 #include "train.h"
 
+#include "feed.h"
+#include "shuffle.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +44,7 @@ static bool allocate(lathe_trainer *t) {
     t->state = lathe_aligned_alloc(m->alignment, m->state_bytes);
     t->workspace = lathe_aligned_alloc(m->alignment, m->workspace_bytes);
     if (!t->state || !t->workspace) return false;
-    if (!t->data.count) return true;
+    if (!t->data.count || t->data.stream) return true;
     t->order = malloc((size_t)t->data.count * sizeof *t->order);
     if (t->data.weight) t->weight = malloc((size_t)m->batch * sizeof *t->weight);
     return t->order && (t->weight || !t->data.weight) && allocate_batch(t);
@@ -65,6 +68,7 @@ bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samp
 }
 
 void lathe_trainer_close(lathe_trainer *t) {
+    lathe_feed_close(t->feed);
     free(t->state);
     free(t->workspace);
     free(t->order);
@@ -81,13 +85,52 @@ static void gather_from(const lathe_trainer *t, lathe_source from, void *to, int
 }
 
 /* Copies samples order[first ..] and their labels into the batch's buffers. */
-static void gather(lathe_trainer *t, int64_t first, int n) {
+static void gather(lathe_trainer *t, int64_t first, int n, lathe_batch *b) {
     const lathe_model *m = t->model;
-    for (int i = 0; i < m->inputs; i++)
+    for (int i = 0; i < m->inputs; i++) {
         gather_from(t, lathe_samples_input(&t->data, i), t->input[i], first, n);
-    for (int i = 0; i < m->losses; i++)
+        b->input[i] = t->input[i];
+    }
+    for (int i = 0; i < m->losses; i++) {
         gather_from(t, lathe_samples_labels(&t->data, m, i), t->labels[i], first, n);
+        b->labels[i] = t->labels[i];
+    }
     for (int i = 0; t->weight && i < n; i++) t->weight[i] = t->data.weight[t->order[first + i]];
+    b->weight = t->weight;
+}
+
+/* The next batch of a feed. */
+static bool take(lathe_feed *f, lathe_batch *b, double *waited, lathe_error *e) {
+    lathe_feed_batch next;
+    double start = lathe_seconds();
+    bool ok = lathe_feed_next(f, &next, e);
+    *waited += lathe_seconds() - start;
+    if (!ok) return false;
+    b->input[0] = next.bytes;
+    b->labels[0] = next.labels;
+    b->weight = next.weight;
+    return true;
+}
+
+static lathe_feed_plan feed_plan(const lathe_trainer *t, const lathe_samples *data) {
+    return (lathe_feed_plan){.samples = data,
+                             .seed = t->at.seed,
+                             .batch = t->model->batch,
+                             .ranks = 1,
+                             .threads = t->pool ? lathe_pool_threads(t->pool) : 0};
+}
+
+/* The feed goes on from one epoch to the next, so that it also reads while a validation runs. */
+static bool open_feed(lathe_trainer *t) {
+    int64_t first = lathe_trainer_steps_done(t);
+    if (t->feed && lathe_feed_is_at(t->feed, t->at.epoch, first)) return true;
+    lathe_feed_close(t->feed);
+    lathe_feed_plan p = feed_plan(t, &t->data);
+    p.in_order = t->in_order;
+    p.epoch = t->at.epoch;
+    p.first = first;
+    t->feed = lathe_feed_open(&p, &t->error);
+    return t->feed != NULL;
 }
 
 float lathe_trainer_rate(const lathe_trainer *t) {
@@ -122,11 +165,12 @@ static void add_sums(lathe_trainer *t, const lathe_metrics *sums) {
 
 void lathe_trainer_gradients(const lathe_trainer *t, const lathe_step *s, lathe_metrics *sums) {
     const lathe_model *m = t->model;
-    const void *const *labels = (const void *const *)t->labels;
+    const lathe_batch *b = &t->batch;
     if (lathe_samples_bytes(&t->data))
-        m->gradients_u8(t->state, t->workspace, s, (const uint8_t *const *)t->input, labels, sums);
+        m->gradients_u8(t->state, t->workspace, s, (const uint8_t *const *)b->input, b->labels,
+                        sums);
     else
-        m->gradients(t->state, t->workspace, s, (const float *const *)t->input, labels, sums);
+        m->gradients(t->state, t->workspace, s, (const float *const *)b->input, b->labels, sums);
 }
 
 static bool looks_well(const lathe_trainer *t, const lathe_step *s, lathe_moment m) {
@@ -142,32 +186,40 @@ static bool run_step(lathe_trainer *t, const lathe_step *s, lathe_metrics *sums)
     return looks_well(t, s, LATHE_APPLIED);
 }
 
-/* One optimizer step; false where it diverges. */
-static bool train_batch(lathe_trainer *t) {
+/* One optimizer step. */
+static lathe_outcome train_batch(lathe_trainer *t) {
     int n = batch_size(t->model, t->data.count - t->at.done);
     lathe_step s = make_step(t, n, t->at.done);
-    s.sample_weight = t->weight;
     lathe_metrics sums[1 + LATHE_MAX_LOSSES] = {{0}};
     double start = lathe_seconds();
-    gather(t, t->at.done, n);
+    if (t->feed && !take(t->feed, &t->batch, &t->at.waited, &t->error)) return LATHE_EPOCH_FAILED;
+    if (!t->feed) gather(t, t->at.done, n, &t->batch);
+    s.sample_weight = t->batch.weight;
     bool ok = run_step(t, &s, sums);
     t->at.seconds += lathe_seconds() - start;
     t->last = s;
     t->last_loss = sums[0].loss;
-    if (!ok) return false;
+    if (!ok) return LATHE_EPOCH_DIVERGED;
     t->at.step++;
     t->at.done += n;
     add_sums(t, sums);
-    return true;
+    return LATHE_EPOCH_DONE;
 }
 
-lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
+static bool begin_epoch(lathe_trainer *t) {
+    if (t->data.stream) return open_feed(t);
     if (t->in_order)
         for (int64_t i = 0; i < t->data.count; i++) t->order[i] = (uint32_t)i;
     else
         lathe_shuffle(t->order, t->data.count, t->at.seed, t->at.epoch);
+    return true;
+}
+
+lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
+    if (!begin_epoch(t)) return LATHE_EPOCH_FAILED;
     while (t->at.done < t->data.count) {
-        if (!train_batch(t)) return LATHE_EPOCH_DIVERGED;
+        lathe_outcome outcome = train_batch(t);
+        if (outcome != LATHE_EPOCH_DONE) return outcome;
         if (w->step) w->step(w->context, t);
         if (w->stop && *w->stop) return LATHE_EPOCH_STOPPED;
     }
@@ -177,7 +229,7 @@ lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
 void lathe_trainer_next(lathe_trainer *t) {
     t->at.epoch++;
     t->at.done = 0;
-    t->at.loss = t->at.correct = t->at.seconds = 0.0;
+    t->at.loss = t->at.correct = t->at.seconds = t->at.waited = 0.0;
     memset(t->at.each_loss, 0, sizeof t->at.each_loss);
     memset(t->at.each_correct, 0, sizeof t->at.each_correct);
 }
@@ -190,37 +242,55 @@ int64_t lathe_trainer_steps(const lathe_trainer *t) { return steps_of(t, t->data
 
 int64_t lathe_trainer_steps_done(const lathe_trainer *t) { return steps_of(t, t->at.done); }
 
-/* One call on the samples from the start of `part` on. */
-static void evaluate_batch(lathe_trainer *t, const lathe_samples *part, const lathe_step *s,
-                           lathe_metrics *batch) {
+/* The arrays of samples first .. first + n - 1, which lie side by side. */
+static void point(const lathe_trainer *t, const lathe_samples *data, int64_t first, int n,
+                  lathe_batch *b) {
     const lathe_model *m = t->model;
-    const void *input[LATHE_MAX_INPUTS], *labels[LATHE_MAX_LOSSES];
-    for (int i = 0; i < m->inputs; i++) input[i] = lathe_samples_input(part, i).data;
-    for (int i = 0; i < m->losses; i++) labels[i] = lathe_samples_labels(part, m, i).data;
-    if (lathe_samples_bytes(part))
-        m->evaluate_u8(t->state, t->workspace, s, (const uint8_t *const *)input, labels, batch);
+    lathe_samples part = lathe_samples_slice(data, first, n);
+    for (int i = 0; i < m->inputs; i++) b->input[i] = lathe_samples_input(&part, i).data;
+    for (int i = 0; i < m->losses; i++) b->labels[i] = lathe_samples_labels(&part, m, i).data;
+    b->weight = part.weight;
+}
+
+/* The total, and each of several losses. */
+static int loss_parts(const lathe_model *m) { return m->losses > 1 ? 1 + m->losses : 1; }
+
+static void evaluate_batch(lathe_trainer *t, bool bytes, int64_t first, int n, const lathe_batch *b,
+                           lathe_metrics *sums) {
+    const lathe_model *m = t->model;
+    lathe_step s = make_step(t, n, first);
+    lathe_metrics batch[1 + LATHE_MAX_LOSSES] = {{0}};
+    s.sample_weight = b->weight;
+    if (bytes)
+        m->evaluate_u8(t->state, t->workspace, &s, (const uint8_t *const *)b->input, b->labels,
+                       batch);
     else
-        m->evaluate(t->state, t->workspace, s, (const float *const *)input, labels, batch);
+        m->evaluate(t->state, t->workspace, &s, (const float *const *)b->input, b->labels, batch);
+    for (int i = 0; i < loss_parts(m); i++) {
+        sums[i].loss += batch[i].loss;
+        sums[i].correct += batch[i].correct;
+        sums[i].count += (uint64_t)n;
+    }
 }
 
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums) {
     const lathe_model *m = t->model;
-    int parts = m->losses > 1 ? 1 + m->losses : 1;
-    for (int i = 0; i < parts; i++) sums[i] = (lathe_metrics){0};
-    for (int64_t first = 0; first < data->count; first += m->batch) {
+    lathe_feed_plan plan = feed_plan(t, data);
+    plan.in_order = plan.once = true;
+    t->error.text[0] = '\0';
+    lathe_feed *feed = data->stream ? lathe_feed_open(&plan, &t->error) : NULL;
+    bool ok = feed || !data->stream;
+    double waited = 0.0;
+    for (int i = 0; i < loss_parts(m); i++) sums[i] = (lathe_metrics){0};
+    for (int64_t first = 0; ok && first < data->count; first += m->batch) {
         int n = batch_size(m, data->count - first);
-        lathe_step s = make_step(t, n, first);
-        lathe_samples part = lathe_samples_slice(data, first, n);
-        lathe_metrics batch[1 + LATHE_MAX_LOSSES] = {{0}};
-        s.sample_weight = part.weight;
-        evaluate_batch(t, &part, &s, batch);
-        for (int i = 0; i < parts; i++) {
-            sums[i].loss += batch[i].loss;
-            sums[i].correct += batch[i].correct;
-            sums[i].count += (uint64_t)n;
-        }
-        if (stop && *stop) return false;
+        lathe_batch b;
+        if (!feed) point(t, data, first, n, &b);
+        ok = !feed || take(feed, &b, &waited, &t->error);
+        if (ok) evaluate_batch(t, lathe_samples_bytes(data), first, n, &b, sums);
+        ok = ok && !(stop && *stop);
     }
-    return true;
+    lathe_feed_close(feed);
+    return ok;
 }

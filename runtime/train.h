@@ -1,6 +1,6 @@
-/* Training and evaluation of any generated model over data sets in memory: one epoch at a time, no
- * files, no output. A trainer's results depend only on model, data, seed and batch: stopping and
- * going on, also in the middle of an epoch, changes nothing. */
+/* Training and evaluation of any generated model over data sets: one epoch at a time, no output. A
+ * trainer's results depend only on model, data, seed and batch: stopping and going on, also in the
+ * middle of an epoch, changes nothing. */
 #ifndef LATHE_RUNTIME_TRAIN_H
 #define LATHE_RUNTIME_TRAIN_H
 
@@ -20,8 +20,15 @@ typedef struct lathe_position {
     double loss, correct; /* sums over those */
     double each_loss[LATHE_MAX_LOSSES], each_correct[LATHE_MAX_LOSSES]; /* of several losses */
     double seconds;                                                     /* spent on those */
+    double waited; /* of these, for samples of a stream */
     lathe_callback_state callbacks;
 } lathe_position;
+
+/* One call's arrays. */
+typedef struct lathe_batch {
+    const void *input[LATHE_MAX_INPUTS], *labels[LATHE_MAX_LOSSES];
+    const float *weight; /* of each sample, or NULL */
+} lathe_batch;
 
 typedef struct lathe_trainer {
     const lathe_model *model;
@@ -31,13 +38,16 @@ typedef struct lathe_trainer {
     void *labels[LATHE_MAX_LOSSES]; /* one gathered batch */
     float *weight;                  /* of one gathered batch, where the data has weights */
     lathe_samples data;
+    struct lathe_feed *feed; /* of the running epoch, where the data is a stream */
     lathe_position at;
-    lathe_step last; /* the last step begun, and its loss */
+    lathe_batch batch; /* of the last step begun: gathered, or in the feed */
+    lathe_step last;   /* that step, and its loss */
     double last_loss;
+    lathe_error error; /* why samples could not be read */
     /* the caller's, after open: */
-    bool in_order;                  /* epochs are not shuffled */
-    const lathe_schedule *schedule; /* of the learning rate, or NULL */
-    lathe_pool *pool;               /* threads; NULL: OpenMP, or none */
+    bool in_order;                           /* epochs are not shuffled */
+    const lathe_schedule *schedule;          /* of the learning rate, or NULL */
+    lathe_pool *pool;                        /* threads; NULL: OpenMP, or none */
     const struct lathe_inspector *inspector; /* looks at every step, or NULL */
 } lathe_trainer;
 
@@ -55,9 +65,10 @@ typedef struct lathe_inspector {
 
 typedef enum {
     LATHE_EPOCH_DONE,
-    LATHE_EPOCH_STOPPED, /* the stop flag was set; go on later with the same call */
-    LATHE_EPOCH_DIVERGED /* the loss of the next step is NaN or infinite, or its inspector says so:
-                            it is not done, and the weights are those before it */
+    LATHE_EPOCH_STOPPED,  /* the stop flag was set; go on later with the same call */
+    LATHE_EPOCH_DIVERGED, /* the loss of the next step is NaN or infinite, or its inspector says so:
+                             it is not done, and the weights are those before it */
+    LATHE_EPOCH_FAILED    /* samples cannot be read: t->error; all steps before are done */
 } lathe_outcome;
 
 /* What an epoch tells while it runs; called after every step. */
@@ -85,8 +96,9 @@ float lathe_trainer_rate(const lathe_trainer *t);
 int64_t lathe_trainer_steps(const lathe_trainer *t);
 int64_t lathe_trainer_steps_done(const lathe_trainer *t);
 
-/* Loss and accuracy over all of `data`; false if stopped. `sums` has room for 1 + LATHE_MAX_LOSSES:
- * the total, then each of several losses. */
+/* Loss and accuracy over all of `data`. False if stopped, or if samples cannot be read: then
+ * t->error says why, else it is empty. `sums` has room for 1 + LATHE_MAX_LOSSES: the total, then
+ * each of several losses. */
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums);
 

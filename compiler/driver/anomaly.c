@@ -103,12 +103,12 @@ static void check_batch(const lathe_trainer *t) {
     const lathe_model *m = t->model;
     for (int i = 0; !lathe_samples_bytes(&t->data) && i < m->inputs; i++) {
         lathe_source x = lathe_samples_input(&t->data, i);
-        check_floats("input", m->input[i].name, &x, t->input[i], watch.n);
+        check_floats("input", m->input[i].name, &x, t->batch.input[i], watch.n);
     }
     for (int i = 0; i < m->losses; i++) {
         lathe_source y = lathe_samples_labels(&t->data, m, i);
         if (m->loss[i].float_labels)
-            check_floats("labels of", m->output[m->loss[i].output].name, &y, t->labels[i], watch.n);
+            check_floats("labels of", m->output[m->loss[i].output].name, &y, t->batch.labels[i], watch.n);
     }
 }
 

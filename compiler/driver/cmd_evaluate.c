@@ -57,10 +57,13 @@ static int evaluate(const Native *native, const Module *module, const char *data
         return user_error("%s", e.text);
     t.pool = native->pool;
     import_params(module, m, t.state);
-    lathe_trainer_evaluate(&t, test, NULL, sums);
-    print_result(m, sums);
+    bool ok = lathe_trainer_evaluate(&t, test, NULL, sums);
+    if (ok)
+        print_result(m, sums);
+    else
+        user_error("%s", t.error.text);
     lathe_trainer_close(&t);
-    return 0;
+    return ok ? 0 : 1;
 }
 
 int cmd_evaluate(int argc, char **argv) {
@@ -74,7 +77,7 @@ int cmd_evaluate(int argc, char **argv) {
     lathe_dataset d = {0};
     Module *m = open_model(a, &o);
     bool ready = m && (!weights || open_weights(m, weights)) && check_weights(m) &&
-                 open_data(m, data, LATHE_TEST, &d) && build(m, &o, &n);
+                 open_data(m, data, LATHE_TEST, 0, &d) && build(m, &o, &n);
     status = ready ? evaluate(&n, m, data, &d.test) : 1;
     native_free(&n);
     lathe_dataset_free(&d);

@@ -108,11 +108,15 @@ static int predict_grid(PredictJob *j, const char *path, const char *data) {
     const lathe_model *m = j->native.model;
     lathe_dataset d;
     int64_t count = (int64_t)option_number(j->options, OPTION_COUNT, DEFAULT_COUNT);
-    if (!open_data(j->module, data, LATHE_TEST, &d)) return 1;
+    if (!open_data(j->module, data, LATHE_TEST, 0, &d)) return 1;
     bool image = takes_images(j) && m->outputs == 1 && m->input[0].rank == 3 &&
                  (m->input[0].dim[2] == 1 || m->input[0].dim[2] == 3);
     if (!j->module->nclasses) use_class_names(j->module, &d);
     if (count > d.test.count) count = d.test.count;
+    if (!hold_samples(&d.test, count)) {
+        lathe_dataset_free(&d);
+        return 1;
+    }
     lathe_samples first = lathe_samples_slice(&d.test, 0, count);
     int status = 1;
     if (!count)

@@ -180,11 +180,11 @@ static bool write_samples(const Report *r, const Module *m, const lathe_samples 
 static bool load_part(Report *r, Module *m, lathe_dataset *d) {
     bool first = channels_first(m);
     r->test = true;
-    if (!open_data(m, r->data, LATHE_TEST, d)) return false;
+    if (!open_data(m, r->data, LATHE_TEST, 0, d)) return false;
     if (!d->test.count) {
         lathe_dataset_free(d);
         r->test = false;
-        if (!open_data(m, r->data, LATHE_TRAIN, d)) return false;
+        if (!open_data(m, r->data, LATHE_TRAIN, 0, d)) return false;
     }
     r->turned = first && !channels_first(m);
     if (d->test.count || d->train.count) return true;
@@ -204,6 +204,16 @@ static bool check_part(const Report *r, const Module *m, const lathe_samples *s)
     return true;
 }
 
+/* Of samples that do not fit in memory, those that do. */
+static bool hold_some(const Report *r, lathe_samples *s) {
+    int64_t all = s->count, most = LATHE_MEMORY / s->size;
+    if (!s->stream) return true;
+    if (!hold_samples(s, most > 0 ? most : 1)) return false;
+    printf("note: of the %lld samples of %s the report shows the first %lld\n", (long long)all,
+           r->data, (long long)s->count);
+    return true;
+}
+
 static bool extract_samples(Report *r) {
     Options own = *r->options;
     char *args[] = {(char *)r->model};
@@ -214,8 +224,8 @@ static bool extract_samples(Report *r) {
     const char *weights = arena_printf(r->arena, "%s/weights.safetensors", r->run);
     if (!m || !open_weights(m, weights) || !load_part(r, m, &d)) return false;
     if (!m->nclasses) use_class_names(m, &d);
-    const lathe_samples *s = r->test ? &d.test : &d.train;
-    bool ok = check_part(r, m, s) && write_samples(r, m, s);
+    lathe_samples *s = r->test ? &d.test : &d.train;
+    bool ok = hold_some(r, s) && check_part(r, m, s) && write_samples(r, m, s);
     lathe_dataset_free(&d);
     return ok;
 }

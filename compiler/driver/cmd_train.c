@@ -15,6 +15,7 @@ enum { INTERRUPTED = 130, DEFAULT_EPOCHS = 10, DEFAULT_BATCH = 32, MAX_SCRIPT = 
 
 static const OptionUse options[] = {
     {OPTION_DATA, NULL},
+    {OPTION_WINDOW, NULL},
     {OPTION_EPOCHS, NULL},
     {OPTION_BATCH, "samples a step (default: 32)"},
     {OPTION_VALIDATE,
@@ -127,7 +128,8 @@ static bool split_fraction(Job *j) {
 static bool load_samples(Job *j) {
     const char *path = j->options->text[OPTION_DATA];
     int parts = LATHE_TRAIN | (j->on_test ? LATHE_TEST : 0);
-    if (!open_data(j->module, path, parts, &j->data)) return false;
+    int64_t window = (int64_t)option_number(j->options, OPTION_WINDOW, 0);
+    if (!open_data(j->module, path, parts, window, &j->data)) return false;
     int max = lathe_samples_max(&j->data.train);
     if (!j->data.train.count) return user_error("%s: no training samples", path), false;
     if (j->on_test && !j->data.test.count)
@@ -172,6 +174,15 @@ static int64_t class_of(const lathe_samples *s, int64_t sample) {
     return best;
 }
 
+static void weigh_stream(Job *j, const ClassWeight *list, int n) {
+    int64_t classes = j->train.stream->classes;
+    j->train.class_weight = ARENA_ARRAY(j->module->arena, float, (size_t)classes);
+    for (int64_t i = 0; i < classes; i++) j->train.class_weight[i] = 1.0f;
+    for (int k = 0; k < n; k++)
+        if (list[k].index >= 0 && list[k].index < classes)
+            j->train.class_weight[list[k].index] = list[k].weight;
+}
+
 /* Keras's class_weight: factors of the losses of training samples; classes without one have 1. */
 static bool weigh_classes(Job *j) {
     const ClassWeight *list = NULL;
@@ -191,6 +202,7 @@ static bool weigh_classes(Job *j) {
     lathe_samples labels = j->train;
     if (labels.parts)
         labels = lathe_samples_slice(&labels.part[m->inputs], labels.first, labels.count);
+    if (j->train.stream) return weigh_stream(j, list, n), true;
     if (j->train.weight)
         return user_error("class weights do not go with the data's sample_weight"), false;
     j->train.weight = ARENA_ARRAY(j->module->arena, float, (size_t)j->train.count);
@@ -412,6 +424,11 @@ static int run_job(Job *j) {
     lathe_epoch last;
     printf("compiled %s in %.2f s: training on %lld samples", j->native.model->name,
            j->native.generate_seconds + j->native.compile_seconds, (long long)j->train.count);
+    const lathe_stream *stream = j->train.stream;
+    if (stream && stream->window < j->train.count)
+        printf(" read from files, shuffled among %lld", (long long)stream->window);
+    else if (stream)
+        printf(" read from files");
     if (j->validation.count) printf(", validating on %lld", (long long)j->validation.count);
     putchar('\n');
     j->stop = lathe_stop_on_signal();

@@ -1,4 +1,5 @@
 /* Data sets for a model. */
+#include "../../runtime/feed.h"
 #include "../../runtime/optional/formats.h"
 #include "../passes/preprocess.h"
 #include "driver.h"
@@ -43,10 +44,17 @@ bool take_images(Module *m) {
     return ok;
 }
 
-bool open_data(Module *m, const char *path, int parts, lathe_dataset *d) {
+bool hold_samples(lathe_samples *s, int64_t count) {
+    lathe_error e;
+    if (!s->stream || lathe_samples_read(s, count, 0, &e)) return true;
+    user_error("%s", e.text);
+    return false;
+}
+
+bool open_data(Module *m, const char *path, int parts, int64_t window, lathe_dataset *d) {
     const Shape *in = input_shape(m);
     int at = channels_first(m) ? 1 : 0;
-    lathe_data_request r = {.path = path, .parts = parts};
+    lathe_data_request r = {.path = path, .parts = parts, .window = window};
     lathe_error e;
     if (in->rank == 4) {
         r.height = in->dim[1 + at];

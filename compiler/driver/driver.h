@@ -96,8 +96,13 @@ void export_params(Module *m, const lathe_model *model, const void *state);
 
 /* Loads the parts (LATHE_TRAIN | LATHE_TEST) of a data set and checks that their samples have the
  * shape of m's input; a part that was asked for may come out empty. For images whose channels come
- * last m's input becomes such an image too. False after an error was printed, with *d freed. */
-bool open_data(Module *m, const char *path, int parts, lathe_dataset *d);
+ * last m's input becomes such an image too. `window` is that of lathe_data_request. False after an
+ * error was printed, with *d freed. */
+bool open_data(Module *m, const char *path, int parts, int64_t window, lathe_dataset *d);
+
+/* Brings a streamed set's first `count` samples into memory, all if it has fewer; sets in memory
+ * stay as they are. False after an error was printed. */
+bool hold_samples(lathe_samples *s, int64_t count);
 
 /* Makes an input image of m whose channels come first one whose channels come last. */
 bool take_images(Module *m);

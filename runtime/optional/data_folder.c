@@ -1,210 +1,201 @@
 /* Folders of images: train/CLASS/IMAGE and test/CLASS/IMAGE (or val/), or just CLASS/IMAGE, of
  * which then every fifth image of a class is for testing. Class numbers follow the names' byte
  * order. All images are scaled to one size. */
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L
-#endif
 #include "formats.h"
 
 #include "../files.h"
 #include "image.h"
+#include "image_stream.h"
+#include "listing.h"
+#include "name_sort.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TEST_EVERY = 5, MAX_CLASSES = 100000 };
 
-/* ---- lists of names ---------------------------------------------------------------------------
+static bool take_class(void *context, const char *name, lathe_error *e) {
+    lathe_names *n = context;
+    if (n->count == MAX_CLASSES) return lathe_fail(e, "more than %d classes", MAX_CLASSES);
+    return lathe_names_add(n, name, e);
+}
+
+static bool list_classes(const char *folder, lathe_names *out, lathe_error *e) {
+    if (!lathe_each_entry(folder, NULL, take_class, out, e)) return false;
+    lathe_names_sort(out);
+    return out->count || lathe_fail(e, "%s: it has no folders of classes", folder);
+}
+
+/* ---- the lists of images ----------------------------------------------------------------------
  */
 
+/* A train or a test folder, or one for both. */
 typedef struct {
-    char **name;
-    int count, cap;
-} Names;
+    int users; /* sets of samples that read from it */
+    char *folder;
+    lathe_names classes; /* all of them */
+    lathe_spool names;   /* of its images' files */
+} Folder;
 
-static void free_names(Names *n) {
-    for (int i = 0; i < n->count; i++) free(n->name[i]);
-    free(n->name);
-    *n = (Names){0};
+static void close_folder(void *context) {
+    Folder *f = context;
+    if (!f || --f->users > 0) return;
+    free(f->folder);
+    lathe_names_free(&f->classes);
+    lathe_spool_close(&f->names);
+    free(f);
 }
 
-static bool add_name(Names *n, const char *name) {
-    if (n->count == n->cap) {
-        int cap = n->cap ? 2 * n->cap : 64;
-        char **p = realloc(n->name, (size_t)cap * sizeof *p);
-        if (!p) return false;
-        n->name = p;
-        n->cap = cap;
-    }
-    char *copy = malloc(strlen(name) + 1);
-    if (!copy) return false;
-    n->name[n->count++] = strcpy(copy, name);
-    return true;
-}
-
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The images, or the subfolders, in `folder`, sorted; hidden ones are left out. */
-static bool list(const char *folder, bool images, Names *out) {
-    DIR *d = opendir(folder);
-    bool ok = d != NULL;
-    for (struct dirent *entry; ok && (entry = readdir(d));) {
-        if (entry->d_name[0] == '.') continue;
-        char *path = lathe_join_path(folder, entry->d_name);
-        bool wanted = path && (images ? lathe_image_is_name(path) && lathe_file_exists(path)
-                                      : lathe_folder_exists(path));
-        ok = path && (!wanted || add_name(out, entry->d_name));
-        free(path);
-    }
-    if (d) closedir(d);
-    if (out->count) qsort(out->name, (size_t)out->count, sizeof *out->name, by_text);
-    return ok;
-}
-
-/* ---- which files belong to which part ---------------------------------------------------------
- */
-
-typedef struct {
-    Names path;
-    int *label;
-    int cap;
-} Files;
-
-static void free_files(Files *f) {
-    free_names(&f->path);
-    free(f->label);
-    *f = (Files){0};
-}
-
-static bool add_file(Files *f, const char *path, int label) {
-    if (f->path.count == f->cap) {
-        int cap = f->cap ? 2 * f->cap : 64;
-        int *p = realloc(f->label, (size_t)cap * sizeof *p);
-        if (!p) return false;
-        f->label = p;
-        f->cap = cap;
-    }
-    f->label[f->path.count] = label;
-    return add_name(&f->path, path);
-}
-
-/* The images of one class; where `split`, every fifth goes to `test`, the others to `train`. */
-static bool collect_class(const char *folder, int label, bool split, Files *train, Files *test) {
-    Names images = {0};
-    bool ok = list(folder, true, &images);
-    for (int i = 0; ok && i < images.count; i++) {
-        char *path = lathe_join_path(folder, images.name[i]);
-        bool is_test = split && i % TEST_EVERY == TEST_EVERY - 1;
-        ok = path && add_file(is_test ? test : train, path, label);
-        free(path);
-    }
-    free_names(&images);
-    return ok;
-}
-
-static bool collect(const char *folder, const Names *classes, bool split, Files *train, Files *test,
-                    lathe_error *e) {
-    bool ok = true;
-    for (int i = 0; ok && i < classes->count; i++) {
-        char *path = lathe_join_path(folder, classes->name[i]);
-        ok = path && (!lathe_folder_exists(path) || collect_class(path, i, split, train, test));
-        free(path);
-    }
-    return ok || lathe_fail(e, "%s: cannot list its images", folder);
-}
-
-/* ---- loading ----------------------------------------------------------------------------------
- */
-
-static bool load_images(const Files *f, const lathe_data_request *r, const char *folder,
-                        lathe_samples *s, lathe_error *e) {
-    int64_t shape[3] = {r->height, r->width, r->channels};
-    int count = f->path.count;
-    if (count == 0)
-        return lathe_fail(e, "%s: no .jpg or .png images in its folders of classes", folder);
-    if (!lathe_samples_alloc(s, count, 3, shape, true, e)) return false;
-    uint32_t *order = malloc((size_t)count * sizeof *order);
-    if (!order) return lathe_fail(e, "%s: out of memory", folder);
-    /* mixed once, so that the last part of the training set, which may validate, has all classes */
-    lathe_shuffle(order, count, 0, UINT32_MAX);
-    const lathe_scaling scaling = {
-        .height = (int)r->height, .width = (int)r->width, .filter = LATHE_BILINEAR};
-    bool ok = true;
-    for (int i = 0; ok && i < count; i++) {
-        lathe_image image;
-        ok = lathe_image_load(f->path.name[order[i]], (int)r->channels, &image, e);
-        if (!ok) break;
-        ok = lathe_image_scale(&image, &scaling, s->u8 + i * s->size, e);
-        s->index[i] = f->label[order[i]];
-        lathe_image_free(&image);
-    }
-    free(order);
-    return ok;
-}
-
-/* "folder/train", or NULL; to be freed. */
-static char *find_part(const char *folder, const char *name) {
-    char *path = lathe_join_path(folder, name);
-    if (path && lathe_folder_exists(path)) return path;
-    free(path);
+static Folder *open_folder(const char *path, const lathe_names *classes, lathe_error *e) {
+    Folder *f = calloc(1, sizeof *f);
+    if (f) f->users = 1;
+    bool ok = f && (f->folder = lathe_join_path(path, "")) != NULL;
+    for (int i = 0; ok && i < classes->count; i++)
+        ok = lathe_names_add(&f->classes, classes->name[i], e);
+    if (!f || !f->folder) lathe_fail(e, "%s: out of memory", path);
+    if (ok && lathe_spool_open(&f->names, e)) return f;
+    close_folder(f);
     return NULL;
 }
 
-static bool load_parts(const lathe_data_request *r, const char *train_folder,
-                       const char *test_folder, lathe_dataset *d, lathe_error *e) {
-    Names classes = {0};
-    Files train = {0}, test = {0};
-    bool split = !train_folder;
-    const char *folder = split ? r->path : train_folder;
-    bool ok = list(folder, false, &classes) || lathe_fail(e, "%s: cannot be read", folder);
-    if (ok && (classes.count < 1 || classes.count > MAX_CLASSES))
-        ok = lathe_fail(e, "%s: %d folders of classes are not accepted", folder, classes.count);
-    ok = ok && collect(folder, &classes, split, &train, &test, e);
-    if (ok && !split && test_folder) ok = collect(test_folder, &classes, false, &test, &test, e);
-    if (ok && (r->parts & LATHE_TRAIN)) ok = load_images(&train, r, folder, &d->train, e);
-    if (ok && (r->parts & LATHE_TEST) && (split || test_folder))
-        ok = load_images(&test, r, split ? folder : test_folder, &d->test, e);
-    d->class_name = classes.name;
-    d->classes = classes.count;
-    free_files(&train);
-    free_files(&test);
+/* The place's name in the spool of names says which file it is. */
+static bool fetch(const void *context, const lathe_image_place *p, unsigned char **bytes,
+                  size_t *size, char *name, size_t room, lathe_error *e) {
+    const Folder *f = context;
+    char file[LATHE_NAME_MAX + 1];
+    if (!lathe_spool_read(&f->names, p->at, file, p->size, e)) return false;
+    size_t n = strlen(f->folder) + strlen(f->classes.name[p->label]) + p->size + 2;
+    char *path = malloc(n);
+    if (!path) return lathe_fail(e, "%s: out of memory", f->folder);
+    snprintf(path, n, "%s%s/%.*s", f->folder, f->classes.name[p->label], (int)p->size, file);
+    snprintf(name, room, "%s", path);
+    bool ok = lathe_read_file(path, LATHE_MAX_IMAGE_FILE, bytes, size, e);
+    free(path);
     return ok;
 }
 
+/* Where images go. */
+typedef struct {
+    Folder *folder;
+    lathe_image_list *others, *fifth; /* every fifth has a list of its own */
+    bool may_lack;                    /* a test set need not have every class */
+    lathe_name_sort *sort;
+} Lists;
+
+static bool take_image(void *context, const char *name, lathe_error *e) {
+    return lathe_name_sort_add(((Lists *)context)->sort, name, e);
+}
+
+/* The images of one class, in order of their names. */
+static bool collect_sorted(Lists *l, int label, const char *path, lathe_error *e) {
+    const char *name;
+    if (!lathe_each_entry(path, lathe_image_is_name, take_image, l, e)) return false;
+    for (int64_t i = 0;; i++) {
+        if (!lathe_name_sort_next(l->sort, &name, e)) return false;
+        if (!name) return i > 0 || lathe_fail(e, "%s: no .jpg or .png images in it", path);
+        lathe_image_list *list = i % TEST_EVERY == TEST_EVERY - 1 ? l->fifth : l->others;
+        lathe_spool *names = &l->folder->names;
+        lathe_image_place place = {
+            .at = names->size, .size = (uint32_t)strlen(name), .label = label};
+        if (!lathe_image_list_add(list, place, e) ||
+            !lathe_spool_append(names, name, place.size, e))
+            return false;
+    }
+}
+
+static bool collect_class(Lists *l, int label, lathe_error *e) {
+    const char *class_name = l->folder->classes.name[label];
+    char *path = lathe_join_path(l->folder->folder, class_name);
+    bool ok = path || lathe_fail(e, "%s: out of memory", class_name);
+    if (ok && !(l->may_lack && !lathe_folder_exists(path))) {
+        l->sort = lathe_name_sort_open(e);
+        ok = l->sort && collect_sorted(l, label, path, e);
+        lathe_name_sort_close(l->sort);
+    }
+    free(path);
+    return ok;
+}
+
+/* Every fifth image of a class goes to `fifth`, which may be the same as `others`; NULL: not
+ * wanted.
+ */
+static bool load_folder(const lathe_data_request *r, const char *path, const lathe_names *classes,
+                        lathe_samples *others, lathe_samples *fifth, bool may_lack,
+                        lathe_error *e) {
+    bool split = others != fifth;
+    lathe_samples *part[2] = {others, fifth};
+    lathe_image_list list[2] = {{{0}, 0}, {{0}, 0}};
+    Folder *f = open_folder(path, classes, e);
+    Lists l = {.folder = f, .others = &list[0], .fifth = &list[split], .may_lack = may_lack};
+    const lathe_image_source source = {fetch, close_folder, f};
+    bool ok = f && lathe_image_list_open(&list[0], e) && lathe_image_list_open(&list[1], e);
+    for (int i = 0; ok && i < classes->count; i++) ok = collect_class(&l, i, e);
+    ok = ok && lathe_spool_flush(&f->names, e);
+    for (int i = 0; i < 2; i++) {
+        if (!ok || !part[i] || !list[i].count) {
+            lathe_spool_close(&list[i].spool);
+            continue;
+        }
+        f->users++;
+        ok = lathe_image_samples(part[i], &list[i], &source, r, classes->count, 1, e);
+    }
+    close_folder(f);
+    return ok;
+}
+
+/* The training set names the classes. */
+static bool load_parts(const lathe_data_request *r, const char *train, const char *test,
+                       const lathe_names *classes, lathe_dataset *d, lathe_error *e) {
+    lathe_samples *to_train = r->parts & LATHE_TRAIN ? &d->train : NULL;
+    lathe_samples *to_test = r->parts & LATHE_TEST ? &d->test : NULL;
+    if (!train) return load_folder(r, r->path, classes, to_train, to_test, false, e);
+    return (!to_train || load_folder(r, train, classes, to_train, to_train, false, e)) &&
+           (!to_test || !test || load_folder(r, test, classes, to_test, to_test, true, e));
+}
+
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
-    if (r->height < 1 || r->width < 1 || r->height > LATHE_MAX_SIDE || r->width > LATHE_MAX_SIDE ||
-        (r->channels != 1 && r->channels != 3))
-        return lathe_fail(e,
-                          "%s: images do not fit a model whose input is no image of 1 or 3 "
-                          "channels",
-                          r->path);
-    char *train = find_part(r->path, "train"), *test = find_part(r->path, "test");
-    if (!test) test = find_part(r->path, "val");
-    bool ok = load_parts(r, train, test, d, e);
+    if (!lathe_image_request(r, e)) return false;
+    lathe_names classes = {0};
+    char *train = lathe_subfolder(r->path, "train"), *test = lathe_subfolder(r->path, "test");
+    if (!test) test = lathe_subfolder(r->path, "val");
+    bool ok = list_classes(train ? train : r->path, &classes, e) &&
+              load_parts(r, train, test, &classes, d, e);
+    d->class_name = classes.name;
+    d->classes = classes.count;
     free(train);
     free(test);
     return ok;
 }
 
+/* Both stop at the first one found, by failing. */
+static bool find_image(void *context, const char *name, lathe_error *e) {
+    (void)name;
+    (void)e;
+    *(bool *)context = true;
+    return false;
+}
+
+typedef struct {
+    const char *folder;
+    bool found;
+} Search;
+
+static bool find_class(void *context, const char *name, lathe_error *e) {
+    Search *s = context;
+    char *folder = lathe_join_path(s->folder, name);
+    if (folder) lathe_each_entry(folder, lathe_image_is_name, find_image, &s->found, e);
+    free(folder);
+    return !s->found;
+}
+
 /* A train/ folder, or a subfolder with an image. */
 static bool recognise(const char *path) {
-    char *train = find_part(path, "train");
-    bool found = train != NULL;
-    Names folders = {0};
-    if (!found) list(path, false, &folders);
-    for (int i = 0; !found && i < folders.count; i++) {
-        Names images = {0};
-        char *folder = lathe_join_path(path, folders.name[i]);
-        found = folder && list(folder, true, &images) && images.count > 0;
-        free_names(&images);
-        free(folder);
-    }
-    free_names(&folders);
+    char *train = lathe_subfolder(path, "train");
+    Search s = {path, train != NULL};
+    lathe_error ignored;
+    if (!train) lathe_each_entry(path, NULL, find_class, &s, &ignored);
     free(train);
-    return found;
+    return s.found;
 }
 
 const lathe_format lathe_folder_format = {

@@ -4,7 +4,8 @@
 
 #include "../dataset.h"
 
-extern const lathe_format lathe_idx_gz_format, lathe_npz_format, lathe_folder_format;
+extern const lathe_format lathe_idx_gz_format, lathe_npz_format, lathe_tar_format,
+    lathe_folder_format;
 
 /* Ended by NULL, in the order in which they are tried. */
 extern const lathe_format *const lathe_all_formats[];

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_IMAGE_FILE = 1 << 28 };
-
 bool lathe_image_is_name(const char *name) {
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"};
     size_t n = strlen(name);
@@ -18,14 +16,19 @@ bool lathe_image_is_name(const char *name) {
     return false;
 }
 
-bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e) {
-    *image = (lathe_image){height, width, channels, NULL};
+bool lathe_image_check(int height, int width, lathe_error *e) {
     if (height < 1 || width < 1 || height > LATHE_MAX_SIDE || width > LATHE_MAX_SIDE ||
         height > LATHE_MAX_PIXELS / width)
         return lathe_fail(e,
                           "an image of %d x %d pixels is not accepted (at most %d a side, %d in "
                           "all)",
                           width, height, LATHE_MAX_SIDE, LATHE_MAX_PIXELS);
+    return true;
+}
+
+bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e) {
+    *image = (lathe_image){height, width, channels, NULL};
+    if (!lathe_image_check(height, width, e)) return false;
     image->pixel = calloc((size_t)height * (size_t)width, (size_t)channels);
     return image->pixel || lathe_fail(e, "out of memory for an image of %d x %d", width, height);
 }
@@ -35,23 +38,30 @@ void lathe_image_free(lathe_image *image) {
     *image = (lathe_image){0};
 }
 
-bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_error *e) {
-    unsigned char *bytes;
-    size_t size;
+bool lathe_image_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
+                        int least_height, int least_width, lathe_image *image, lathe_error *e) {
     bool ok;
     *image = (lathe_image){0};
     if (channels != 1 && channels != 3)
         return lathe_fail(e, "%s: images have 1 or 3 channels, the model's input has %d", path,
                           channels);
-    if (!lathe_read_file(path, MAX_IMAGE_FILE, &bytes, &size, e)) return false;
     if (size > 3 && !memcmp(bytes, "\xff\xd8\xff", 3))
-        ok = lathe_jpeg_decode(path, bytes, size, channels, image, e);
+        ok = lathe_jpeg_decode(path, bytes, size, channels, least_height, least_width, image, e);
     else if (size > 8 && !memcmp(bytes, "\x89PNG\r\n\x1a\n", 8))
         ok = lathe_png_decode(path, bytes, size, channels, image, e);
     else
         ok = lathe_fail(e, "%s: neither a JPEG nor a PNG image", path);
-    free(bytes);
     if (!ok) lathe_image_free(image);
+    return ok;
+}
+
+bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_error *e) {
+    unsigned char *bytes;
+    size_t size;
+    *image = (lathe_image){0};
+    if (!lathe_read_file(path, LATHE_MAX_IMAGE_FILE, &bytes, &size, e)) return false;
+    bool ok = lathe_image_decode(path, bytes, size, channels, 0, 0, image, e);
+    free(bytes);
     return ok;
 }
 

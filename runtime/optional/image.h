@@ -17,9 +17,18 @@ typedef struct lathe_image {
     uint8_t *pixel;
 } lathe_image;
 
+enum { LATHE_MAX_IMAGE_FILE = 1 << 28 };
+
 /* Reads a JPEG or PNG file, converted to `channels`; free it with lathe_image_free. */
 bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_error *e);
+/* The same for a file's bytes; `path` is for messages. A JPEG image may come out smaller, by a
+ * half, a quarter or an eighth, as long as it keeps least_height x least_width pixels (0: it never
+ * does). */
+bool lathe_image_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
+                        int least_height, int least_width, lathe_image *image, lathe_error *e);
 bool lathe_image_is_name(const char *name); /* ends in .jpg, .jpeg or .png */
+/* Whether an image of this size is accepted. */
+bool lathe_image_check(int height, int width, lathe_error *e);
 /* Zeroed pixels. */
 bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e);
 void lathe_image_free(lathe_image *image);
@@ -40,7 +49,7 @@ bool lathe_png_write(const char *path, const lathe_image *image, lathe_error *e)
 
 /* The decoders; `path` is for messages. */
 bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
-                       lathe_image *image, lathe_error *e);
+                       int least_height, int least_width, lathe_image *image, lathe_error *e);
 bool lathe_png_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
                       lathe_image *image, lathe_error *e);
 

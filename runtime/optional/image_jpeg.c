@@ -33,12 +33,28 @@ static void on_progress(j_common_ptr info) {
     longjmp(m->escape, 1);
 }
 
+/* The largest reduction that leaves so many pixels. */
+static unsigned choose_reduction(const struct jpeg_decompress_struct *d, int least_height,
+                                 int least_width) {
+    unsigned by = 8;
+    if (least_height < 1 || least_width < 1) return 1;
+    while (by > 1 && (d->image_height / by < (unsigned)least_height ||
+                      d->image_width / by < (unsigned)least_width))
+        by /= 2;
+    return by;
+}
+
 /* All between creating and destroying the decoder; libjpeg's errors jump over it. */
 static bool decode(struct jpeg_decompress_struct *d, const unsigned char *bytes, size_t size,
-                   int channels, lathe_image *image, lathe_error *e) {
+                   int channels, int least_height, int least_width, lathe_image *image,
+                   lathe_error *e) {
     jpeg_mem_src(d, bytes, (unsigned long)size);
     jpeg_read_header(d, TRUE);
-    if (!lathe_image_alloc(image, (int)d->image_height, (int)d->image_width, channels, e))
+    if (!lathe_image_check((int)d->image_height, (int)d->image_width, e)) return false;
+    d->scale_num = 1;
+    d->scale_denom = choose_reduction(d, least_height, least_width);
+    jpeg_calc_output_dimensions(d);
+    if (!lathe_image_alloc(image, (int)d->output_height, (int)d->output_width, channels, e))
         return false;
     d->out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(d);
@@ -52,7 +68,7 @@ static bool decode(struct jpeg_decompress_struct *d, const unsigned char *bytes,
 }
 
 bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
-                       lathe_image *image, lathe_error *e) {
+                       int least_height, int least_width, lathe_image *image, lathe_error *e) {
     struct jpeg_decompress_struct d;
     struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
     ErrorManager manager;
@@ -64,7 +80,7 @@ bool lathe_jpeg_decode(const char *path, const unsigned char *bytes, size_t size
     jpeg_create_decompress(&d);
     d.progress = &progress;
     if (setjmp(manager.escape) == 0) {
-        ok = decode(&d, bytes, size, channels, image, &why);
+        ok = decode(&d, bytes, size, channels, least_height, least_width, image, &why);
         if (!ok) lathe_fail(e, "%s: %.400s", path, why.text);
     } else {
         lathe_fail(e, "%s: damaged JPEG image: %s", path, manager.text);

@@ -81,7 +81,7 @@ static void test_bad(void **state) {
     lathe_error e;
     scratch_folder("train");
     assert_false(load(LATHE_TRAIN, 3, &d, &e));
-    assert_mentions(e.text, "0 folders of classes");
+    assert_mentions(e.text, "no folders of classes");
     scratch_folder("train/a");
     assert_false(load(LATHE_TRAIN, 3, &d, &e));
     assert_mentions(e.text, "no .jpg or .png images");
