@@ -3,6 +3,9 @@
  * dot behind the last slash; other endings are left out. Shards with "test" or "val" in their names
  * are for testing, or those in folders test/ or val/. classes.txt may have the classes' names, a
  * line each. The order is that of the shards' names, and in each that of its samples. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include "formats.h"
 
 #include "../files.h"
@@ -196,7 +199,7 @@ static Shards *find_shards(const char *path, const char *first, const char *seco
     s->folder = lathe_subfolder(path, first);
     if (!s->folder) s->folder = lathe_subfolder(path, second);
     bool own = s->folder != NULL;
-    if (!own) s->folder = lathe_join_path(path, ".");
+    if (!own) s->folder = strdup(path);
     if (!s->folder ? lathe_fail(e, "%s: out of memory", path)
                    : lathe_each_entry(s->folder, is_tar, own ? take_any : take_shard, s, e)) {
         lathe_names_sort(&s->names);

@@ -1,7 +1,7 @@
 /* The training loop: shuffling, partial batches, divergence, stopping and going on. */
+#include "../../runtime/shuffle.h"
 #include "../../runtime/train.h"
 #include "cmocka_all.h"
-#include "../../runtime/shuffle.h"
 #include "fake_model.h"
 
 #include <math.h>
