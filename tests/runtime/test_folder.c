@@ -96,14 +96,18 @@ static void test_bad(void **state) {
     assert_mentions(e.text, "1 or 3 channels");
 }
 
-static bool stream(int64_t window, lathe_dataset *d, lathe_error *e) {
+static bool stream_large(int64_t side, int64_t window, lathe_dataset *d, lathe_error *e) {
     lathe_data_request r = {.path = scratch_path(""),
-                            .parts = LATHE_TRAIN | LATHE_TEST,
-                            .height = 4,
-                            .width = 4,
+                            .parts = side > 4 ? LATHE_TRAIN : LATHE_TRAIN | LATHE_TEST,
+                            .height = side,
+                            .width = side,
                             .channels = 3,
                             .window = window};
     return lathe_dataset_load(&r, lathe_all_formats, d, e);
+}
+
+static bool stream(int64_t window, lathe_dataset *d, lathe_error *e) {
+    return stream_large(4, window, d, e);
 }
 
 static void write_classes(int images) {
@@ -139,6 +143,19 @@ static void test_streamed(void **state) {
     assert_memory_equal(files.train.index, memory.train.index, 32 * sizeof(int32_t));
     lathe_dataset_free(&memory);
     lathe_dataset_free(&files);
+}
+
+/* Eight images of 192 MB are too much for memory. */
+static void test_too_large(void **state) {
+    (void)state;
+    lathe_dataset d;
+    lathe_error e;
+    write_classes(10);
+    assert_true(stream_large(8192, 0, &d, &e));
+    assert_int_equal(d.train.count, 8);
+    assert_non_null(d.train.stream);
+    assert_int_equal(d.train.stream->window, LATHE_WINDOW);
+    lathe_dataset_free(&d);
 }
 
 /* Files that are damaged or gone when their turn comes. */
@@ -215,6 +232,7 @@ int main(void) {
                                        IN_SCRATCH(test_one_folder),
                                        IN_SCRATCH(test_bad),
                                        IN_SCRATCH(test_streamed),
+                                       IN_SCRATCH(test_too_large),
                                        IN_SCRATCH(test_broken_later),
                                        IN_SCRATCH(test_no_room_for_lists),
                                        cmocka_unit_test(test_many_names)};
