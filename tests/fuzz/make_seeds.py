@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+import tarfile
 import zipfile
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -119,6 +120,25 @@ def onnx_files():
         wide=[1, 3], k=np.ones((3, 1), "f4"))
 
 
+def shard(form, *names):
+    """An archive of the same small image under several names, with class numbers."""
+    f = io.BytesIO()
+    with tarfile.open(fileobj=f, mode="w", format=form) as tar:
+        for i, name in enumerate(names):
+            for ending, data in (".png", written(Image.new("RGB", (2, 2)).save, "PNG")), (".cls", b"%d" % i):
+                info = tarfile.TarInfo(name + ending)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return f.getvalue()[:8192]  # without most of the zeros that fill it up
+
+
+def shards():
+    long = "folder/" * 30 + "x"
+    seed("tar", "ustar", pair(shard(tarfile.USTAR_FORMAT, "a", "folder/" * 20 + "x"), b"one\ntwo\n"))
+    seed("tar", "gnu", pair(shard(tarfile.GNU_FORMAT, "a", long), b""))
+    seed("tar", "pax", pair(shard(tarfile.PAX_FORMAT, long), b"one\n"))
+
+
 def images():
     colours = Image.fromarray(np.arange(20 * 24 * 3, dtype="u1").reshape(20, 24, 3))
     for name, image in (("colours", colours), ("grey", colours.convert("L")),
@@ -169,6 +189,7 @@ def runs():
 keras_files()
 onnx_files()
 images()
+shards()
 arrays()
 data_sets()
 runs()
