@@ -39,7 +39,7 @@ def train(lathe, folder, name, options):
     """Seconds of a step, and of these waited for the batch."""
     out = subprocess.run([lathe, "train", folder / f"{name}.py", "--data", folder / "photos", "--epochs", "2", "-o", folder / "run", *options],
                          capture_output=True, text=True, check=True).stdout
-    step = re.findall(r" (\d+)([mu]?)s/step", out)[-1]
+    step = re.findall(r"(?<!waited) (\d+)([mu]?)s/step", out)[-1]
     waited = re.findall(r"waited (\d+)([mu]?)s/step", out)
     return [float(n) * UNITS[unit] for n, unit in [step, waited[-1] if waited else ("0", "")]]
 
