@@ -75,10 +75,9 @@ static int compare_names(const void *a, const void *b) {
 /* The total and each loss's own values, sorted by the names that Keras gives them. */
 static void put_all(FILE *out, const char *prefix, const lathe_model *m, double total,
                     const double *loss, const double *correct, double n) {
-    Metric list[1 + 2 * LATHE_MAX_LOSSES];
+    Metric list[1 + 2 * LATHE_MAX_LOSSES] = {{.value = total}};
     int count = 1;
     snprintf(list[0].name, sizeof list[0].name, "%sloss", prefix);
-    list[0].value = total;
     for (int i = 0; i < m->losses; i++) {
         const char *output = m->output[m->loss[i].output].name;
         Metric *own = &list[count++];

@@ -150,18 +150,18 @@ static void expect_outputs(File *f, const Interp *it, const Function *fn) {
 
 /* The weighted sum of the losses, and the penalty of the weights if there is one. */
 static void expect_loss(File *f, const Interp *it, const Function *fn) {
-    double sum = 0.0, y = 0.0;
+    double sum[1] = {0.0}, y = 0.0;
     for (int i = 0, k = 0; i < f->nlosses; i++) {
         const OutputTraining *t = &f->m->train.outputs[f->loss[i].output];
         interp_get(it, fn->outputs[k++], &y);
         k += t->metric != METRIC_NONE;
-        sum += (double)t->weight * y;
+        sum[0] += (double)t->weight * y;
     }
     const Value *last = fn->outputs[fn->noutputs - 1];
     y = 0.0;
     if (last->type.shape.rank == 0) interp_get(it, last, &y);
-    sum += y;
-    expect_output(f, &sum, 1, 0);
+    sum[0] += y;
+    expect_output(f, sum, 1, 0);
 }
 
 /* What the self-test must get. */

@@ -16,11 +16,10 @@ static Obj *arg(const CallArgs *args, int i) { return args->items[i].value; }
 
 /* Number of items of range(start, stop, step). */
 static int64_t range_count(int64_t start, int64_t stop, int64_t step) {
-    bool empty = step > 0 ? start >= stop : start <= stop;
-    if (empty) return 0;
-    uint64_t distance =
-        step > 0 ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
-    uint64_t size = step > 0 ? (uint64_t)step : (uint64_t)0 - (uint64_t)step;
+    bool up = step > 0;
+    if (up ? start >= stop : start <= stop) return 0;
+    uint64_t distance = up ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
+    uint64_t size = up ? (uint64_t)step : (uint64_t)0 - (uint64_t)step;
     uint64_t n = (distance - 1) / size + 1;
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }

@@ -172,7 +172,7 @@ static bool read_constant(Script *s, const Bound *b, Initializer *out) {
 
 /* Element `index` of the shape that the list repeats to. */
 static float element_of(const Obj *o, const Shape *list, const Shape *shape, int64_t index) {
-    int64_t at[MAX_RANK];
+    int64_t at[MAX_RANK] = {0};
     for (int i = shape->rank - 1; i >= 0; i--) {
         at[i] = index % shape->dim[i];
         index /= shape->dim[i];

@@ -54,7 +54,7 @@ static bool read_factor(Script *s, ScriptLayer *l, const char *name, float out[2
     if (!bound_require(s, l->bound, name)) return false;
     bool pair = g && obj_is_sequence(g->value) && g->value->seq.count == 2;
     for (int i = 0; i < 2; i++) {
-        const Obj *o = pair ? g->value->seq.items[i] : g ? g->value : NULL;
+        const Obj *o = !g ? NULL : pair ? g->value->seq.items[i] : g->value;
         double v = o && obj_is_number(o) ? obj_real(o) : 2;
         if (v < -1 || v > 1) {
             if (g) bound_wrong(s, l->bound, g, "a number from -1 to 1, or a pair of them");

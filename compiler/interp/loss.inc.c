@@ -19,9 +19,10 @@ static real row_sum(const real *y, int64_t C) {
 
 /* log(sum(exp(y))) */
 static real log_sum_exp(const real *y, int64_t C) {
-    real most = y[0], sum = 0;
+    real most = y[0];
     for (int64_t i = 1; i < C; i++) most = y[i] > most ? y[i] : most;
-    for (int64_t i = 0; i < C; i++) sum += exp(y[i] - most);
+    real sum = exp(y[0] - most);
+    for (int64_t i = 1; i < C; i++) sum += exp(y[i] - most);
     return most + log(sum);
 }
 

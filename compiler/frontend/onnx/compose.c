@@ -66,7 +66,7 @@ Tensor *compose_number(Op *o, float x) {
 Tensor *compose_list(Op *o, int n, const int64_t *list) {
     int64_t *v, dim = n;
     OnnxTensor *c = constant_new(o->im, ONNX_INT64, 1, &dim, NULL, &v);
-    memcpy(v, list, (size_t)n * sizeof *v);
+    if (n > 0) memcpy(v, list, (size_t)n * sizeof *v);
     return tensor_constant(o->im, "list", c);
 }
 

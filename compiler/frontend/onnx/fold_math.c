@@ -5,7 +5,7 @@
 #include <string.h>
 
 bool join_dims(Op *o, int rank, const int64_t *dim, int *joint_rank, int64_t *joint) {
-    int64_t out[MAX_RANK];
+    int64_t out[MAX_RANK] = {0};
     int wide = rank > *joint_rank ? rank : *joint_rank;
     for (int i = 0; i < wide; i++) {
         int ka = i - (wide - *joint_rank), kb = i - (wide - rank);
@@ -341,7 +341,7 @@ bool fold_reduce(Op *o) {
     }
     OnnxTensor *c = constant_new(o->im, x->type, rank, dim, &f, &v);
     double *sum = ARENA_ARRAY(o->im->arena, double, (size_t)c->count + 1);
-    int64_t at[MAX_RANK] = {0}, stride[MAX_RANK], step = 1;
+    int64_t at[MAX_RANK] = {0}, stride[MAX_RANK] = {0}, step = 1;
     for (int i = x->rank - 1; i >= 0; i--) {
         stride[i] = axes >> i & 1 ? 0 : step;
         step *= full[i];

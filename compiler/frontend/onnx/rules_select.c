@@ -17,6 +17,7 @@ bool rule_concat(Op *o) {
         if (count_dims(o->in[i]->rank, o->in[i]->dim) > 0) in[n++] = o->in[i];
         if (!o->in[i]->constant && (!first || is_plain(first))) first = o->in[i];
     }
+    if (!first) return refuse(o, "no input depends on the model's");
     if (!wrap_axis(o, attr_int(o, "axis", 1), first->rank, &axis)) return false;
     if (!o->im->is_static && axis == 0) return mixes_batch(o, "it joins along dimension 0");
     int64_t dim[MAX_RANK];

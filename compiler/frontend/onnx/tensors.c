@@ -208,7 +208,7 @@ static float element(const OnnxTensor *c, int64_t k) { return c->f ? c->f[k] : (
 /* The elements of c with its axes in this order. */
 static const float *ordered(Import *im, const OnnxTensor *c, const int *perm) {
     float *out = ARENA_ARRAY(im->arena, float, (size_t)c->count + 1);
-    int64_t stride[MAX_RANK], at[MAX_RANK] = {0}, step = 1, from = 0;
+    int64_t stride[MAX_RANK] = {0}, at[MAX_RANK] = {0}, step = 1, from = 0;
     for (int i = c->rank - 1; i >= 0; i--) {
         stride[i] = step;
         step *= c->dim[i];
