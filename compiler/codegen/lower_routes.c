@@ -75,6 +75,8 @@ Layout define_with_routes(Lower *l, const Node *conv, const Node *pool, int64_t 
     Place routes = y.place;
     routes.offset += *distance;
     keep_derived(l, DERIVED_ROUTES, conv->out[0], NULL, routes);
+    /* The convolution's step serves the pooling too. */
+    if (l->at + 1 < l->f->nnodes && l->f->nodes[l->at + 1] == pool) l->count = 2;
     return y;
 }
 

@@ -108,7 +108,8 @@ static void check_batch(const lathe_trainer *t) {
     for (int i = 0; i < m->losses; i++) {
         lathe_source y = lathe_samples_labels(&t->data, m, i);
         if (m->loss[i].float_labels)
-            check_floats("labels of", m->output[m->loss[i].output].name, &y, t->batch.labels[i], watch.n);
+            check_floats("labels of", m->output[m->loss[i].output].name, &y, t->batch.labels[i],
+                         watch.n);
     }
 }
 
