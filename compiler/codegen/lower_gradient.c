@@ -63,6 +63,12 @@ void lower_regularize(Lower *l, const Node *n) {
     add_gradient_map(l, n, &p, "regularize", "the regularizer's part of the gradient");
 }
 
+void lower_zero_grad(Lower *l, const Node *n) {
+    GradientMapParams p = gradient_map(l, n);
+    p.kind = 3;
+    add_gradient_map(l, n, &p, "zero_grad", "nothing depends on it");
+}
+
 void lower_clip_value(Lower *l, const Node *n) {
     GradientMapParams p = gradient_map(l, n);
     add_gradient_map(l, n, &p, "clip_value", "elements between -limit and limit");

@@ -29,6 +29,10 @@ static void regularize_range(const void *job, int64_t begin, int64_t end) {
 
 static void run_regularize(const Call *c) { run_elementwise(c, regularize_range); }
 
+static void run_zero_grad(const Call *c) {
+    memset(c->out[0], 0, (size_t)elements(c->node->out[0], 1) * sizeof(real));
+}
+
 static void clip_value_range(const void *job, int64_t begin, int64_t end) {
     const Call *c = job;
     const real limit = (real)c->node->attr.limit, *g = c->in[0];

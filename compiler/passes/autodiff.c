@@ -1,8 +1,8 @@
 /* autodiff: appends the gradients of the mean loss with respect to all trainable parameters to
  * train_step. Requires primitive operations (no fused activations or pooling) and the loss.
- * Guarantees: the gradient of parameter P is the value "P/grad"; P without one does not influence
- * the loss. Gradients that come together are added; nothing is computed for values that no
- * trainable parameter influences, such as the input.
+ * Guarantees: the gradient of each trainable parameter P is the value "P/grad". Gradients that come
+ * together are added; nothing is computed for values that no trainable parameter influences, such
+ * as the input.
  *
  * One rule for each name in the gradient column of ops.def: given the gradient dy of a node's first
  * result, it contributes gradients to those inputs that need one. */
@@ -241,6 +241,16 @@ static void name_gradient(Autodiff *a, const Value *param) {
     sum->name = name;
 }
 
+/* Zeros, where nothing that has a derivative lies between a parameter and the losses: as in Keras,
+ * the optimizer's decay and the regularizer still work on it. */
+static Value *zero_gradient(PassContext *c, Function *f, Value *param) {
+    const char *name = arena_printf(c->module->arena, "%s/zero", param->name);
+    Attrs none = {0};
+    Node *n = function_add_node(c->module, f, OP_ZERO_GRAD, name, &param, 1, &none, (SrcLoc){0, 0},
+                                c->diag);
+    return n ? n->out[0] : NULL;
+}
+
 bool pass_autodiff(PassContext *c) {
     Function *f = module_function(c->module, "train_step");
     CHECK(f);
@@ -252,7 +262,9 @@ bool pass_autodiff(PassContext *c) {
     for (int i = forward - 1; i >= 0 && !a.failed; i--) differentiate(&a, f->nodes[i]);
     for (int i = 0; i < nparams && !a.failed; i++) {
         Value *p = f->params[i], **g = &a.grad[p->id];
-        if (*g && !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
+        if (!is_trainable(c->module, p)) continue;
+        if (!*g) *g = zero_gradient(c, f, p);
+        if (!*g || !(*g = regularized_gradient(c, f, p, *g))) a.failed = true;
         name_gradient(&a, p);
     }
     pass_log(c, "%s: %d nodes for the gradients", f->name, f->nnodes - forward);
