@@ -3,10 +3,8 @@
  * prints which combinations it met, and fails where one is missing. Results go to NAME.bits, which
  * must be the same for every target. */
 #include "built.h"
+#include "met.h"
 
-#include "../../compiler/codegen/algorithm.h"
-#include "../../compiler/codegen/lower.h"
-#include "../../compiler/codegen/variant.h"
 #include "../../compiler/interp/interp.h"
 
 #include <math.h>
@@ -19,45 +17,7 @@ enum { SEEDS = 6, BATCH = 2 };
 
 /* ---- what was met --------------------------------------------------------------------------- */
 
-enum { PLAIN, BIAS, ACTIVATION, ADDEND, POOLING, EPILOGUES };
-enum { WHOLE, ROWS, COLUMNS, BOTH, TAILS };
-static const char *const epilogues[] = {"plain", "bias", "activation", "addend", "pooling"};
-static const char *const tails[] = {"whole", "rows", "columns", "both"};
-
 static int met[VARIANT_COUNT][EPILOGUES][TAILS];
-
-static int epilogue_of(const Node *n) {
-    if (n->attr.pool[0] > 0) return POOLING;
-    if (n->attr.addend) return ADDEND;
-    return n->attr.act ? ACTIVATION : n->nin > 2 ? BIAS : PLAIN;
-}
-
-/* Tiles of the direct kernel do not end past the map: all its maps count as whole. */
-static void note_conv(const CodegenOptions *o, const Node *n) {
-    Variant v = choose_conv(o, n);
-    int m = variant_winograd(v);
-    bool rows = m && conv_rows(n) % m != 0, columns = m && conv_columns(n) % m != 0;
-    met[v][epilogue_of(n)][rows && columns ? BOTH : rows ? ROWS : columns ? COLUMNS : WHOLE]++;
-}
-
-static void note(const CodegenOptions *o, const Function *f, int i) {
-    const Node *n = f->nodes[i];
-    int first, last;
-    if (n->op != OP_CONV2D) return;
-    if (find_chain(f, i, &first, &last))
-        met[choose_chain(o, n) ? VARIANT_CHAIN : VARIANT_ALONE][epilogue_of(n)][WHOLE]++;
-    else if (n->in[1]->type.shape.dim[0] == 3 && conv_variants(o, n))
-        note_conv(o, n);
-}
-
-/* Pooling by 2 leaves no odd maps to F(2x2); the network's chain has an activation; vectors of
- * pixels add nothing. */
-static bool exists(int variant, int epilogue, int tail) {
-    if (variant >= VARIANT_CHAIN) return tail == WHOLE && epilogue == ACTIVATION;
-    if (variant == VARIANT_PIXELS) return tail == WHOLE && epilogue != ADDEND;
-    if (!variant_winograd((Variant)variant)) return tail == WHOLE;
-    return tail == WHOLE || variant >= VARIANT_F4_STEPS || epilogue != POOLING;
-}
 
 static int print_met(void) {
     int missing = 0;
@@ -65,7 +25,7 @@ static int print_met(void) {
         for (int e = 0; e < EPILOGUES; e++) {
             printf("%-20s %-10s", variant_name((Variant)v), epilogues[e]);
             for (int t = 0; t < TAILS; t++) {
-                if (!exists(v, e, t)) continue;
+                if (!conv_cell_exists((ConvCell){v, e, t})) continue;
                 printf("  %s %d", tails[t], met[v][e][t]);
                 missing += !met[v][e][t];
             }
@@ -164,7 +124,9 @@ static void test(int seed, const char *target) {
     b->o.any_kernels = b->o.reproducible = true;
     b->o.kernel_seed = (uint64_t)seed;
     const Function *f = module_function(b->m, "predict");
-    for (int i = 0; i < f->nnodes; i++) note(&b->o, f, i);
+    ConvCell c;
+    for (int i = 0; i < f->nnodes; i++)
+        if (conv_cell(&b->o, f, i, &c)) met[c.variant][c.epilogue][c.tail]++;
     built_compile(b, "-O1");
     draw_again();
     run(b);

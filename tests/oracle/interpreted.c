@@ -4,6 +4,7 @@
  *   predict SCRIPT WEIGHTS INPUT SAMPLES OUTPUT
  *   gradients SCRIPT WEIGHTS INPUT LABELS SAMPLES OUTPUT
  *   step SCRIPT STATE INPUT LABELS SAMPLES SEED STEP FIRST RATE OUTPUT
+ *   cells SCRIPT KERNELS BATCH OUTPUT
  *
  * INPUT and LABELS are raw numbers, those of several inputs or losses one after the other.
  * `predict` runs the inference passes and the float interpreter and writes the raw outputs.
@@ -11,11 +12,14 @@
  * with the optimizer's slots; both in the double interpreter. They write tensors, each a line with
  * its name, one with its number of elements, then raw float64: the gradient of each trainable
  * parameter that has one, under the parameter's name; of `step` also every loss sample by sample
- * ("loss 0"), and the new state ("new NAME"). Answers "ok" or what went wrong, one line each. */
+ * ("loss 0"), and the new state ("new NAME"). `cells` runs nothing: it writes the cells of met.h
+ * that the network has, with kernels drawn from the seed KERNELS: those of predict and of the
+ * training functions. Answers "ok" or what went wrong, one line each. */
 #include "../../compiler/frontend/frontend.h"
 #include "../../compiler/interp/interp.h"
 #include "../../compiler/passes/passes.h"
 #include "../../runtime/safetensors.h"
+#include "../codegen/met.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +39,7 @@ static const Command commands[] = {
     {"predict", 6, false, false, false, NULL},
     {"gradients", 7, true, false, true, "autodiff"},
     {"step", 11, true, true, true, NULL},
+    {"cells", 5, false, false, false, NULL},
 };
 
 typedef struct {
@@ -189,6 +194,33 @@ static bool run(Arena *a, const Command *c, char *const *w, Diag *d, lathe_error
     return ok;
 }
 
+/* ---- what a network has ------------------------------------------------------------------------
+ */
+
+static bool print_functions(Arena *a, char *const *w, bool train, StrBuf *out, Diag *d) {
+    static const char *const functions[2][2] = {{"predict", NULL}, {"eval", "train_step"}};
+    Module *m = load_model(a, w[1], NULL, d);
+    if (!m) return false;
+    PipelineOptions p = {.train = train};
+    materialize_params(m, SEED);
+    CodegenOptions o = {.batch = atoi(w[3]), .train = train, .any_kernels = true};
+    o.kernel_seed = strtoull(w[2], NULL, 10);
+    if (!run_pipeline(m, &p, d) || !parse_targets("host", &o, d)) return false;
+    for (int i = 0; i < 2 && functions[train][i]; i++)
+        print_cells(&o, module_function(m, functions[train][i]), out);
+    return true;
+}
+
+static bool write_cells(Arena *a, char *const *w, Diag *d) {
+    StrBuf out = {0};
+    FILE *f = fopen(w[4], "wb");
+    bool ok = f && print_functions(a, w, false, &out, d) && print_functions(a, w, true, &out, d);
+    if (ok) fputs(out.text, f);
+    if (f) fclose(f);
+    strbuf_free(&out);
+    return ok;
+}
+
 static const Command *find_command(const char *name, int words) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(commands[i].name, name) && commands[i].words == words) return &commands[i];
@@ -208,7 +240,7 @@ int main(void) {
         Diag d;
         diag_init(&d, a, words[1], NULL);
         lathe_error e = {0};
-        if (run(a, c, words, &d, &e))
+        if (strcmp(c->name, "cells") ? run(a, c, words, &d, &e) : write_cells(a, words, &d))
             puts("ok");
         else
             printf("%s\n", d.count ? d.messages[0].text : *e.text ? e.text : "failed");

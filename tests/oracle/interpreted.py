@@ -9,13 +9,20 @@ class Interpreted:
     """One line a run; INTERPRETED names the program."""
 
     def __init__(self):
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen([os.environ["INTERPRETED"]], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
     def run(self, *words):
+        """An AssertionError with what the program says, or that it ended; then another one is started."""
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().strip()
+        if not answer:
+            self.process.wait()
+            self.start()
         if answer != "ok":
             raise AssertionError("lathe: %s" % (answer or "the interpreter ended"))
 

@@ -67,7 +67,7 @@ class Reference(KerasModel):
         fixed = [cast(state[self.names[id(v)]]) if id(v) in self.names else v.value
                  for v in self.model.non_trainable_variables]
         optimizer = [cast(state[by_id[id(v)]]) if id(v) in by_id else
-                     np.asarray(number, np.array(v).dtype) if v is self.model.optimizer.iterations else v.value
+                     np.asarray(number, np.array(v).dtype) if v is self.model.optimizer._iterations else v.value
                      for v in self.optimizer]
         x, y = [cast(a) for a in data.x], [cast(a) for a in data.y]
         weight = None if data.weight is None else cast(data.weight)
@@ -84,12 +84,14 @@ class Reference(KerasModel):
 
 
 class Data:
-    """Inputs, labels and weights of the samples of one step."""
+    """Inputs, labels and weights of the samples of one step. Of the network only seed, batch, short and weighted
+    count, here and below, and its script and kernels."""
 
     def __init__(self, net, model, number):
-        self.net, self.n = net, net.batch - net.short
+        self.n = net.batch - net.short
         random = np.random.default_rng([net.seed, number])
-        self.x = [random.normal(size=(self.n,) + net.calls[i].shape).astype(np.float32) for i in net.inputs()]
+        self.x = [random.normal(size=(self.n,) + tuple(t.shape[1:])).astype(np.float32)
+                  for t in model.model.inputs]
         self.y = []  # as Keras has them
         self.indices = []  # as lathe has them
         for i, loss, _ in model.losses():
@@ -193,7 +195,7 @@ class Comparison:
         self.write("x", self.data.x)
         self.command("predict", self.path("weights.safetensors"), self.path("x"), self.data.n, self.path("out"))
         flat, at, found = np.fromfile(self.path("out"), np.float32), 0, []
-        for i in range(len(self.net.outputs)):
+        for i in range(len(self.model.model.outputs)):
             shape = self.want["output %d" % i].shape
             found.append(flat[at:at + int(np.prod(shape))].reshape(shape))
             at += found[-1].size
@@ -209,7 +211,7 @@ class Comparison:
         losses = t.gradients(data.x, data.indices, **scalars)
         for i, (loss, _) in enumerate(losses[1:] if len(losses) > 2 else losses[:1]):
             self.check("generated loss", "loss %d" % i if len(losses) > 2 else "loss", np.array(loss), tolerance)
-        every = self.net.optimizer_args.get("gradient_accumulation_steps", 1)
+        every = self.model.model.optimizer.gradient_accumulation_steps or 1
         for name in self.model.trainable:
             got = t.gradient(name)
             if (n + 1) % every == 0 and every > 1:  # the mean, accumulated
@@ -257,7 +259,7 @@ class Comparison:
             return
         self.by_keras += 1
         noise = self.keras_error()[name]
-        squares = name.endswith(SQUARES) and self.net.optimizer != "SGD"
+        squares = name.endswith(SQUARES) and not isinstance(self.model.model.optimizer, keras.optimizers.SGD)
         factor = AS_KERAS ** 2 if squares else AS_KERAS
         if not d <= factor * noise * tolerance / TOLERANCE:
             raise Disagreement(stage, "%s at step %d differs by %.3g of its largest value (Keras itself by %.3g)" % (

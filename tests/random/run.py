@@ -1,38 +1,171 @@
-"""Random networks against Keras: python run.py [--count N] [--seed S]."""
+"""Random networks against Keras: draws networks, compares generated C and interpreter with Keras on each
+(agree.py), and prints the matrix of what they reached; an empty cell fails (cells.py).
+
+    run.py                   40 networks: of several candidates each, the one that fills most empty cells
+    run.py --count 300 --seed 7
+    run.py --only 123        one network again; --kernels K: with other kernels
+
+A network that fails is made smaller while it fails in the same way, and printed as a Keras script. Environment:
+LATHE and INTERPRETED name the programs, CC the C compiler, RANDOM_FLAGS its options (default: -O0: other options
+give the same bits, which other tests show), ORACLE_FOLDER where files are made.
+"""
 import argparse
 import os
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "oracle")]
-
-os.environ.setdefault("ORACLE_FOLDER", tempfile.gettempdir())
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 import agree
+import cells
 import draw
+import found
 import interpreted
+import lathe_abi
+import reduce
+
+CANDIDATES = 16  # for each network, where cells are empty
+KERNELS = 6  # so many successive seeds give each layer all its kernels
+
+
+class Run:
+    def __init__(self, folder, seconds):
+        self.folder, self.seconds = folder, seconds
+        self.interpreter = interpreted.Interpreted()
+        self.matrix = cells.Matrix()
+        self.agreed = self.compared = self.by_keras = 0
+        self.failed = []
+
+    def cells_of(self, net):
+        """None where lathe refuses the network: the comparison will say why."""
+        script, out = os.path.join(self.folder, "cells.py"), os.path.join(self.folder, "cells.out")
+        with open(script, "w") as f:
+            f.write(net.script())
+        try:
+            self.interpreter.run("cells", script, net.kernels, net.batch, out)
+        except AssertionError:
+            return None
+        with open(out) as f:
+            return cells.of(net, f.read())
+
+    def choose(self, seeds):
+        """The network that fills most empty cells, with the kernels that do; one that lathe refuses before
+        all others."""
+        nets = [draw.draw(seed) for seed in seeds]
+        for choices in (lambda net: [net], self.with_kernels):
+            found = [(net, self.cells_of(net)) for drawn in nets for net in choices(drawn)]
+            refused = [net for net, made in found if made is None]
+            if refused:
+                return refused[0]
+            nets = [max(found, key=lambda pair: self.matrix.new(pair[1]))[0]]
+        return nets[0]
+
+    def with_kernels(self, net):
+        """The network with each choice of kernels."""
+        made = [net.copy() for _ in range(KERNELS)]
+        for i, other in enumerate(made):
+            other.kernels = i
+        return made
+
+    def check(self, net):
+        start = time.time()
+        try:
+            done = agree.check(net, os.path.join(self.folder, str(net.seed)), self.interpreter)
+        except agree.Disagreement as e:
+            return self.fail(net, e)
+        self.agreed += 1
+        self.compared += done.compared
+        self.by_keras += done.by_keras
+        self.matrix.add(self.cells_of(net))
+        print("network %d: %d calls, %d tensors agree (%d as Keras in float32), %.1f s" % (
+            net.seed, len(net.calls), done.compared, done.by_keras, time.time() - start), flush=True)
+
+    def check_found(self):
+        """The networks that once failed."""
+        for name, net in found.FOUND.items():
+            try:
+                agree.check(net, os.path.join(self.folder, name), self.interpreter)
+                print("%s: agrees" % name, flush=True)
+            except agree.Disagreement as e:
+                self.failed.append(name)
+                print("%s FAILED again: %s" % (name, e), flush=True)
+
+    def fail(self, net, error):
+        self.failed.append(net.seed)
+        print("network %d FAILED: %s" % (net.seed, error), flush=True)
+        if self.seconds:
+            net = reduce.reduce(net, lambda smaller: self.fails(smaller, error.stage), self.seconds)
+        print("\n# the smallest that fails in the same way; batch %d, %d samples%s\n%s# again: run.py --only %d --kernels %d\n" % (
+            net.batch, net.batch - net.short, ", weighted" if net.weighted else "", net.script(), net.seed,
+            net.kernels), flush=True)
+
+    def fails(self, net, stage):
+        try:
+            agree.check(net, os.path.join(self.folder, "smaller"), self.interpreter)
+        except agree.Disagreement as e:
+            return e.stage == stage
+        except Exception:  # whatever Keras says of a network that is none
+            return False
+        return False
+
+    def report(self, networks):
+        """True if all is well."""
+        print("\n%s\n" % self.matrix.text())
+        print("%d networks agreed, %d failed; %d tensors, %d of them (%.2f %%) only as well as Keras in float32" % (
+            self.agreed, len(self.failed), self.compared, self.by_keras, 100 * self.by_keras / max(self.compared, 1)))
+        empty = self.matrix.empty(networks)
+        for cell in empty:
+            print("no network had: %s" % cell)
+        if self.failed:
+            print("failed: %s" % " ".join(map(str, self.failed)))
+        return not empty and not self.failed
+
+
+def seeds_for(first, count):
+    """The candidates of each network."""
+    for i in range(count):
+        yield range(first * 1000000 + i * CANDIDATES, first * 1000000 + (i + 1) * CANDIDATES)
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, metavar="SEED", help="this network alone")
+    parser.add_argument("--kernels", type=int, help="of --only")
+    parser.add_argument("--reduce", type=int, default=reduce.SECONDS, metavar="SECONDS", help="0: print as drawn")
+    parser.add_argument("--print", action="store_true", help="print the network of --only, compare nothing")
     o = parser.parse_args()
-    interpreter = interpreted.Interpreted()
-    folder = tempfile.mkdtemp(dir=os.environ["ORACLE_FOLDER"])
-    failed = 0
-    for seed in range(o.seed, o.seed + o.count):
-        t, c = time.time(), time.process_time()
-        try:
-            r = agree.check(draw.draw(seed), os.path.join(folder, str(seed)), interpreter)
-            print(seed, "ok", r.compared, r.by_keras, "%.2f %.2f" % (time.time() - t, time.process_time() - c), flush=True)
-        except Exception as e:
-            failed += 1
-            print(seed, "FAILED", type(e).__name__, str(e)[:1000], "\n", draw.draw(seed).script(), flush=True)
-    print(folder, failed)
-    return failed > 0
+    if o.print:
+        print(draw.draw(o.only).script())
+        return 0
+    with tempfile.TemporaryDirectory(dir=os.environ["ORACLE_FOLDER"]) as folder:
+        run = Run(folder, o.reduce)
+        missing = cells.unknown(lathe_abi.lathe("layers"))
+        if missing:
+            print("cells.txt does not mention: %s" % ", ".join(missing))
+            return 1
+        if o.only is not None:
+            net = draw.draw(o.only)
+            net.kernels = net.kernels if o.kernels is None else o.kernels
+            run.check(net)
+            return bool(run.failed)
+        run.check_found()
+        for seeds in seeds_for(o.seed, o.count):
+            net = run.choose(seeds if run.matrix.empty(cells.MANY) else seeds[:1])
+            try:
+                run.check(net)
+            except Exception:
+                print("network %d could not be compared\n%s%s" % (net.seed, net.script(), traceback.format_exc()), flush=True)
+                run.failed.append(net.seed)
+        run.interpreter.close()
+        return not run.report(o.count)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Networks on which random networks found lathe wrong, each as small as it still failed: the script's model, with
+the kernels, the batch and the samples of a call."""
+from dataclasses import dataclass
+
+HEAD = "import keras\nfrom keras import layers, ops, regularizers\n"
+
+
+@dataclass
+class Kept:
+    seed: int  # in whose network it was found
+    body: str
+    kernels: int = 0
+    batch: int = 2
+    short: int = 0
+    weighted: bool = False
+
+    def script(self):
+        return HEAD + self.body
+
+
+FOUND = {
+    # fuse-pooling broke the module: it took the pooling behind a convolution that had an addition.
+    "pooling_behind_addition": Kept(1514, """
+x0 = layers.Input((4, 4, 2))
+x1 = layers.Conv2D(filters=2, kernel_size=1)(x0)
+x2 = layers.Add()([x0, x1])
+x3 = layers.MaxPooling2D()(x2)
+model = keras.Model(x0, x3)
+model.compile(keras.optimizers.SGD(), loss='mse')
+"""),
+    # Weights that no loss depends on, or only through a step function, were moved by what lay in the workspace.
+    "no_gradient": Kept(1000015, """
+x0 = layers.Input((5,))
+x1 = layers.Dense(4, kernel_regularizer='l2')(x0)
+x2 = layers.Dense(3)(ops.ceil(x1))
+x3 = layers.Dense(7)(x0)
+model = keras.Model(x0, [x2, x3])
+model.compile(keras.optimizers.SGD(momentum=0.5, weight_decay=0.1), loss=['mse', None])
+"""),
+    # keras.activations.hard_tanh(x) and its like were refused.
+    "called_activations": Kept(12, """
+x0 = layers.Input((5,))
+x1 = layers.Dense(4)(keras.activations.linear(x0))
+x2 = keras.activations.hard_shrink(keras.activations.hard_tanh(x1))
+x3 = layers.Dense(3)(keras.activations.soft_shrink(x2))
+model = keras.Model(x0, x3)
+model.compile(keras.optimizers.SGD(), loss='mse')
+"""),
+}
