@@ -139,6 +139,7 @@ def main():
     parser.add_argument("--only", type=int, metavar="SEED", help="this network alone")
     parser.add_argument("--kernels", type=int, help="of --only")
     parser.add_argument("--reduce", type=int, default=reduce.SECONDS, metavar="SECONDS", help="0: print as drawn")
+    parser.add_argument("--first", action="store_true", help="stop at the first that fails")
     parser.add_argument("--print", action="store_true", help="print the network of --only, compare nothing")
     o = parser.parse_args()
     if o.print:
@@ -163,6 +164,8 @@ def main():
             except Exception:
                 print("network %d could not be compared\n%s%s" % (net.seed, net.script(), traceback.format_exc()), flush=True)
                 run.failed.append(net.seed)
+            if o.first and run.failed:
+                return 1
         run.interpreter.close()
         return not run.report(o.count)
 
