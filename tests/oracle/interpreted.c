@@ -139,7 +139,8 @@ static void write_step(const Interp *it, Module *m, const Function *f, int n, FI
     write_gradients(it, m, f, out);
     for (int i = 0; i < f->noutputs; i++)
         write_value(it, f->outputs[i], n, arena_printf(m->arena, "loss %d", i), out);
-    for (int i = 0; i < m->nparams; i++) {
+    for (int k = 0; k < f->nparams; k++) {
+        int i = f->params[k]->param;
         const Param *p = &m->params[i];
         if (p->role == PARAM_CONST) continue;
         int64_t count = shape_count(&p->type.shape);
