@@ -37,6 +37,10 @@ class Disagreement(Exception):
         self.stage = stage
 
 
+class NotFinite(Exception):
+    """Keras's own numbers are not finite: there is nothing to compare with."""
+
+
 class Reference(KerasModel):
     """The script under Keras, with all that is compared in one compiled function."""
 
@@ -176,8 +180,7 @@ class Comparison:
         self.data.streams = self.streams
         self.want = self.model.step(self.state, self.data, number)
         if not all(np.isfinite(a).all() for a in self.want.values()):
-            raise Disagreement("reference", "not finite: %s" % [n for n, a in self.want.items()
-                                                                  if not np.isfinite(a).all()])
+            raise NotFinite(", ".join(n for n, a in self.want.items() if not np.isfinite(a).all()))
         if number == 0:
             self.outputs()
         self.generated()
