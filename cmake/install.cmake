@@ -12,6 +12,18 @@ add_custom_command(
   DEPENDS lathe ${PROJECT_SOURCE_DIR}/cmake/describe_command.py)
 add_custom_target(lathe_manual ALL DEPENDS ${made}/lathe.1 ${made}/lathe.bash)
 
+# What the binary is made of, with versions and licences.
+find_program(DPKG_QUERY dpkg-query)
+if(DPKG_QUERY AND NOT LATHE_SANITIZE)
+  add_custom_command(
+    OUTPUT ${made}/lathe.cdx.json
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/sbom.py $<TARGET_FILE:lathe> ${PROJECT_VERSION}
+            ${made}/lathe.cdx.json
+    DEPENDS lathe ${PROJECT_SOURCE_DIR}/cmake/sbom.py)
+  add_custom_target(lathe_sbom ALL DEPENDS ${made}/lathe.cdx.json)
+  install(FILES ${made}/lathe.cdx.json DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME sbom.cdx.json)
+endif()
+
 file(RELATIVE_PATH PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/lathe.pc.in ${made}/lathe.pc @ONLY)
 configure_package_config_file(cmake/lathe-config.cmake.in ${made}/lathe-config.cmake
@@ -42,4 +54,11 @@ set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3 (>= 3.11), python3-sklearn, python3-m
 set(CPACK_PACKAGE_DESCRIPTION "lathe reads the Keras script that describes a network, a file that Keras saved or
 an ONNX file, and writes standalone C that is specialised for that one network:
 for inference, and for all of training.")
+# Times of files in the package: those of the last commit, unless the caller says which.
+if(NOT DEFINED ENV{SOURCE_DATE_EPOCH})
+  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 --format=%ct OUTPUT_VARIABLE commit_time
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  file(WRITE ${made}/epoch.cmake "if(NOT DEFINED ENV{SOURCE_DATE_EPOCH})\n  set(ENV{SOURCE_DATE_EPOCH} \"${commit_time}\")\nendif()\n")
+  set(CPACK_PROJECT_CONFIG_FILE ${made}/epoch.cmake)
+endif()
 include(CPack)

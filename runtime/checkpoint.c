@@ -110,6 +110,9 @@ bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lat
 /* ---- checkpoints ------------------------------------------------------------------------------
  */
 
+/* Raised where an older lathe could not go on from what is written. */
+enum { FORMAT = 1 };
+
 enum { FIELDS = 32 + 2 * LATHE_MAX_LOSSES, FIELD_BYTES = 48, KEY_BYTES = 32 };
 
 /* The position and what must not change between runs, as texts; sums as hexadecimal floats, which
@@ -203,6 +206,7 @@ static uint64_t window_of(const lathe_trainer *t) {
 
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e) {
     Fields f = {.count = 0};
+    add_whole(&f, "format", FORMAT);
     add_whole(&f, "model_hash", t->model->model_hash);
     add_whole(&f, "batch_size", (uint64_t)t->model->batch);
     add_whole(&f, "samples", (uint64_t)t->data.count);
@@ -246,6 +250,17 @@ static bool get_real(const lathe_safetensors *s, const char *key, double *v, lat
     *v = text ? strtod(text, &end) : 0.0;
     if (text && *text && !*end) return true;
     return lathe_fail(e, "%s: not a checkpoint: '%s' is missing or no number", s->path, key);
+}
+
+/* Those before formats had numbers are of format 1. */
+static bool check_format(const lathe_safetensors *s, lathe_error *e) {
+    uint64_t format = FORMAT;
+    if (lathe_safetensors_meta(s, "format") && !get_whole(s, "format", &format, e)) return false;
+    return format == FORMAT ||
+           lathe_fail(e,
+                      "%s: a checkpoint of format %" PRIu64 "; this version reads format %d: "
+                      "resume with the lathe that wrote it",
+                      s->path, format, FORMAT);
 }
 
 /* What a run must have in common with its checkpoint. */
@@ -339,7 +354,8 @@ bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *note
     lathe_safetensors s;
     if (!read_checkpoint(path, &s, note, e)) return false;
     lathe_position at = t->at;
-    bool ok = check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
+    bool ok = check_format(&s, e) &&
+              check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
               check_same(&s, "batch_size", "batch size", (uint64_t)t->model->batch, e) &&
               check_same(&s, "samples", "number of training samples", (uint64_t)t->data.count, e) &&
               check_same(&s, "seed", "seed", t->at.seed, e) && check_window(&s, t, e) &&

@@ -15,8 +15,8 @@ bool lathe_weights_load(const char *path, const lathe_model *m, void *state, lat
 /* All tensors with the optimizer's, and the position. The checkpoint that was there stays under the
  * name PATH.previous. */
 bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error *e);
-/* Fails, leaving *t alone, unless the checkpoint is of this model, batch, seed and data. Where it is
- * missing or damaged the previous one is taken, and *note says so; else *note is empty. */
+/* Fails, leaving *t alone, unless the checkpoint is of this model, batch, seed and data. Where it
+ * is missing or damaged the previous one is taken, and *note says so; else *note is empty. */
 bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *note, lathe_error *e);
 /* Whether there is one, or a previous one. */
 bool lathe_checkpoint_exists(const char *path);

@@ -27,9 +27,9 @@ typedef struct lathe_run {
     const lathe_schedule *schedule;   /* of the learning rate, or NULL */
     const lathe_callbacks *callbacks; /* or NULL */
     const float *const *initial; /* values of each tensor, NULL where drawn; or NULL: all drawn */
-    bool resume; /* from the folder's checkpoint; from the beginning where there is none yet */
-    lathe_pool *pool;            /* threads; NULL: OpenMP, or none */
-    FILE *out;                   /* progress; NULL: none */
+    bool resume;      /* from the folder's checkpoint; from the beginning where there is none yet */
+    lathe_pool *pool; /* threads; NULL: OpenMP, or none */
+    FILE *out;        /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
     /* Called on the trainer before the first step of a run that is not resumed, to give it weights
      * and optimizer state, and when all is trained; or NULL. */

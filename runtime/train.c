@@ -55,6 +55,11 @@ bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samp
     *t = (lathe_trainer){.model = m, .at.seed = seed};
     t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
+    if (m->abi != LATHE_ABI)
+        return lathe_fail(e,
+                          "%s has version %d of lathe's interface, this runtime version %d: take "
+                          "both from the same lathe",
+                          m->name, m->abi, LATHE_ABI);
     if (m->inputs > LATHE_MAX_INPUTS || m->losses > LATHE_MAX_LOSSES)
         return lathe_fail(e, "%s: %d inputs and %d losses; at most %d and %d can be trained",
                           m->name, m->inputs, m->losses, LATHE_MAX_INPUTS, LATHE_MAX_LOSSES);

@@ -1,6 +1,8 @@
 /* The header file: the shared types, sizes, and the functions with their contracts. */
 #include "emit.h"
 
+#include "../../runtime/lathe_abi.h"
+
 #include "abi_text.h"
 
 /* INPUT_COUNT and OUTPUT_COUNT where there is one; a macro for each where there are several. */
@@ -68,7 +70,11 @@ void emit_header(const File *f, StrBuf *w) {
                   "#ifndef LATHE_MODEL_%s_H\n#define LATHE_MODEL_%s_H\n\n",
                   f->id, f->o->train ? " and state" : " and weights", f->ID, f->ID);
     for (const char *const *line = lathe_abi_text; *line; line++) strbuf_printf(w, "%s\n", *line);
-    strbuf_puts(w, "\n");
+    strbuf_printf(
+        w,
+        "\n#if LATHE_ABI != %d\n#error \"%s.h has version %d of lathe's interface, a header before "
+        "it another one: generate both with the same lathe\"\n#endif\n\n",
+        LATHE_ABI, f->id, LATHE_ABI);
     emit_macros(f, w);
     strbuf_puts(w, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     emit_ports(f, w);

@@ -39,8 +39,9 @@ static void pack_tensor(const File *f, int index, unsigned char *payload) {
         pack_floats(data, l, to);
 }
 
-/* Header: magic, version, type of the kernels (a WeightsType), model hash, layout hash, payload
- * bytes, FNV-1a of the payload. All little-endian, as every target is. */
+/* Header: magic, version (major in the low 16 bits, minor in the high ones), type of the kernels (a
+ * WeightsType), model hash, layout hash, payload bytes, FNV-1a of the payload. All little-endian,
+ * as every target is. */
 unsigned char *write_image(const File *f, size_t *bytes) {
     size_t payload = (size_t)f->params->floats * sizeof(float);
     size_t total = (IMAGE_HEADER_BYTES + payload + 63) / 64 * 64;

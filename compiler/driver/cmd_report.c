@@ -279,7 +279,7 @@ static const char *find_program(Arena *a, const char *self) {
     const char *const places[] = {
         arena_printf(a, "%s/../share/lathe/python/lathe_nn", folder),
         arena_printf(a, "%s/..", folder),
-        LATHE_PYTHON_FOLDER "/lathe_nn",
+        arena_printf(a, "%s/python/lathe_nn", folder),
     };
     for (int i = 0; i < 3; i++) {
         const char *program = arena_printf(a, "%s/report/__main__.py", places[i]);

@@ -1,5 +1,6 @@
 /* lathe reproduce: trains a fixed small network and prints the SHA-256 of its weights, which is the
- * same on every machine; or writes the C program that does it, for machines that lathe is not on. */
+ * same on every machine; or writes the C program that does it, for machines that lathe is not on.
+ */
 #include "../../runtime/files.h"
 #include "../../runtime/train.h"
 #include "../frontend/frontend.h"
@@ -31,7 +32,8 @@ static const OptionUse options[] = {
 static const CommandSpec spec = {
     "reproduce",
     "[options]",
-    "Trains a small network (convolutions, batch normalisation, dropout, dense layers, Adam) on data "
+    "Trains a small network (convolutions, batch normalisation, dropout, dense layers, Adam) on "
+    "data "
     "from\nits random numbers, and prints the SHA-256 of the weights. README.md says which value "
     "must come out.",
     0,

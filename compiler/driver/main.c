@@ -22,7 +22,8 @@ static const Command commands[] = {
     {"inspect", cmd_inspect, "the graph after any pass, the plan, the kernels; --html draws them"},
     {"bench", cmd_bench, "generated code against the interpreter"},
     {"tune", cmd_tune, "measure the kernels of each layer on this machine and keep the fastest"},
-    {"reproduce", cmd_reproduce, "train a fixed network: the SHA-256 of its weights is everywhere the same"},
+    {"reproduce", cmd_reproduce,
+     "train a fixed network: the SHA-256 of its weights is everywhere the same"},
     {"report", cmd_report, "pictures and a page of a training run"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -2,8 +2,8 @@
  * of the same step. */
 #include "built.h"
 
-#include "../../compiler/interp/interp.h"
 #include "../../compiler/frontend/frontend.h"
+#include "../../compiler/interp/interp.h"
 
 #include <dlfcn.h>
 #include <math.h>

@@ -3,6 +3,10 @@
 source "$(dirname "$0")/common.sh" "$@"
 must "cpack" cpack -G DEB --config "$build_dir/CPackConfig.cmake" -B "$work/packages"
 package=$(echo packages/lathe_*.deb)
+# Seconds later: the same bytes.
+must "cpack again" cpack -G DEB --config "$build_dir/CPackConfig.cmake" -B "$work/again"
+cmp "$package" again/lathe_*.deb || complain "the package has other bytes each time"
+dpkg-deb --contents "$package" | grep -q 'share/doc/lathe/sbom.cdx.json' || complain "no list of what is in the package"
 must "dpkg-deb" dpkg-deb --info "$package"
 says "Package: lathe" "Version: $("$lathe" --version | cut -d' ' -f2)" "libhdf5" "libopenblas" "Recommends: gcc | clang"
 dpkg-deb --contents "$package" | awk '$2 != "root/root" || $1 !~ /^(d|-|l)rw[x-]r-[x-]r-[x-]$/' >wrong

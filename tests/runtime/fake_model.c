@@ -66,8 +66,7 @@ static void sweep(float *p, float *velocity, const float *gradient, int n, float
 }
 
 static void gradients_u8(void *state, void *workspace, const lathe_step *s,
-                         const uint8_t *const *input, const void *const *labels,
-                         lathe_metrics *m) {
+                         const uint8_t *const *input, const void *const *labels, lathe_metrics *m) {
     const State *st = state;
     Workspace *w = workspace;
     const uint8_t *x = input[0];

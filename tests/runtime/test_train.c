@@ -93,6 +93,16 @@ static void test_order_does_not_depend_on_batch(void **state) {
     lathe_samples_free(&s);
 }
 
+static void test_another_interface(void **state) {
+    (void)state;
+    lathe_model newer = fake_model;
+    lathe_trainer t;
+    lathe_error e;
+    newer.abi++;
+    assert_false(lathe_trainer_open(&t, &newer, NULL, 5, &e));
+    assert_non_null(strstr(e.text, "version 3 of lathe's interface, this runtime version 2"));
+}
+
 static void test_nan_ends_the_epoch(void **state) {
     (void)state;
     lathe_samples s = fake_samples(20);
@@ -139,6 +149,7 @@ int main(void) {
         cmocka_unit_test(test_last_batch_is_short),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_order_does_not_depend_on_batch),
+        cmocka_unit_test(test_another_interface),
         cmocka_unit_test(test_nan_ends_the_epoch),
         cmocka_unit_test(test_stopping_keeps_the_bits),
     };
