@@ -44,7 +44,7 @@ build newer -I. "$source_dir/tests/release/use_small.c" newer.c "$source_dir"/ru
 gives "small has version 3 of lathe's interface, this runtime version 2" ./newer
 resume() { "$lathe" train small.py --data small.npz --batch 8 --seed 4 --target c99 --reproducible --input-scale 255 -o run --resume "$@"; }
 resume --epochs 4 >out 2>&1 || complain "resume: $(cat out)"
-grep -q '^4,1\.000' run/history.csv || complain "another course: $(cat run/history.csv)"
+grep -q '^4,0\.98' run/history.csv || complain "another course: $(cat run/history.csv)"
 cmp -s weights.safetensors run/weights.safetensors || echo "the bits of training are no longer those of 0.1"
 sed -i 's/"format":"1"/"format":"2"/' run/checkpoint.safetensors
 gives "a checkpoint of format 2; this version reads format 1" resume --epochs 5
