@@ -25,7 +25,7 @@ SEED = 2 ** 33 + 5  # of dropout
 WINOGRAD = 1e-3
 AS_KERAS = 8  # times Keras's own error in float32
 SQUARES = ("/v", "/vhat", "/velocity")  # slots of squared gradients: an error counts twice
-MOVED = 3  # draws of it
+MOVED = 8  # draws of it
 FLAGS = tuple(os.environ.get("RANDOM_FLAGS", "-O0").split())
 
 
