@@ -208,7 +208,7 @@ bool lathe_checkpoint_save(const char *path, const lathe_trainer *t, lathe_error
     Fields f = {.count = 0};
     add_whole(&f, "format", FORMAT);
     add_whole(&f, "model_hash", t->model->model_hash);
-    add_whole(&f, "batch_size", (uint64_t)t->model->batch);
+    add_whole(&f, "batch_size", (uint64_t)t->step_samples);
     add_whole(&f, "samples", (uint64_t)t->data.count);
     add_whole(&f, "seed", t->at.seed);
     add_whole(&f, "step", t->at.step);
@@ -318,7 +318,7 @@ static bool get_position(const lathe_safetensors *s, const lathe_trainer *t, lat
             !get_real(s, key[1], &at->each_correct[i], e))
             return false;
     }
-    uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->model->batch;
+    uint64_t samples = (uint64_t)t->data.count, batch = (uint64_t)t->step_samples;
     if (epoch > UINT32_MAX || done > samples || (done % batch != 0 && done != samples))
         return lathe_fail(e, "%s: damaged: epoch %" PRIu64 ", sample %" PRIu64 " of %" PRIu64,
                           s->path, epoch, done, samples);
@@ -356,7 +356,7 @@ bool lathe_checkpoint_load(const char *path, lathe_trainer *t, lathe_error *note
     lathe_position at = t->at;
     bool ok = check_format(&s, e) &&
               check_same(&s, "model_hash", "model", t->model->model_hash, e) &&
-              check_same(&s, "batch_size", "batch size", (uint64_t)t->model->batch, e) &&
+              check_same(&s, "batch_size", "batch size", (uint64_t)t->step_samples, e) &&
               check_same(&s, "samples", "number of training samples", (uint64_t)t->data.count, e) &&
               check_same(&s, "seed", "seed", t->at.seed, e) && check_window(&s, t, e) &&
               get_position(&s, t, &at, e) && load(&s, t->model, t->state, true, e);

@@ -142,8 +142,9 @@ static bool allocate_slot(Slot *s, const lathe_feed_plan *p) {
     if (posix_memalign(&aligned, ALIGNMENT, (size_t)bytes) != 0) return false;
     s->bytes = aligned;
     s->sample = malloc(n * sizeof *s->sample);
-    s->labels = malloc((size_t)values * 4); /* floats or int32_t */
-    if (all->class_weight) s->weight = malloc(n * sizeof *s->weight);
+    /* Floats or int32_t; zeros, as a rank without samples computes on what is there. */
+    s->labels = calloc((size_t)values, 4);
+    if (all->class_weight) s->weight = calloc(n, sizeof *s->weight);
     return s->sample && s->labels && (s->weight || !all->class_weight);
 }
 

@@ -19,6 +19,8 @@ typedef struct {
     lathe_history history;
     lathe_progress progress;
     char *checkpoint_path, *history_path, *weights_path, *best_path, *kept_path;
+    bool writes;  /* rank 0 */
+    bool advised; /* in this epoch: see advise */
 } Session;
 
 static volatile sig_atomic_t stop_flag;
@@ -70,8 +72,28 @@ static bool begin(Session *s, lathe_error *e) {
     return true;
 }
 
+/* All ranks begin with what rank 0 has. */
+static void share_start(Session *s) {
+    lathe_trainer *t = &s->trainer;
+    if (!t->group) return;
+    lathe_group_broadcast(t->group, t->state, t->model->state_bytes);
+    lathe_group_broadcast(t->group, &t->at, sizeof t->at);
+}
+
+/* Once a step is done, the checkpoint before it is written: rank 0 takes part in every step. */
+static void advise(Session *s) {
+    const lathe_trainer *t = &s->trainer;
+    if (!t->group || s->advised || (t->at.epoch == 0 && !s->run->resume)) return;
+    lathe_error text;
+    lathe_fail(&text, "--resume goes on from %s, with any number of ranks", s->checkpoint_path);
+    lathe_group_advise(t->group, text.text);
+    s->advised = true;
+}
+
 static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
-    *s = (Session){.run = r, .progress = lathe_progress_to(r->out)};
+    *s = (Session){.run = r,
+                   .progress = lathe_progress_to(r->out),
+                   .writes = lathe_group_rank(r->group) == 0};
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
     s->history_path = lathe_join_path(r->folder, "history.csv");
     s->weights_path = lathe_join_path(r->folder, "weights.safetensors");
@@ -82,13 +104,20 @@ static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
         return lathe_fail(e, "%s: out of memory", r->folder);
     if (!lathe_trainer_open(&s->trainer, r->model, r->train, r->seed, e)) return false;
     s->trainer.pool = r->pool;
+    s->trainer.group = r->group;
+    if (r->batch) s->trainer.step_samples = r->batch;
     set_initial(r, s->trainer.state);
     s->trainer.in_order = r->in_order;
     s->trainer.schedule = r->schedule;
     s->trainer.inspector = r->inspector;
-    lathe_sweep_folder(r->folder);
-    return begin(s, e) &&
-           lathe_history_open(&s->history, r->model, s->history_path, (int)s->trainer.at.epoch, e);
+    if (s->writes) {
+        lathe_sweep_folder(r->folder);
+        if (!begin(s, e) || !lathe_history_open(&s->history, r->model, s->history_path,
+                                                (int)s->trainer.at.epoch, e))
+            return false;
+    }
+    share_start(s);
+    return true;
 }
 
 static void close_session(Session *s) {
@@ -104,13 +133,14 @@ static void close_session(Session *s) {
 static void on_step(void *context, const lathe_trainer *t) {
     Session *s = context;
     lathe_progress_step(&s->progress, t);
+    advise(s);
 }
 
 /* Saves the state and says how to go on. */
 static lathe_run_result stop(Session *s, lathe_error *e) {
     const lathe_trainer *t = &s->trainer;
     if (s->progress.terminal) fputc('\n', s->run->out);
-    if (!lathe_checkpoint_save(s->checkpoint_path, t, e)) return LATHE_RUN_FAILED;
+    if (s->writes && !lathe_checkpoint_save(s->checkpoint_path, t, e)) return LATHE_RUN_FAILED;
     lathe_fail(e, "stopped in epoch %u after batch %lld of %lld; saved %s, --resume continues",
                (unsigned)t->at.epoch + 1, (long long)lathe_trainer_steps_done(t),
                (long long)lathe_trainer_steps(t), s->checkpoint_path);
@@ -142,7 +172,7 @@ static lathe_run_result diverged(Session *s, lathe_error *e) {
                (unsigned long long)t->at.step + 1, (unsigned)t->at.epoch + 1,
                (long long)lathe_trainer_steps_done(t) + 1, (long long)lathe_trainer_steps(t),
                where.text[0] ? ": " : "", where.text);
-    return LATHE_RUN_FAILED;
+    return LATHE_RUN_DIVERGED;
 }
 
 /* The epoch's row; false if stopped during validation, or if its samples cannot be read. */
@@ -187,8 +217,8 @@ static bool run_callbacks(Session *s, const lathe_epoch *row, lathe_error *e) {
         fprintf(s->run->out, "Epoch %d: ReduceLROnPlateau reducing learning rate to %g.\n",
                 row->number, state->learning_rate);
     if (end.stop && s->run->out) fprintf(s->run->out, "Epoch %d: early stopping\n", row->number);
-    return (!end.keep || save_weights(s, s->kept_path, e)) &&
-           (!end.save || save_weights(s, s->best_path, e));
+    return !s->writes || ((!end.keep || save_weights(s, s->kept_path, e)) &&
+                          (!end.save || save_weights(s, s->best_path, e)));
 }
 
 /* As EarlyStopping(restore_best_weights=True) does when training ends. */
@@ -219,10 +249,19 @@ static lathe_run_result run_epoch(Session *s, lathe_epoch *row, lathe_error *e) 
         return t->error.text[0] ? unreadable(s, e) : stop(s, e);
     lathe_progress_done(&s->progress, t, row);
     lathe_trainer_next(t);
-    if (!run_callbacks(s, row, e) || !lathe_history_add(&s->history, s->history_path, row, e) ||
-        !lathe_checkpoint_save(s->checkpoint_path, t, e))
+    s->advised = false;
+    if (!run_callbacks(s, row, e)) return LATHE_RUN_FAILED;
+    if (s->writes && (!lathe_history_add(&s->history, s->history_path, row, e) ||
+                      !lathe_checkpoint_save(s->checkpoint_path, t, e)))
         return LATHE_RUN_FAILED;
     return LATHE_RUN_DONE;
+}
+
+/* What is left when all is trained. */
+static bool finish(Session *s, lathe_error *e) {
+    const lathe_run *r = s->run;
+    return restore_best(s, e) && save_weights(s, s->weights_path, e) &&
+           (!r->end || r->end(r->context, &s->trainer, e));
 }
 
 lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe_error *e) {
@@ -230,10 +269,7 @@ lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe
     lathe_run_result result = open_session(&s, r, e) ? LATHE_RUN_DONE : LATHE_RUN_FAILED;
     *last = (lathe_epoch){0};
     while (result == LATHE_RUN_DONE && !is_finished(&s)) result = run_epoch(&s, last, e);
-    if (result == LATHE_RUN_DONE && !(restore_best(&s, e) && save_weights(&s, s.weights_path, e)))
-        result = LATHE_RUN_FAILED;
-    if (result == LATHE_RUN_DONE && r->end && !r->end(r->context, &s.trainer, e))
-        result = LATHE_RUN_FAILED;
+    if (result == LATHE_RUN_DONE && s.writes && !finish(&s, e)) result = LATHE_RUN_FAILED;
     close_session(&s);
     return result;
 }

@@ -6,6 +6,7 @@
 
 #include "callbacks.h"
 #include "dataset.h"
+#include "group.h"
 #include "history.h"
 #include "pool.h"
 #include "schedule.h"
@@ -29,7 +30,10 @@ typedef struct lathe_run {
     const float *const *initial; /* values of each tensor, NULL where drawn; or NULL: all drawn */
     bool resume;      /* from the folder's checkpoint; from the beginning where there is none yet */
     lathe_pool *pool; /* threads; NULL: OpenMP, or none */
-    FILE *out;        /* progress; NULL: none */
+    lathe_group *group; /* the ranks that train together, of which rank 0 reads and writes the
+                           folder; NULL: this process alone */
+    int batch;          /* samples a step, of all ranks; 0: the model's */
+    FILE *out;          /* progress; NULL: none */
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
     /* Called on the trainer before the first step of a run that is not resumed, to give it weights
      * and optimizer state, and when all is trained; or NULL. */
@@ -42,7 +46,12 @@ typedef struct lathe_run {
     void *context;
 } lathe_run;
 
-typedef enum { LATHE_RUN_DONE, LATHE_RUN_STOPPED, LATHE_RUN_FAILED } lathe_run_result;
+typedef enum {
+    LATHE_RUN_DONE,
+    LATHE_RUN_STOPPED,
+    LATHE_RUN_DIVERGED, /* these three come to all ranks together */
+    LATHE_RUN_FAILED    /* the others wait for this one: end them */
+} lathe_run_result;
 
 /* `last` is the last finished epoch; after STOPPED, *e says where the run stands. */
 lathe_run_result lathe_run_training(const lathe_run *r, lathe_epoch *last, lathe_error *e);

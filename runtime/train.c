@@ -52,7 +52,7 @@ static bool allocate(lathe_trainer *t) {
 
 bool lathe_trainer_open(lathe_trainer *t, const lathe_model *m, const lathe_samples *data,
                         uint64_t seed, lathe_error *e) {
-    *t = (lathe_trainer){.model = m, .at.seed = seed};
+    *t = (lathe_trainer){.model = m, .step_samples = m->batch, .at.seed = seed};
     t->at.callbacks.learning_rate = (double)m->learning_rate;
     if (data) t->data = *data;
     if (m->abi != LATHE_ABI)
@@ -121,7 +121,8 @@ static lathe_feed_plan feed_plan(const lathe_trainer *t, const lathe_samples *da
     return (lathe_feed_plan){.samples = data,
                              .seed = t->at.seed,
                              .batch = t->model->batch,
-                             .ranks = 1,
+                             .rank = lathe_group_rank(t->group),
+                             .ranks = lathe_group_ranks(t->group),
                              .threads = t->pool ? lathe_pool_threads(t->pool) : 0};
 }
 
@@ -154,8 +155,28 @@ static lathe_step make_step(const lathe_trainer *t, int n, int64_t first) {
                         .parallel_context = t->pool};
 }
 
-static int batch_size(const lathe_model *m, int64_t left) {
-    return left < m->batch ? (int)left : m->batch;
+static int batch_size(const lathe_trainer *t, int64_t left) {
+    return left < t->step_samples ? (int)left : t->step_samples;
+}
+
+/* The total, and each of several losses. */
+static int loss_parts(const lathe_model *m) { return m->losses > 1 ? 1 + m->losses : 1; }
+
+/* Sums over all ranks, and whether one of them is asked to stop: all learn the same. */
+static bool agree(lathe_trainer *t, lathe_metrics *sums, const volatile sig_atomic_t *stop) {
+    double value[3 * (1 + LATHE_MAX_LOSSES) + 1];
+    int parts = loss_parts(t->model), n = 0;
+    if (!t->group) return stop && *stop;
+    for (int i = 0; i < parts; i++) {
+        value[n++] = sums[i].loss;
+        value[n++] = sums[i].correct;
+        value[n++] = (double)sums[i].count;
+    }
+    value[n++] = stop && *stop;
+    lathe_group_sum(t->group, value, n);
+    for (int i = 0; i < parts; i++)
+        sums[i] = (lathe_metrics){value[3 * i], value[3 * i + 1], (uint64_t)value[3 * i + 2]};
+    return value[n - 1] > 0.0;
 }
 
 /* Adds what a batch gave, in total and for each of several losses. */
@@ -182,32 +203,48 @@ static bool looks_well(const lathe_trainer *t, const lathe_step *s, lathe_moment
     return !t->inspector || t->inspector->look(t->inspector->context, t, s, m);
 }
 
-/* A step in two halves: a loss that is not finite must not reach the weights. */
-static bool run_step(lathe_trainer *t, const lathe_step *s, lathe_metrics *sums) {
+/* What a step of all ranks gives. */
+typedef struct {
+    lathe_metrics sums[1 + LATHE_MAX_LOSSES];
+    bool stopping; /* a rank is asked to stop */
+} Outcome;
+
+/* A step in two halves: a loss that is not finite must not reach the weights. Without samples of
+ * its own a rank computes on any: they do not count. */
+static bool run_step(lathe_trainer *t, const lathe_step *s, bool counts,
+                     const volatile sig_atomic_t *stop, Outcome *o) {
     if (!looks_well(t, s, LATHE_BATCH_READY)) return false;
-    lathe_trainer_gradients(t, s, sums);
-    if (!looks_well(t, s, LATHE_GRADIENTS_DONE) || !isfinite(sums[0].loss)) return false;
+    lathe_trainer_gradients(t, s, o->sums);
+    if (!counts) memset(o->sums, 0, sizeof o->sums);
+    o->stopping = agree(t, o->sums, stop);
+    if (!looks_well(t, s, LATHE_GRADIENTS_DONE) || !isfinite(o->sums[0].loss)) return false;
     t->model->apply(t->state, t->workspace, s);
     return looks_well(t, s, LATHE_APPLIED);
 }
 
-/* One optimizer step. */
-static lathe_outcome train_batch(lathe_trainer *t) {
-    int n = batch_size(t->model, t->data.count - t->at.done);
-    lathe_step s = make_step(t, n, t->at.done);
-    lathe_metrics sums[1 + LATHE_MAX_LOSSES] = {{0}};
+/* One optimizer step, of all ranks. */
+static lathe_outcome train_batch(lathe_trainer *t, const volatile sig_atomic_t *stop,
+                                 bool *stopping) {
+    int n = batch_size(t, t->data.count - t->at.done);
+    lathe_share own = lathe_group_share(t->group, n, t->model->batch);
+    int64_t first = t->at.done + own.first;
+    int here = own.count ? (int)own.count : 1;
+    lathe_shared_step s = {make_step(t, here, first), NULL};
+    if (t->group) s.exchange = lathe_group_step(t->group, n, own.count);
+    Outcome o = {0};
     double start = lathe_seconds();
     if (t->feed && !take(t->feed, &t->batch, &t->at.waited, &t->error)) return LATHE_EPOCH_FAILED;
-    if (!t->feed) gather(t, t->at.done, n, &t->batch);
-    s.sample_weight = t->batch.weight;
-    bool ok = run_step(t, &s, sums);
+    if (!t->feed) gather(t, first, here, &t->batch);
+    s.step.sample_weight = t->batch.weight;
+    bool ok = run_step(t, &s.step, own.count > 0, stop, &o);
+    *stopping = o.stopping;
     t->at.seconds += lathe_seconds() - start;
-    t->last = s;
-    t->last_loss = sums[0].loss;
+    t->last = s.step;
+    t->last_loss = o.sums[0].loss;
     if (!ok) return LATHE_EPOCH_DIVERGED;
     t->at.step++;
     t->at.done += n;
-    add_sums(t, sums);
+    add_sums(t, o.sums);
     return LATHE_EPOCH_DONE;
 }
 
@@ -223,10 +260,11 @@ static bool begin_epoch(lathe_trainer *t) {
 lathe_outcome lathe_trainer_epoch(lathe_trainer *t, const lathe_watcher *w) {
     if (!begin_epoch(t)) return LATHE_EPOCH_FAILED;
     while (t->at.done < t->data.count) {
-        lathe_outcome outcome = train_batch(t);
+        bool stopping;
+        lathe_outcome outcome = train_batch(t, w->stop, &stopping);
         if (outcome != LATHE_EPOCH_DONE) return outcome;
         if (w->step) w->step(w->context, t);
-        if (w->stop && *w->stop) return LATHE_EPOCH_STOPPED;
+        if (stopping || (!t->group && w->stop && *w->stop)) return LATHE_EPOCH_STOPPED;
     }
     return LATHE_EPOCH_DONE;
 }
@@ -240,7 +278,7 @@ void lathe_trainer_next(lathe_trainer *t) {
 }
 
 static int64_t steps_of(const lathe_trainer *t, int64_t samples) {
-    return (samples + t->model->batch - 1) / t->model->batch;
+    return (samples + t->step_samples - 1) / t->step_samples;
 }
 
 int64_t lathe_trainer_steps(const lathe_trainer *t) { return steps_of(t, t->data.count); }
@@ -256,9 +294,6 @@ static void point(const lathe_trainer *t, const lathe_samples *data, int64_t fir
     for (int i = 0; i < m->losses; i++) b->labels[i] = lathe_samples_labels(&part, m, i).data;
     b->weight = part.weight;
 }
-
-/* The total, and each of several losses. */
-static int loss_parts(const lathe_model *m) { return m->losses > 1 ? 1 + m->losses : 1; }
 
 static void evaluate_batch(lathe_trainer *t, bool bytes, int64_t first, int n, const lathe_batch *b,
                            lathe_metrics *sums) {
@@ -288,8 +323,11 @@ bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
     bool ok = feed || !data->stream;
     double waited = 0.0;
     for (int i = 0; i < loss_parts(m); i++) sums[i] = (lathe_metrics){0};
-    for (int64_t first = 0; ok && first < data->count; first += m->batch) {
-        int n = batch_size(m, data->count - first);
+    for (int64_t at = 0; ok && at < data->count; at += t->step_samples) {
+        lathe_share own = lathe_group_share(t->group, batch_size(t, data->count - at), m->batch);
+        int n = (int)own.count;
+        if (!n) break;
+        int64_t first = at + own.first;
         lathe_batch b;
         if (!feed) point(t, data, first, n, &b);
         ok = !feed || take(feed, &b, &waited, &t->error);
@@ -297,5 +335,6 @@ bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
         ok = ok && !(stop && *stop);
     }
     lathe_feed_close(feed);
-    return ok;
+    if (t->error.text[0]) return false; /* this rank ends the others */
+    return !agree(t, sums, stop) && ok;
 }

@@ -6,6 +6,7 @@
 
 #include "callbacks.h"
 #include "dataset.h"
+#include "group.h"
 #include "pool.h"
 #include "schedule.h"
 
@@ -49,6 +50,8 @@ typedef struct lathe_trainer {
     const lathe_schedule *schedule;          /* of the learning rate, or NULL */
     lathe_pool *pool;                        /* threads; NULL: OpenMP, or none */
     const struct lathe_inspector *inspector; /* looks at every step, or NULL */
+    lathe_group *group; /* the ranks that train together; NULL: this process alone */
+    int step_samples;   /* of all ranks: at most so many times the model's batch */
 } lathe_trainer;
 
 typedef enum {
@@ -65,7 +68,7 @@ typedef struct lathe_inspector {
 
 typedef enum {
     LATHE_EPOCH_DONE,
-    LATHE_EPOCH_STOPPED,  /* the stop flag was set; go on later with the same call */
+    LATHE_EPOCH_STOPPED,  /* a rank's stop flag was set; go on later with the same call */
     LATHE_EPOCH_DIVERGED, /* the loss of the next step is NaN or infinite, or its inspector says so:
                              it is not done, and the weights are those before it */
     LATHE_EPOCH_FAILED    /* samples cannot be read: t->error; all steps before are done */
@@ -96,9 +99,9 @@ float lathe_trainer_rate(const lathe_trainer *t);
 int64_t lathe_trainer_steps(const lathe_trainer *t);
 int64_t lathe_trainer_steps_done(const lathe_trainer *t);
 
-/* Loss and accuracy over all of `data`. False if stopped, or if samples cannot be read: then
- * t->error says why, else it is empty. `sums` has room for 1 + LATHE_MAX_LOSSES: the total, then
- * each of several losses. */
+/* Loss and accuracy over all of `data`, of which each rank looks at a part. False if stopped, or if
+ * samples cannot be read: then t->error says why, else it is empty. `sums` has room for 1 +
+ * LATHE_MAX_LOSSES: the total, then each of several losses. */
 bool lathe_trainer_evaluate(lathe_trainer *t, const lathe_samples *data,
                             const volatile sig_atomic_t *stop, lathe_metrics *sums);
 

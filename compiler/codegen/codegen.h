@@ -36,6 +36,8 @@ typedef struct {
 typedef struct {
     int batch;         /* most samples a call, >= 1 */
     bool train;        /* eval, train_step and init; else predict */
+    bool shared;       /* training by several processes: see lathe_exchange.h */
+    bool sync_norm;    /* ... whose batch normalisation takes the statistics of all of them */
     bool single;       /* everything in the C file: header and weights */
     bool reproducible; /* targets without FMA use fmaf */
     bool exact;        /* no Winograd */

@@ -273,6 +273,15 @@ static void emit_cost(const Step *s, StrBuf *w) {
     if (s->info.fixed) strbuf_printf(w, "; %lld bytes", (long long)s->info.fixed);
 }
 
+/* The arguments after the pointers. */
+static const char *step_tail(const File *f, const Step *s) {
+    static const char own[] = "r->n";
+    const char *tail = s->kernel->type->tail;
+    if (!s->total) return tail;
+    CHECK(!strncmp(tail, own, strlen(own)));
+    return arena_printf(f->m->arena, "%s_total(r)%s", f->id, tail + strlen(own));
+}
+
 void emit_step(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
     const Step *step = &plan->steps[index];
     strbuf_printf(w, "/* %s: %s", c_comment(f->m->arena, step->name), step->comment);
@@ -285,7 +294,7 @@ void emit_step(const File *f, const Section *s, const Plan *plan, int index, Str
         if (i) strbuf_puts(w, ", ");
         print_place(f, plan, step, i, w);
     }
-    const char *tail = step->kernel->type->tail;
+    const char *tail = step_tail(f, step);
     strbuf_printf(w, "%s%s);\n}\n\n", step->nargs && *tail ? ", " : "", tail);
 }
 
@@ -320,13 +329,18 @@ void emit_call(const File *f, const Section *s, const Plan *plan, int index, Str
 }
 
 /* The function that reads like the network: one call a step. */
-static void emit_sequence(const File *f, const Section *s, const Plan *plan, bool apply,
+static void emit_sequence(const File *f, const Section *s, const Plan *plan, Stage stage,
                           const char *name, StrBuf *w) {
     strbuf_printf(w, "static void %s%s(const %s_run *r) {\n", s->kernels.prefix, name, f->id);
     int every = f->m->train.optimizer.accumulate;
-    if (apply && every > 1) strbuf_printf(w, "    if ((r->step->step + 1) %% %d) return;\n", every);
-    for (int i = 0; i < plan->nsteps; i++)
-        if (plan->steps[i].apply == apply) emit_call(f, s, plan, i, w);
+    if (stage == STAGE_APPLY && every > 1)
+        strbuf_printf(w, "    if ((r->step->step + 1) %% %d) return;\n", every);
+    for (int i = 0; i < plan->nsteps; i++) {
+        if (stage_of(&plan->steps[i]) != stage) continue;
+        emit_call(f, s, plan, i, w);
+        if (stage == STAGE_STEPS) emit_ready(f, plan, i, w);
+    }
+    if (stage == STAGE_REDUCED) strbuf_puts(w, "    (void)r;\n");
     strbuf_puts(w, "}\n\n");
 }
 
@@ -347,11 +361,12 @@ static void emit_plan_steps(const File *f, const Section *s, const Plan *plan, S
 }
 
 static void emit_sequences(const File *f, const Section *s, StrBuf *w) {
-    if (s->predict) emit_sequence(f, s, s->predict, false, "predict_steps", w);
-    if (s->eval) emit_sequence(f, s, s->eval, false, "eval_steps", w);
+    if (s->predict) emit_sequence(f, s, s->predict, STAGE_STEPS, "predict_steps", w);
+    if (s->eval) emit_sequence(f, s, s->eval, STAGE_STEPS, "eval_steps", w);
     if (!s->train) return;
-    emit_sequence(f, s, s->train, false, "gradient_steps", w);
-    emit_sequence(f, s, s->train, true, "apply_steps", w);
+    emit_sequence(f, s, s->train, STAGE_STEPS, "gradient_steps", w);
+    if (f->o->shared) emit_sequence(f, s, s->train, STAGE_REDUCED, "reduced_steps", w);
+    emit_sequence(f, s, s->train, STAGE_APPLY, "apply_steps", w);
 }
 
 static void emit_section(const File *f, const Section *s, StrBuf *w) {
@@ -380,7 +395,8 @@ static void emit_section(const File *f, const Section *s, StrBuf *w) {
 
 /* The functions of `from` are those of `to`. */
 static void emit_aliases(const File *f, const Section *from, const Section *to, StrBuf *w) {
-    static const char *const training[] = {"eval_steps", "gradient_steps", "apply_steps", NULL};
+    const char *const training[] = {"eval_steps", "gradient_steps", "apply_steps",
+                                    f->o->shared ? "reduced_steps" : NULL, NULL};
     static const char *const inference[] = {"predict_steps", NULL};
     const char *of = from->kernels.prefix, *is = to->kernels.prefix;
     for (int i = 0; f->takes_bytes && i < f->ninputs; i++)
@@ -442,6 +458,7 @@ void emit_source(const File *f, StrBuf *w) {
     emit_opening(f, w);
     RunParams run = {.id = f->id};
     template_run(w, &run, "");
+    if (f->o->shared) template_shared_run(w, &(SharedRunParams){.id = f->id}, "");
     emit_param_names(f, w);
     emit_sections(f, w);
     emit_profile(f, w);

@@ -87,6 +87,15 @@ void emit_step(const File *f, const Section *s, const Plan *plan, int index, Str
 /* What the function is called. */
 const char *step_name(const File *f, const Section *s, const Plan *plan, int index);
 void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w);
+
+/* emit_shared.c: what NAME_train_step consists of, for several processes with a stage between. */
+typedef enum { STAGE_STEPS, STAGE_REDUCED, STAGE_APPLY } Stage;
+Stage stage_of(const Step *s);
+/* Behind the call of a step: what it leaves whole. */
+void emit_ready(const File *f, const Plan *plan, int step, StrBuf *w);
+/* Behind all of them: waits for the sums, and what is done to these. */
+void emit_shared_finish(const File *f, StrBuf *w);
+
 void emit_tables(const File *f, StrBuf *w);  /* emit_tables.c: tensors, init, export, model table */
 void emit_entries(const File *f, StrBuf *w); /* emit_entries.c: the public functions */
 void emit_assembly(const File *f, StrBuf *w); /* emit_tables.c: the weights image */

@@ -248,6 +248,7 @@ static void emit_training_all(const File *f, Call call, bool bytes, StrBuf *w) {
     }
     strbuf_printf(w, "    %s_clear_gaps(&r);\n", id);
     strbuf_printf(w, "    %s_gradient_steps(&r);\n    %s_train_metrics(&r, metrics);\n", id, id);
+    emit_shared_finish(f, w);
     if (call == CALL_TRAIN) strbuf_printf(w, "    %s_apply_steps(&r);\n", id);
     strbuf_puts(w, "}\n\n");
 }
@@ -423,9 +424,9 @@ static void emit_model(const File *f, StrBuf *w) {
 void emit_entries(const File *f, StrBuf *w) {
     strbuf_puts(w, "/* ---- interface ---- */\n\n");
     static const char *const sequences[] = {"predict_steps", "eval_steps", "gradient_steps",
-                                            "apply_steps"};
-    for (int i = f->o->train ? 1 : 0; i < (f->o->train ? 4 : 1); i++)
-        emit_dispatch(f, sequences[i], w);
+                                            "apply_steps", "reduced_steps"};
+    int last = !f->o->train ? 1 : f->o->shared ? 5 : 4;
+    for (int i = f->o->train ? 1 : 0; i < last; i++) emit_dispatch(f, sequences[i], w);
     emit_pick(f, w);
     emit_input_bytes(f, w);
     if (f->o->train) {

@@ -4,6 +4,7 @@
 #include "../../runtime/lathe_abi.h"
 
 #include "abi_text.h"
+#include "exchange_text.h"
 
 /* INPUT_COUNT and OUTPUT_COUNT where there is one; a macro for each where there are several. */
 static void emit_counts(const File *f, const char *what, const Port *ports, int n, StrBuf *w) {
@@ -75,6 +76,9 @@ void emit_header(const File *f, StrBuf *w) {
         "\n#if LATHE_ABI != %d\n#error \"%s.h has version %d of lathe's interface, a header before "
         "it another one: generate both with the same lathe\"\n#endif\n\n",
         LATHE_ABI, f->id, LATHE_ABI);
+    for (const char *const *line = lathe_exchange_text; f->o->shared && *line; line++)
+        strbuf_printf(w, "%s\n", *line);
+    if (f->o->shared) strbuf_puts(w, "\n");
     emit_macros(f, w);
     strbuf_puts(w, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     emit_ports(f, w);

@@ -181,6 +181,19 @@ static bool is_in_place(OpKind op) {
     return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
 }
 
+/* What several processes do to gradients once these are added up. */
+static bool is_reduced(const Lower *l, OpKind op) {
+    return l->o->shared && (op == OP_REGULARIZE || op == OP_ACCUMULATE);
+}
+
+/* Kernels that only divide by the number of samples, where all processes take the batch's statistics
+ * together. */
+static bool counts_all(const Lower *l, const KernelType *type) {
+    return l->o->sync_norm &&
+           (type == &kernel_combine || type == &kernel_batch_norm_statistics ||
+            type == &kernel_batch_norm_grad);
+}
+
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,
               const char *stem, const char *comment, const Arg *args, int nargs) {
     Step s = {.name = name,
@@ -195,6 +208,8 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
         if (l->kernels->uses[i]->fn == fn) s.kernel = l->kernels->uses[i];
     s.layer = l->node ? l->node->name : name;
     s.apply = l->node && (is_optimizer(l->node->op) || is_clipping(l->node));
+    s.reduced = l->node && is_reduced(l, l->node->op);
+    s.total = counts_all(l, type);
     for (int i = 0; i < nargs; i++) {
         touch(l, args[i].place);
         s.arg[i] = args[i].place;

@@ -66,12 +66,20 @@ void lower_loss(Lower *l, const Node *n) {
          out(r.place));
 }
 
+/* What the loss's mean is over: the samples of all processes. */
+static const char *samples_in_all(Lower *l) {
+    if (!l->o->shared) return "n";
+    return share_text(l->kernels,
+                      "((const lathe_shared_step *)(const void *)step)->exchange->samples");
+}
+
 static void add_loss_grad(Lower *l, const Node *n, int kind) {
     Layout y = one_row(l, n->in[0]), d = define(l, n->out[0]);
     LossGradParams p = {.V = vector_name(l->machine, 1),
                         .kind = kind,
                         .from_logits = n->attr.from_logits,
                         .weight = (double)n->attr.loss_weight,
+                        .total = samples_in_all(l),
                         .C = y.channels,
                         .yp = y.pitch,
                         .dp = d.rows == 1 ? d.pitch : y.channels};

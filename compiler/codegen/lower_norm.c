@@ -15,17 +15,22 @@ int sample_ranges(const Lower *l) {
     return ranges;
 }
 
-void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels) {
+static void combine_ranges(Lower *l, Place rows, int ranges, Place result, int64_t floats, int mode,
+                           int64_t pixels) {
     int lanes = machine_lanes(l->machine, floats);
     CombineParams p = {.V = vector_name(l->machine, lanes),
                        .L = lanes,
-                       .J = sample_ranges(l),
+                       .J = ranges,
                        .count = floats,
                        .per = COMBINE_FLOATS,
                        .mode = mode,
                        .pixels = pixels};
     STEP(l, l->node->name, &kernel_combine, &p, "combine", "partial sums joined by a fixed tree",
          in(rows), out(result));
+}
+
+void add_combine(Lower *l, Place rows, Place result, int64_t floats, int mode, int64_t pixels) {
+    combine_ranges(l, rows, sample_ranges(l), result, floats, mode, pixels);
 }
 
 /* A step that sums x (and more) for each channel of every range into rows of a new buffer. */
@@ -69,6 +74,25 @@ void lower_bias_grad(Lower *l, const Node *n) {
     add_combine(l, rows, y.place, dy.pitch, COMBINE_SUM, 1);
 }
 
+/* x becomes the sum over all processes. */
+static void add_exchange(Lower *l, Place x, int64_t floats) {
+    ExchangeSumParams p = {.count = floats};
+    STEP(l, l->node->name, &kernel_exchange_sum, &p, "exchange_sum", "the sum over all processes",
+         out(x));
+}
+
+/* Sums over the batch that are still in ranges, as `ranges` rows: where all processes take their
+ * statistics together, the one row of everybody's. */
+static Place shared_sums(Lower *l, Place rows, int64_t floats, int *ranges) {
+    *ranges = sample_ranges(l);
+    if (!l->o->sync_norm) return rows;
+    Place sum = new_buffer(l, arena_printf(l->m->arena, "%s/all", l->node->name), floats);
+    add_combine(l, rows, sum, floats, COMBINE_SUM, 1);
+    add_exchange(l, sum, floats);
+    *ranges = 1;
+    return sum;
+}
+
 void lower_batch_norm_train(Lower *l, const Node *n) {
     Layout y = define(l, n->out[0]);
     Layout x = with_pitch(l, n->in[0], y.pitch);
@@ -77,12 +101,15 @@ void lower_batch_norm_train(Lower *l, const Node *n) {
     Place new_mean = define(l, n->out[1]).place, new_variance = define(l, n->out[2]).place;
     Place mean = define(l, n->out[3]).place, inv = define(l, n->out[4]).place;
     Place sums = add_reduce(l, REDUCE_SUM, x, (const Arg[]){in(x.place)}, 1);
-    add_combine(l, sums, mean, x.pitch, COMBINE_MEAN, x.rows);
+    int ranges;
+    sums = shared_sums(l, sums, x.pitch, &ranges);
+    combine_ranges(l, sums, ranges, mean, x.pitch, COMBINE_MEAN, x.rows);
     Place squares = add_reduce(l, REDUCE_SQUARES, x, (const Arg[]){in(x.place), in(mean)}, 2);
+    squares = shared_sums(l, squares, x.pitch, &ranges);
     int lanes = machine_lanes(l->machine, y.pitch);
     BatchNormStatisticsParams s = {.V = vector_name(l->machine, lanes),
                                    .L = lanes,
-                                   .J = sample_ranges(l),
+                                   .J = ranges,
                                    .CP = y.pitch,
                                    .pixels = x.rows,
                                    .epsilon = (double)n->attr.epsilon,
@@ -130,6 +157,11 @@ void lower_batch_norm_grad(Lower *l, const Node *n) {
     SplitParams split = {.V = vector_name(l->machine, lanes), .L = lanes, .count = pitch};
     STEP(l, n->name, &kernel_split, &split, "split", "the two sums", in(both), out(dbeta),
          out(dgamma));
+    if (l->o->sync_norm) {
+        add_exchange(l, both, 2 * pitch);
+        dbeta = dgamma = both;
+        dgamma.offset += pitch;
+    }
     BatchNormGradParams p = {
         .V = vector_name(l->machine, lanes), .L = lanes, .pixels = dx.rows, .CP = pitch};
     STEP(l, n->name, &kernel_batch_norm_grad, &p, stem_of(l, "batch_norm_grad", 0, lanes),

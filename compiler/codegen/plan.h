@@ -104,6 +104,8 @@ typedef struct {
     int nargs;
     int node, nnodes; /* nodes of the function that it serves, from number `node` on */
     bool apply;       /* part of NAME_apply */
+    bool reduced;     /* for several processes: of what all their gradients are added up to */
+    bool total;       /* its number of samples is that of all processes */
 } Step;
 
 typedef struct {

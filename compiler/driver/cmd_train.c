@@ -6,6 +6,7 @@
 #include "anomaly.h"
 #include "driver.h"
 #include "native.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static const OptionUse options[] = {
     {OPTION_DATA, NULL},
     {OPTION_WINDOW, NULL},
     {OPTION_EPOCHS, NULL},
-    {OPTION_BATCH, "samples a step (default: 32)"},
+    {OPTION_BATCH, "samples a step, of all ranks together (default: 32)"},
     {OPTION_VALIDATE,
      "what to validate on after each epoch: test (the test set), a fraction of the "
      "training set such as 0.1, or none (default)"},
@@ -33,6 +34,7 @@ static const OptionUse options[] = {
     {OPTION_SAVE_BEST, NULL},
     {OPTION_CLASS_WEIGHT, NULL},
     {OPTION_ACCUMULATE, NULL},
+    {OPTION_SYNC_BATCH_NORM, NULL},
     {OPTION_LOSS, NULL},
     {OPTION_OPTIMIZER, NULL},
     {OPTION_LEARNING_RATE, NULL},
@@ -68,6 +70,9 @@ typedef struct {
     CodegenOptions codegen;
     Native native;
     const lathe_inspector *inspector; /* with --detect-anomaly */
+    Ranks ranks;
+    bool failed_alone; /* the other ranks do not know */
+    int batch;         /* samples a step, of all ranks */
     const volatile sig_atomic_t *stop;
     lathe_callbacks callbacks;
     uint64_t seed;
@@ -240,6 +245,7 @@ static bool note_data(const Job *j) {
 
 /* The folder, with a copy of the model's script. */
 static bool prepare_folder(const Job *j) {
+    if (!ranks_leads(&j->ranks)) return true;
     const char *model = j->options->args[0], *slash = strrchr(model, '/');
     unsigned char *text = NULL;
     size_t size;
@@ -293,12 +299,18 @@ static bool read_callbacks(Job *j) {
 /* ---- running ----------------------------------------------------------------------------------
  */
 
-static int report(lathe_run_result result, const lathe_error *e) {
-    if (result == LATHE_RUN_STOPPED) {
-        fprintf(stderr, "lathe: %s\n", e->text);
+/* What happened to all ranks, rank 0 says. */
+static int report(Job *j, lathe_run_result result, const lathe_error *e) {
+    bool leads = ranks_leads(&j->ranks);
+    switch (result) {
+    case LATHE_RUN_DONE: break;
+    case LATHE_RUN_STOPPED:
+        if (leads) fprintf(stderr, "lathe: %s\n", e->text);
         return INTERRUPTED;
+    case LATHE_RUN_DIVERGED: return leads ? user_error("%s", e->text) : 1;
+    case LATHE_RUN_FAILED: j->failed_alone = true; return user_error("%s", e->text);
     }
-    return result == LATHE_RUN_FAILED ? user_error("%s", e->text) : 0;
+    return 0;
 }
 
 static void begin_training(void *context, lathe_trainer *t) {
@@ -318,7 +330,9 @@ static bool end_training(void *context, const lathe_trainer *t, lathe_error *e) 
     return ok || lathe_fail(e, "%s was not written", j->keras);
 }
 
-static int threads_of(const Job *j) { return (int)option_number(j->options, OPTION_THREADS, 0); }
+static int threads_of(const Job *j) {
+    return (int)option_number(j->options, OPTION_THREADS, (uint64_t)ranks_threads(&j->ranks));
+}
 
 /* The first value that is not finite, from the same step on a profile build: the weights are still
  * those before it. */
@@ -353,11 +367,13 @@ static const float **initial_values(const Job *j) {
     return values;
 }
 
-static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoch *last) {
+static int train_one(Job *j, const char *folder, uint64_t seed, lathe_epoch *last) {
     lathe_error e;
     lathe_run r = {.model = j->native.model,
                    .folder = folder,
                    .pool = j->native.pool,
+                   .group = j->ranks.group,
+                   .batch = j->batch,
                    .train = &j->train,
                    .validation = j->validation.count ? &j->validation : NULL,
                    .names = &j->data,
@@ -368,14 +384,15 @@ static int train_one(const Job *j, const char *folder, uint64_t seed, lathe_epoc
                    .initial = initial_values(j),
                    .seed = seed,
                    .resume = option_given(j->options, OPTION_RESUME),
-                   .out = stdout,
+                   .out = ranks_leads(&j->ranks) ? stdout : NULL,
                    .stop = j->stop,
                    .begin = begin_training,
                    .end = end_training,
                    .inspector = j->inspector,
-                   .explain = explain,
+                   .explain = j->ranks.group ? NULL : explain,
                    .context = (void *)j};
-    int status = report(lathe_run_training(&r, last, &e), &e);
+    int status = report(j, lathe_run_training(&r, last, &e), &e);
+    if (status == 0) ranks_print_traffic(&j->ranks);
     if (status == 0) printf("saved %s/weights.safetensors\n", folder);
     if (status == 0 && j->keras) printf("saved %s\n", j->keras);
     return status;
@@ -401,7 +418,7 @@ static double final_value(const lathe_epoch *last, const char **what) {
 }
 
 /* Runs with seeds S, S+1, ..., each in its own folder inside RUN. */
-static int train_seeds(const Job *j) {
+static int train_seeds(Job *j) {
     Arena *a = j->module->arena;
     double *value = ARENA_ARRAY(a, double, (size_t)j->seeds);
     const char *what = "";
@@ -411,7 +428,10 @@ static int train_seeds(const Job *j) {
         lathe_error e;
         lathe_epoch last;
         printf("Seed %llu\n", seed);
-        if (!lathe_make_folder(folder, &e)) return user_error("%s", e.text);
+        if (ranks_leads(&j->ranks) && !lathe_make_folder(folder, &e)) {
+            j->failed_alone = true;
+            return user_error("%s", e.text);
+        }
         int status = train_one(j, folder, seed, &last);
         if (status) return status;
         value[i] = final_value(&last, &what);
@@ -431,6 +451,7 @@ static int run_job(Job *j) {
         printf(" read from files");
     if (j->validation.count) printf(", validating on %lld", (long long)j->validation.count);
     putchar('\n');
+    ranks_print(&j->ranks, lathe_pool_threads(j->native.pool));
     j->stop = lathe_stop_on_signal();
     if (option_given(j->options, OPTION_SEEDS)) return train_seeds(j);
     return train_one(j, j->folder, j->seed, &last);
@@ -446,6 +467,26 @@ static bool load_optimizer(Job *j) {
     return ok;
 }
 
+/* Each rank's code is for its part of a batch. */
+static bool divide_batch(Job *j, CodegenOptions *c) {
+    int ranks = lathe_group_ranks(j->ranks.group);
+    j->batch = c->batch;
+    c->shared = ranks > 1;
+    c->sync_norm = c->shared && option_given(j->options, OPTION_SYNC_BATCH_NORM);
+    if (c->batch < ranks) {
+        user_error("--batch %d has no sample for each of %d ranks", c->batch, ranks);
+        return false;
+    }
+    if (c->shared && option_given(j->options, OPTION_DETECT_ANOMALY))
+        return user_error("--detect-anomaly is for one process, without mpirun"), false;
+    if (j->data.train.stream && c->batch % ranks)
+        return user_error("--batch %d of images in files cannot be divided by %d ranks", c->batch,
+                          ranks),
+               false;
+    c->batch = (c->batch + ranks - 1) / ranks;
+    return true;
+}
+
 static bool build(Job *j) {
     int batch = j->module->fit.batch;
     bool watched = option_given(j->options, OPTION_DETECT_ANOMALY);
@@ -454,7 +495,12 @@ static bool build(Job *j) {
     if (*accumulate == 1) *accumulate = 0;
     bool ok = run_passes(j->module, true, j->options) && load_optimizer(j) &&
               codegen_options(j->options, true, batch ? batch : DEFAULT_BATCH, &j->codegen) &&
-              native_build(j->module, &j->codegen, threads_of(j), watched, &j->native);
+              divide_batch(j, &j->codegen);
+    ok =
+        ranks_agree(&j->ranks, ok) &&
+        (j->ranks.group ? native_build_shared(j->module, &j->codegen, threads_of(j), j->ranks.group,
+                                              &j->native)
+                        : native_build(j->module, &j->codegen, threads_of(j), watched, &j->native));
     if (ok && watched) j->inspector = anomaly_watch(&j->native);
     return ok;
 }
@@ -474,6 +520,16 @@ static bool choose_output(Job *j, Arena *a) {
     return false;
 }
 
+/* Everything up to the first step. */
+static bool prepare(Job *j, Arena *a) {
+    const char *weights = j->options->text[OPTION_WEIGHTS];
+    j->module = choose_output(j, a) ? open_model(a, j->options) : NULL;
+    bool ok = j->module && (!weights || open_weights(j->module, weights)) && read_validate(j) &&
+              read_callbacks(j) && load_samples(j);
+    return ranks_agree(&j->ranks, ok) && ranks_agree(&j->ranks, build(j)) &&
+           ranks_agree(&j->ranks, fit_samples(j) && prepare_folder(j));
+}
+
 int cmd_train(int argc, char **argv) {
     Options o;
     int status;
@@ -482,13 +538,12 @@ int cmd_train(int argc, char **argv) {
     Job j = {.options = &o,
              .seed = option_number(&o, OPTION_SEED, 0),
              .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
+    if (!ranks_open(&j.ranks)) return 1;
     Arena *a = arena_new();
-    j.module = choose_output(&j, a) ? open_model(a, &o) : NULL;
-    const char *weights = o.text[OPTION_WEIGHTS];
-    bool ready = j.module && (!weights || open_weights(j.module, weights)) && read_validate(&j) &&
-                 read_callbacks(&j) && load_samples(&j) && build(&j) && fit_samples(&j) &&
-                 prepare_folder(&j);
+    bool ready = prepare(&j, a);
+    ranks_speak(&j.ranks);
     status = ready ? run_job(&j) : 1;
+    ranks_close(&j.ranks, j.failed_alone);
     native_free(&j.native);
     lathe_dataset_free(&j.data);
     arena_free(a);

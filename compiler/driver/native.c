@@ -8,6 +8,7 @@
 #include "toolchain.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,8 +73,8 @@ static bool open_pool(int threads, Native *n) {
     return n->pool != NULL;
 }
 
-static bool load(Arena *a, const Module *m, const WorkFolder *p, int threads, Native *n) {
-    void *library = n->library = dlopen(library_path(a, p), RTLD_NOW | RTLD_LOCAL);
+static bool load(Arena *a, const Module *m, const char *path, int threads, Native *n) {
+    void *library = n->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         user_error("cannot load the compiled code: %s", dlerror());
         return false;
@@ -109,18 +110,37 @@ static bool bind_weights(const Generated *g, Native *n) {
     return true;
 }
 
+typedef struct {
+    char text[PATH_MAX];
+} Path;
+
+/* What the first rank of this machine has compiled; "" where that failed. */
+static const char *path_of_first(Arena *a, lathe_group *g, const char *own) {
+    Path *all = ARENA_ARRAY(a, Path, (size_t)lathe_group_ranks(g)), mine;
+    snprintf(mine.text, sizeof mine.text, "%s", own);
+    lathe_group_collect(g, &mine, sizeof mine, all);
+    return all[lathe_group_local_first(g)].text;
+}
+
+/* The folder goes when every rank has loaded what lies there. */
 static bool build_in(Arena *a, const Module *m, const Generated *g, int threads, bool profile,
-                     Native *n) {
+                     lathe_group *group, Native *n) {
     WorkFolder p;
-    if (!work_folder_make(a, m->name, &p)) return false;
-    double start = lathe_seconds();
-    bool ok = write_sources(g, &p) && compile(a, profile, &p) && load(a, m, &p, threads, n);
+    double start = lathe_seconds(), loaded = 1.0;
+    bool compiles = lathe_group_local_rank(group) == 0, ok = true;
+    bool folder = compiles && work_folder_make(a, m->name, &p);
+    if (compiles) ok = folder && write_sources(g, &p) && compile(a, profile, &p);
+    const char *path = ok && folder ? library_path(a, &p) : "";
+    if (group) path = path_of_first(a, group, path);
+    ok = *path && load(a, m, path, threads, n);
+    if (group) lathe_group_sum(group, &loaded, 1);
     n->compile_seconds = lathe_seconds() - start;
-    work_folder_remove(&p);
+    if (folder) work_folder_remove(&p);
     return ok;
 }
 
-bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n) {
+static bool build(Module *m, const CodegenOptions *o, int threads, bool profile,
+                  lathe_group *group, Native *n) {
     Diag d;
     Generated g = {0};
     diag_init(&d, m->arena, NULL, NULL);
@@ -135,11 +155,20 @@ bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile,
     n->nprobes = g.nprobes;
     struct sigaction before[2];
     hold_signals(before);
-    ok = ok && build_in(m->arena, m, &g, threads, profile, n);
+    ok = ok && build_in(m->arena, m, &g, threads, profile, group, n);
     release_signals(before);
     ok = ok && bind_weights(&g, n);
     generated_free(&g);
     return ok;
+}
+
+bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n) {
+    return build(m, o, threads, profile, NULL, n);
+}
+
+bool native_build_shared(Module *m, const CodegenOptions *o, int threads, lathe_group *g,
+                         Native *n) {
+    return build(m, o, threads, false, g, n);
 }
 
 void native_free(Native *n) {

@@ -2,6 +2,7 @@
 #ifndef LATHE_DRIVER_NATIVE_H
 #define LATHE_DRIVER_NATIVE_H
 
+#include "../../runtime/group.h"
 #include "../../runtime/lathe_abi.h"
 #include "../../runtime/pool.h"
 #include "../codegen/codegen.h"
@@ -24,6 +25,9 @@ typedef struct {
  * `threads` threads (0: one for each core); a `profile` build calls *n->profile before each step.
  * False after an error was printed. */
 bool native_build(Module *m, const CodegenOptions *o, int threads, bool profile, Native *n);
+/* The same for ranks that all call it: one on each machine compiles. NULL: this process alone. */
+bool native_build_shared(Module *m, const CodegenOptions *o, int threads, lathe_group *g,
+                         Native *n);
 void native_free(Native *n);
 
 #endif
