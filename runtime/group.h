@@ -1,7 +1,7 @@
-/* Processes ("ranks") that train one network together, each on its share of every batch. A thread of
- * its own moves the bytes, so that sums of gradients travel while the rest of the backward pass is
- * computed. Every sum is taken in the order of the ranks: for a given number of ranks the bits are
- * always the same.
+/* Processes ("ranks") that train one network together, each on its share of every batch. A thread
+ * of its own moves the bytes, so that sums of gradients travel while the rest of the backward pass
+ * is computed. Every sum is taken in the order of the ranks: for a given number of ranks the bits
+ * are always the same.
  *
  * Each rank hears its neighbour's heart: one that died or stopped ends all of them. Functions are
  * called by one thread, by all ranks in the same order. */

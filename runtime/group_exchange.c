@@ -100,8 +100,8 @@ static void sum(void *context, float *x, size_t count) {
 }
 
 void exchange_open(Exchange *x, lathe_group *g) {
-    x->table = (lathe_exchange){
-        .context = g, .add = add, .average = average, .wait = wait, .sum = sum};
+    x->table =
+        (lathe_exchange){.context = g, .add = add, .average = average, .wait = wait, .sum = sum};
 }
 
 void exchange_free(Exchange *x) {

@@ -1,8 +1,8 @@
 /* What ranks do together, as phases of messages that nobody waits for.
  *
  * Adding up: each rank owns a segment of the bucket. It gets everybody's floats of that, adds them
- * in the order of the ranks, and sends the sums to all. So a rank sends and receives about twice the
- * bucket, however many there are, and every float is added up in one place. */
+ * in the order of the ranks, and sends the sums to all. So a rank sends and receives about twice
+ * the bucket, however many there are, and every float is added up in one place. */
 #include "group_private.h"
 
 #include <stdlib.h>

@@ -35,9 +35,9 @@ typedef struct Job {
     /* reduce */
     Range range[BUCKET_RANGES];
     int ranges;
-    size_t count;            /* floats of the ranges */
-    float *packed, *parts;   /* the ranges in a row; other ranks' floats of this rank's segment */
-    size_t packed_room;      /* floats that the two have room for */
+    size_t count;          /* floats of the ranges */
+    float *packed, *parts; /* the ranges in a row; other ranks' floats of this rank's segment */
+    size_t packed_room;    /* floats that the two have room for */
 } Job;
 
 /* Makes room for it on this group. False if memory is out. */
@@ -59,8 +59,8 @@ typedef struct {
     Neighbour before; /* the rank that this one listens to */
     int after;        /* the rank that listens to this one */
     bool listening, leaving;
-    int heard, sent;     /* requests; -1: none */
-    int32_t in, out;     /* what they carry */
+    int heard, sent;                     /* requests; -1: none */
+    int32_t in, out;                     /* what they carry */
     double last, silent, unsent, unseen; /* seconds */
 } Watch;
 

@@ -1,6 +1,6 @@
-/* How processes that train together reach each other: the few operations that group.c builds on. One
- * thread, the one that opened the network, calls all of them. optional/network_mpi.c has them for
- * MPI. */
+/* How processes that train together reach each other: the few operations that group.c builds on.
+ * One thread, the one that opened the network, calls all of them. optional/network_mpi.c has them
+ * for MPI. */
 #ifndef LATHE_RUNTIME_NETWORK_H
 #define LATHE_RUNTIME_NETWORK_H
 

@@ -1,5 +1,6 @@
 /* Training on several processes: the lines between the steps by which generated code says that a
- * gradient is whole (see runtime/lathe_exchange.h). Nothing here touches the code for one process. */
+ * gradient is whole (see runtime/lathe_exchange.h). Nothing here touches the code for one process.
+ */
 #include "emit.h"
 
 Stage stage_of(const Step *s) {

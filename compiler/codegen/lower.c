@@ -186,12 +186,11 @@ static bool is_reduced(const Lower *l, OpKind op) {
     return l->o->shared && (op == OP_REGULARIZE || op == OP_ACCUMULATE);
 }
 
-/* Kernels that only divide by the number of samples, where all processes take the batch's statistics
- * together. */
+/* Kernels that only divide by the number of samples, where all processes take the batch's
+ * statistics together. */
 static bool counts_all(const Lower *l, const KernelType *type) {
-    return l->o->sync_norm &&
-           (type == &kernel_combine || type == &kernel_batch_norm_statistics ||
-            type == &kernel_batch_norm_grad);
+    return l->o->sync_norm && (type == &kernel_combine || type == &kernel_batch_norm_statistics ||
+                               type == &kernel_batch_norm_grad);
 }
 
 void add_step(Lower *l, const char *name, const KernelType *type, const void *params,

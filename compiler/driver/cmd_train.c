@@ -530,22 +530,28 @@ static bool prepare(Job *j, Arena *a) {
            ranks_agree(&j->ranks, fit_samples(j) && prepare_folder(j));
 }
 
+/* The exit status. */
+static int train(Job *j) {
+    Arena *a = arena_new();
+    bool ready = prepare(j, a);
+    ranks_speak(&j->ranks);
+    int status = ready ? run_job(j) : 1;
+    native_free(&j->native);
+    lathe_dataset_free(&j->data);
+    arena_free(a);
+    return status;
+}
+
 int cmd_train(int argc, char **argv) {
     Options o;
     int status;
-    if (!options_parse(&spec, argc, argv, &o, &status)) return status;
-    if (!check_options(&o)) return 1;
-    Job j = {.options = &o,
-             .seed = option_number(&o, OPTION_SEED, 0),
-             .seeds = (int)option_number(&o, OPTION_SEEDS, 1)};
+    Job j = {.options = &o};
     if (!ranks_open(&j.ranks)) return 1;
-    Arena *a = arena_new();
-    bool ready = prepare(&j, a);
-    ranks_speak(&j.ranks);
-    status = ready ? run_job(&j) : 1;
+    if (options_parse(&spec, argc, argv, &o, &status)) {
+        j.seed = option_number(&o, OPTION_SEED, 0);
+        j.seeds = (int)option_number(&o, OPTION_SEEDS, 1);
+        status = check_options(&o) ? train(&j) : 1;
+    }
     ranks_close(&j.ranks, j.failed_alone);
-    native_free(&j.native);
-    lathe_dataset_free(&j.data);
-    arena_free(a);
     return status;
 }

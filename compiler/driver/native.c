@@ -139,8 +139,8 @@ static bool build_in(Arena *a, const Module *m, const Generated *g, int threads,
     return ok;
 }
 
-static bool build(Module *m, const CodegenOptions *o, int threads, bool profile,
-                  lathe_group *group, Native *n) {
+static bool build(Module *m, const CodegenOptions *o, int threads, bool profile, lathe_group *group,
+                  Native *n) {
     Diag d;
     Generated g = {0};
     diag_init(&d, m->arena, NULL, NULL);

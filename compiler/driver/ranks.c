@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the library that knows MPI --------------------------------------------------------------- */
+/* ---- the library that knows MPI ---------------------------------------------------------------
+ */
 
 /* What mpirun of Open MPI, or of MPICH, says in the environment; 1 without it. */
 static int ranks_started(void) {
@@ -125,8 +126,8 @@ int ranks_threads(const Ranks *r) {
 void ranks_print(const Ranks *r, int threads) {
     if (!r->group) return;
     int machines = lathe_group_machines(r->group);
-    printf("%d ranks on %d machine%s, with %d thread%s each\n", lathe_group_ranks(r->group), machines,
-           machines == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
+    printf("%d ranks on %d machine%s, with %d thread%s each\n", lathe_group_ranks(r->group),
+           machines, machines == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
 }
 
 void ranks_print_traffic(const Ranks *r) {
@@ -134,8 +135,8 @@ void ranks_print_traffic(const Ranks *r) {
     lathe_traffic t = lathe_group_traffic(r->group);
     double steps = t.steps ? (double)t.steps : 1.0;
     printf("%d ranks added up %.3g MB a step in %.3g buckets, and waited %.3g ms a step for that\n",
-           lathe_group_ranks(r->group), 4e-6 * (double)t.floats / steps,
-           (double)t.buckets / steps, 1e3 * t.waited / steps);
+           lathe_group_ranks(r->group), 4e-6 * (double)t.floats / steps, (double)t.buckets / steps,
+           1e3 * t.waited / steps);
 }
 
 void ranks_close(Ranks *r, bool failed_alone) {

@@ -1,4 +1,5 @@
-/* The processes that mpirun started, as one command: they speak with one voice, and end together. */
+/* The processes that mpirun started, as one command: they speak with one voice, and end together.
+ */
 #ifndef LATHE_DRIVER_RANKS_H
 #define LATHE_DRIVER_RANKS_H
 
