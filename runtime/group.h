@@ -57,6 +57,8 @@ const lathe_exchange *lathe_group_step(lathe_group *g, int samples, int64_t shar
 typedef struct lathe_traffic {
     uint64_t steps, buckets, floats; /* that were added up */
     double waited;                   /* seconds that training stood still for sums */
+    double ahead; /* seconds from when a float was handed over to the end of its backward pass,
+                     summed over the floats */
 } lathe_traffic;
 lathe_traffic lathe_group_traffic(const lathe_group *g);
 

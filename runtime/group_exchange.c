@@ -37,6 +37,7 @@ static void send_bucket(lathe_group *g) {
     x->traffic.buckets++;
     x->traffic.floats += j->count;
     x->buckets++;
+    j->sent = lathe_seconds();
     group_submit(g, j);
 }
 
@@ -66,9 +67,10 @@ static void average(void *context, float *x, size_t count) {
 static void wait(void *context) {
     lathe_group *g = context;
     Exchange *x = &g->exchange;
-    double start = lathe_seconds();
     send_bucket(g);
+    double start = lathe_seconds();
     for (int i = 0; i < x->buckets; i++) {
+        x->traffic.ahead += (double)x->bucket[i]->count * (start - x->bucket[i]->sent);
         group_wait(g, x->bucket[i]);
         x->bucket[i]->count = 0;
         x->bucket[i]->ranges = 0;

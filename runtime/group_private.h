@@ -18,7 +18,7 @@ typedef struct {
     float factor;
 } Range;
 
-enum { BUCKET_FLOATS = 1 << 20, BUCKET_RANGES = 256 };
+enum { BUCKET_FLOATS = 1 << 18, BUCKET_RANGES = 256 };
 
 /* Something that all ranks do together, in phases between which messages travel. */
 typedef struct Job {
@@ -35,6 +35,7 @@ typedef struct Job {
     /* reduce */
     Range range[BUCKET_RANGES];
     int ranges;
+    double sent;           /* when the bucket was full */
     size_t count;          /* floats of the ranges */
     float *packed, *parts; /* the ranges in a row; other ranks' floats of this rank's segment */
     size_t packed_room;    /* floats that the two have room for */

@@ -134,9 +134,12 @@ void ranks_print_traffic(const Ranks *r) {
     if (!r->group) return;
     lathe_traffic t = lathe_group_traffic(r->group);
     double steps = t.steps ? (double)t.steps : 1.0;
-    printf("%d ranks added up %.3g MB a step in %.3g buckets, and waited %.3g ms a step for that\n",
-           lathe_group_ranks(r->group), 4e-6 * (double)t.floats / steps, (double)t.buckets / steps,
-           1e3 * t.waited / steps);
+    double floats = t.floats ? (double)t.floats : 1.0;
+    printf(
+        "%d ranks added up %.3g MB a step in %.3g buckets, on average %.3g ms before the backward "
+        "pass ended; then they waited %.3g ms\n",
+        lathe_group_ranks(r->group), 4e-6 * (double)t.floats / steps, (double)t.buckets / steps,
+        1e3 * t.ahead / floats, 1e3 * t.waited / steps);
 }
 
 void ranks_close(Ranks *r, bool failed_alone) {

@@ -141,7 +141,7 @@ class Ranks(unittest.TestCase):
         the same ranks; that goes on with fewer."""
         printed = train(3, "large", "images.npz", "bits", "--epochs", "2", "--threads", "1")
         buckets = re.search(r"3 ranks added up ([\d.]+) MB a step in (\d+) buckets", printed)
-        self.assertEqual((buckets[1], buckets[2]), ("5.26", "2"))
+        self.assertEqual((buckets[1], buckets[2]), ("5.26", "6"))
         train(3, "large", "images.npz", "again", "--epochs", "1", "--threads", "2")
         shutil.copytree("again", "fewer")
         train(3, "large", "images.npz", "again", "--epochs", "2", "--resume")
