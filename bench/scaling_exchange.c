@@ -1,5 +1,5 @@
-/* For bench/scaling, under mpirun: what it costs this network to add up gradients. Prints the seconds of
- * a message among many at once, then for several sizes bytes and seconds of one sum. */
+/* For bench/scaling, under mpirun: what it costs this network to add up gradients. Prints the
+ * seconds of a message among many at once, then for several sizes bytes and seconds of one sum. */
 #define _POSIX_C_SOURCE 200809L
 #include "../runtime/group.h"
 #include "../runtime/optional/network_mpi.h"

@@ -42,6 +42,8 @@ install(DIRECTORY python/lathe_nn DESTINATION ${CMAKE_INSTALL_DATADIR}/lathe/pyt
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 # The Debian package: cpack -G DEB. What it depends on is read from the executable.
+# The library for mpirun would make it depend on MPI: cmake --install installs that, the package does not.
+set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};lathe;Unspecified;/")
 set(CPACK_PACKAGE_CONTACT "lathe developers")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

@@ -146,7 +146,7 @@ static void test_nan_is_reported(void **state) {
     (void)state;
     lathe_error e;
     fake_nan_at = 11;
-    assert_int_equal(run("", 3, false, &e), LATHE_RUN_FAILED);
+    assert_int_equal(run("", 3, false, &e), LATHE_RUN_DIVERGED);
     fake_nan_at = 0;
     assert_mentions(e.text, "NaN at step 11 (epoch 2, batch 3 of 8)");
 }
@@ -174,7 +174,7 @@ static void test_forgets_another_run(void **state) {
     assert_int_equal(run("", 2, false, &e), LATHE_RUN_DONE);
     assert_true(lathe_file_exists(scratch_path("checkpoint.safetensors.previous")));
     fake_nan_at = 3;
-    assert_int_equal(run("", 2, false, &e), LATHE_RUN_FAILED);
+    assert_int_equal(run("", 2, false, &e), LATHE_RUN_DIVERGED);
     fake_nan_at = 0;
     assert_false(lathe_file_exists(scratch_path("checkpoint.safetensors")));
     assert_false(lathe_file_exists(scratch_path("checkpoint.safetensors.previous")));
