@@ -162,11 +162,12 @@ static int batch_size(const lathe_trainer *t, int64_t left) {
 /* The total, and each of several losses. */
 static int loss_parts(const lathe_model *m) { return m->losses > 1 ? 1 + m->losses : 1; }
 
-/* Sums over all ranks, and whether one of them is asked to stop: all learn the same. */
+/* Sums over all ranks, and whether one of them is asked to stop: all learn the same. A process
+ * alone has nobody to ask. */
 static bool agree(lathe_trainer *t, lathe_metrics *sums, const volatile sig_atomic_t *stop) {
     double value[3 * (1 + LATHE_MAX_LOSSES) + 1];
     int parts = loss_parts(t->model), n = 0;
-    if (!t->group) return stop && *stop;
+    if (!t->group) return false;
     for (int i = 0; i < parts; i++) {
         value[n++] = sums[i].loss;
         value[n++] = sums[i].correct;
