@@ -7,17 +7,6 @@
 
 /* ---- characters ----------------------------------------------------------------------------- */
 
-/* Controls, spaces without width, marks and overrides of the direction, tags, non-characters. */
-static bool is_hidden(uint32_t c) {
-    static const uint32_t range[][2] = {
-        {0, 0x1F},        {0x7F, 0x9F},     {0xAD, 0xAD},      {0x61C, 0x61C},   {0x180E, 0x180E},
-        {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},  {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
-        {0xFFF0, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE0FFF}};
-    for (size_t i = 0; i < sizeof range / sizeof *range; i++)
-        if (c >= range[i][0] && c <= range[i][1]) return true;
-    return false;
-}
-
 static void put_character(StrBuf *w, const char *at, size_t n, uint32_t c) {
     switch (c) {
     case '&': strbuf_puts(w, "&amp;"); break;
@@ -27,7 +16,7 @@ static void put_character(StrBuf *w, const char *at, size_t n, uint32_t c) {
     case '\'': strbuf_puts(w, "&#39;"); break;
     case '\n': strbuf_puts(w, "\n"); break;
     default:
-        if (is_hidden(c))
+        if (utf8_is_hidden(c))
             strbuf_printf(w, "[U+%04X]", (unsigned)c);
         else
             strbuf_bytes(w, at, n);

@@ -1,4 +1,5 @@
 /* The reports of lathe bench: a table for people, JSON for machines. */
+#include "../support/utf8.h"
 #include "bench.h"
 
 #include <math.h>
@@ -45,7 +46,8 @@ static void print_layers(const Result *r) {
            "interpr. ms", "ratio", "GFLOP/s", "multiply-adds");
     for (int i = 0; i < r->nrows; i++) {
         const LayerRow *l = &r->rows[i];
-        printf("%-30s %-20s", l->layer, l->operation ? l->operation : "-");
+        utf8_print_name(l->layer, 30);
+        printf(" %-20s", l->operation ? l->operation : "-");
         print_times(l->generated, l->interpreted, l->macs);
         generated += l->generated;
         interpreted += l->interpreted;

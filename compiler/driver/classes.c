@@ -1,6 +1,7 @@
 /* Names of classes, and the likeliest of a prediction. */
 #include "../../runtime/files.h"
 #include "../support/decimal.h"
+#include "../support/utf8.h"
 #include "imagenet_classes.h"
 #include "predict.h"
 
@@ -94,10 +95,12 @@ void print_classes(const PredictJob *j, float *row, int count) {
     for (int k = 0; k < count && k < n; k++) {
         int64_t best = largest(row, n);
         if (k) printf(", ");
-        if (decoded)
+        if (decoded) {
             print_decoded(best, row[best]);
-        else
-            printf("%s %.4f", class_name(j, best), (double)row[best]);
+        } else {
+            utf8_print_name(class_name(j, best), 0);
+            printf(" %.4f", (double)row[best]);
+        }
         row[best] = -INFINITY;
     }
     printf("%s\n", decoded ? "]]" : "");

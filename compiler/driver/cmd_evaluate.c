@@ -1,5 +1,6 @@
 /* lathe evaluate: loss and accuracy of trained weights on a test set, by generated code. */
 #include "../../runtime/train.h"
+#include "../support/utf8.h"
 #include "driver.h"
 #include "native.h"
 
@@ -34,13 +35,19 @@ static bool build(Module *m, const Options *o, Native *n) {
            native_build(m, &c, (int)option_number(o, OPTION_THREADS, 0), false, n);
 }
 
+static void print_metric(const char *output, const char *what, double value) {
+    printf(" - ");
+    utf8_print_name(output, 0);
+    printf("_%s: %.4f", what, value);
+}
+
 static void print_result(const lathe_model *m, const lathe_metrics *sums) {
     double n = (double)sums->count;
     printf("%llu samples", (unsigned long long)sums->count);
     for (int i = 0; m->losses > 1 && i < m->losses; i++) {
         const char *name = m->output[m->loss[i].output].name;
-        if (m->loss[i].has_accuracy) printf(" - %s_accuracy: %.4f", name, sums[1 + i].correct / n);
-        printf(" - %s_loss: %.4f", name, sums[1 + i].loss / n);
+        if (m->loss[i].has_accuracy) print_metric(name, "accuracy", sums[1 + i].correct / n);
+        print_metric(name, "loss", sums[1 + i].loss / n);
     }
     if (m->losses == 1 && m->loss[0].has_accuracy) printf(" - accuracy: %.4f", sums->correct / n);
     printf(" - loss: %.4f\n", sums->loss / n);

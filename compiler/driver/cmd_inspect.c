@@ -1,5 +1,6 @@
 /* lathe inspect: the IR after the passes or after any of them, or the plan made from it. */
 #include "../../runtime/files.h"
+#include "../support/utf8.h"
 #include "driver.h"
 #include "tuning.h"
 
@@ -138,7 +139,7 @@ int cmd_inspect(int argc, char **argv) {
     Module *m = open_model(a, &o);
     StrBuf out = {0};
     bool ok = m && inspect(m, &o, &out);
-    if (ok && out.text) fputs(out.text, stdout);
+    if (ok && out.text) utf8_print(stdout, out.text, out.length);
     strbuf_free(&out);
     arena_free(a);
     return ok ? 0 : 1;

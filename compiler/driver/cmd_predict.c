@@ -3,6 +3,7 @@
 #include "../../runtime/optional/grid.h"
 #include "../../runtime/optional/image.h"
 #include "../../runtime/train.h"
+#include "../support/utf8.h"
 #include "driver.h"
 #include "predict.h"
 #include "tuning.h"
@@ -78,9 +79,12 @@ static int judge(const PredictJob *j, const lathe_samples *s, float *out, lathe_
         int64_t best = n > 1 ? largest(row, n) : row[0] > 0.5f;
         cell[i] =
             (lathe_grid_cell){s->u8 + i * s->size, class_name(j, best), class_name(j, s->index[i])};
-        printf("%3lld  %-16s %.4f%s%s\n", (long long)i + 1, cell[i].predicted,
-               (double)row[n > 1 ? best : 0], best == s->index[i] ? "" : "  wrong, it is ",
-               best == s->index[i] ? "" : cell[i].truth);
+        printf("%3lld  ", (long long)i + 1);
+        utf8_print_name(cell[i].predicted, 16);
+        printf(" %.4f%s", (double)row[n > 1 ? best : 0],
+               best == s->index[i] ? "" : "  wrong, it is ");
+        utf8_print_name(best == s->index[i] ? "" : cell[i].truth, 0);
+        putchar('\n');
         hits += best == s->index[i];
     }
     return (int)hits;

@@ -3,6 +3,7 @@
  * layers, so that there are as many rounds as the layer with most variants has. */
 #include "../../runtime/train.h"
 #include "../codegen/machine.h"
+#include "../support/utf8.h"
 #include "bench.h"
 #include "driver.h"
 #include "tuning.h"
@@ -255,9 +256,9 @@ static void print_changes(const Tuner *t, const TuningReport *r) {
         if (s->best == s->site.chosen) continue;
         if (!changed++)
             printf("%-32s %-18s %9s    %-18s %9s\n", "layer", "model", "ms", "tuned", "ms");
-        printf("%-32s %-18s %9.4f -> %-18s %9.4f\n", s->site.node->name,
-               variant_name((Variant)s->site.chosen), s->ms[s->site.chosen],
-               variant_name((Variant)s->best), s->ms[s->best]);
+        utf8_print_name(s->site.node->name, 32);
+        printf(" %-18s %9.4f -> %-18s %9.4f\n", variant_name((Variant)s->site.chosen),
+               s->ms[s->site.chosen], variant_name((Variant)s->best), s->ms[s->best]);
     }
     printf("%d of %d layers changed; a call takes %.4f ms, with the model's choices %.4f (%.3f)\n",
            changed, t->count, r->tuned_ms, r->model_ms, r->tuned_ms / r->model_ms);

@@ -1,4 +1,5 @@
 /* Predictions that are pictures themselves: a photograph beside what the model makes of it. */
+#include "../support/utf8.h"
 #include "predict.h"
 
 #include <stdlib.h>
@@ -82,7 +83,10 @@ static bool draw_outputs(const PredictJob *j, const uint8_t *pixels, const char 
     if (!ok) return false;
     printf("drew %s: the photograph", path);
     for (int i = 0; i < m->outputs; i++)
-        if (is_picture(&m->output[i])) printf(", %s", m->output[i].name);
+        if (is_picture(&m->output[i])) {
+            printf(", ");
+            utf8_print_name(m->output[i].name, 0);
+        }
     printf("\n");
     return true;
 }

@@ -5,6 +5,7 @@
 #include "../frontend/train_options.h"
 #include "../passes/passes.h"
 #include "../passes/preprocess.h"
+#include "../support/utf8.h"
 #include "driver.h"
 
 #include <limits.h>
@@ -14,10 +15,12 @@
 
 int user_error(const char *fmt, ...) {
     va_list ap;
+    char text[8192];
     fputs("lathe: error: ", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    utf8_print(stderr, text, strlen(text));
     fputc('\n', stderr);
     return 1;
 }

@@ -2,6 +2,8 @@
  * widths, line breaks and totals. */
 #include "summary.h"
 
+#include "../support/utf8.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -173,8 +175,12 @@ static const char *output_text(Arena *a, const Layer *l) {
 /* Names come from the user: what a terminal would interpret is shown as '?'. */
 static const char *printable(Arena *a, const char *name) {
     char *text = arena_strdup(a, name);
-    for (char *p = text; *p; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7F) *p = '?';
+    size_t left = strlen(text), step;
+    for (char *p = text; left > 0; left -= step, p += step) {
+        uint32_t c;
+        size_t n = utf8_decode((unsigned char *)p, left, &c);
+        step = n ? n : 1;
+        if (n == 0 || utf8_is_hidden(c)) memset(p, '?', step);
     }
     return text;
 }

@@ -1,6 +1,8 @@
 /* Collecting and printing diagnostics. */
 #include "diag.h"
 
+#include "utf8.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -65,11 +67,14 @@ static void print_caret(const Diag *d, SrcLoc loc, FILE *out) {
     const char *line = find_line(d->source, loc.line, &length);
     if (!line) return;
     line = clip_line(line, &length, &loc.column);
-    fprintf(out, "%5d | %.*s\n      | ", loc.line, length, line);
-    /* Tabs are repeated, so that the caret stands under its character at any tab width; the
-     * continuation bytes of UTF-8 take no column. */
-    for (int i = 0; i < loc.column - 1 && i < length; i++) {
-        if (((unsigned char)line[i] & 0xC0) != 0x80) fputc(line[i] == '\t' ? '\t' : ' ', out);
+    fprintf(out, "%5d | ", loc.line);
+    utf8_print(out, line, (size_t)length);
+    fputs("\n      | ", out);
+    /* Tabs are repeated, so that the caret stands under its character at any tab width. */
+    char shown[UTF8_SHOWN];
+    for (int i = 0; i < loc.column - 1 && i < length;) {
+        i += (int)utf8_shown(line + i, (size_t)(length - i), shown);
+        fprintf(out, "%*s", utf8_width(shown), *shown == '\t' ? "\t" : "");
     }
     fputs("^\n", out);
 }
@@ -80,15 +85,17 @@ void diag_print(const Diag *d, FILE *out) {
         const DiagMessage *m = &d->messages[i];
         const char *file = d->file ? d->file : "lathe";
         const char *rest = strchr(m->text, '\n');
-        int first = rest ? (int)(rest - m->text) : (int)strlen(m->text);
-        if (m->loc.line > 0) {
-            fprintf(out, "%s:%d:%d: %s: %.*s\n", file, m->loc.line, m->loc.column,
-                    level_name[m->level], first, m->text);
-            if (d->source) print_caret(d, m->loc, out);
-        } else {
-            fprintf(out, "%s: %s: %.*s\n", file, level_name[m->level], first, m->text);
-        }
-        if (rest) fprintf(out, "  %s\n", rest + 1);
+        size_t first = rest ? (size_t)(rest - m->text) : strlen(m->text);
+        utf8_print(out, file, strlen(file));
+        if (m->loc.line > 0) fprintf(out, ":%d:%d", m->loc.line, m->loc.column);
+        fprintf(out, ": %s: ", level_name[m->level]);
+        utf8_print(out, m->text, first);
+        fputc('\n', out);
+        if (m->loc.line > 0 && d->source) print_caret(d, m->loc, out);
+        if (!rest) continue;
+        fputs("  ", out);
+        utf8_print(out, rest + 1, strlen(rest + 1));
+        fputc('\n', out);
     }
 }
 

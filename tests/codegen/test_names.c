@@ -31,6 +31,7 @@ static const char *const hostile[] = {"*/ #error */",
                                       "%s%n%",
                                       "\x01\x7F\xFF",
                                       "}; int main(void) {",
+                                      "\xE2\x80\xAE} \xE2\x81\xA6return", /* the direction turned */
                                       "",
                                       NULL};
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -244,11 +245,36 @@ static void python_is_accepted(void **state) {
     }
 }
 
+/* What a terminal would obey or hide is spelled out, and the caret stands where it should. */
+static void diagnostics_control_no_terminal(void **state) {
+    (void)state;
+    const char *source = "\t\x1b[2J \u00e9\u202e\xff x\n";
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a, "t\x7f.py", source);
+    diag_add(&d, DIAG_ERROR, (SrcLoc){1, 14}, "'a\rb\u2066' is \u00e9\nhint\x1b");
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    diag_print(&d, out);
+    fclose(out);
+    assert_string_equal(text, "t[U+007F].py:1:14: error: 'a[U+000D]b[U+2066]' is \u00e9\n"
+                              "    1 | \t[U+001B][2J \u00e9[U+202E][0xFF] x\n"
+                              "      | \t                            ^\n"
+                              "  hint[U+001B]\n");
+    free(text);
+    arena_free(a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_have_their_kinds),     cmocka_unit_test(numbers_are_read),
-        cmocka_unit_test(strings_are_decoded),         cmocka_unit_test(places_count_from_one),
-        cmocka_unit_test(operators_bind_as_in_python), cmocka_unit_test(python_is_accepted),
+        cmocka_unit_test(tokens_have_their_kinds),
+        cmocka_unit_test(numbers_are_read),
+        cmocka_unit_test(strings_are_decoded),
+        cmocka_unit_test(places_count_from_one),
+        cmocka_unit_test(operators_bind_as_in_python),
+        cmocka_unit_test(python_is_accepted),
+        cmocka_unit_test(diagnostics_control_no_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
