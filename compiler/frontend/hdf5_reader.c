@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { MAX_OBJECTS = 200000, MAX_GROUPS_DEEP = 40, MAX_TEXTS = 100000, MAX_TEXT = 1 << 28 };
+enum { FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
 
 /* ---- attributes ---- */
 
@@ -89,6 +90,18 @@ static bool is_outside(hid_t set) {
     return outside;
 }
 
+/* Data that nobody wrote, or that compress well, can be any size: what is larger than FREE_BYTES
+ * must take its hundredth part in the file, as in zip_member.c. */
+static bool is_possible(hid_t set, const Hdf5Record *r) {
+    uint64_t bytes = sizeof(float);
+    bool empty = false;
+    for (int i = 0; i < r->rank; i++) empty = empty || r->dim[i] == 0;
+    for (int i = 0; i < r->rank && !empty; i++) {
+        if (__builtin_mul_overflow(bytes, (uint64_t)r->dim[i], &bytes)) return false;
+    }
+    return empty || bytes <= FREE_BYTES || bytes / MOST_EXPANSION <= H5Dget_storage_size(set);
+}
+
 static bool add_record(Hdf5Reader *f, hid_t set, const char *name) {
     Hdf5Record r = {.name = name};
     hsize_t dims[H5S_MAX_RANK];
@@ -114,6 +127,13 @@ static bool add_record(Hdf5Reader *f, hid_t set, const char *name) {
             return false;
         }
         r.dim[i] = (int64_t)dims[i];
+    }
+    if (!is_possible(set, &r)) {
+        diag_error(f->diag,
+                   "'%s': the file does not hold the data of its shape, or packs them to less "
+                   "than a hundredth",
+                   name);
+        return false;
     }
     ARENA_PUSH(f->arena, f->records, f->nrecords, f->records_cap, r);
     return true;

@@ -2,6 +2,7 @@
 #include "formats.h"
 
 #include "../data_idx.h"
+#include "../files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,17 +11,24 @@
 
 /* What a file may unpack to: a small file can claim any size. */
 static const size_t MAX_UNPACKED = (size_t)1 << 32;
-enum { CHUNK = 1 << 20 };
+enum { CHUNK = 1 << 20, FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
+
+static size_t most_unpacked(size_t packed) {
+    if (packed > MAX_UNPACKED / MOST_EXPANSION) return MAX_UNPACKED;
+    return packed > FREE_BYTES / MOST_EXPANSION ? packed * MOST_EXPANSION : FREE_BYTES;
+}
 
 /* Reads on until the end; *bytes grows by what really comes. */
 static bool inflate_all(gzFile f, const char *path, unsigned char **bytes, size_t *size,
                         lathe_error *e) {
-    size_t capacity = 0;
+    size_t capacity = 0, most = most_unpacked(lathe_file_size(path));
     for (;;) {
+        if (*size > most)
+            return lathe_fail(e, "%s: unpacks to too much (over %zu bytes)", path, most);
         if (*size == capacity) {
             capacity = capacity ? 2 * capacity : CHUNK;
-            unsigned char *p = capacity <= MAX_UNPACKED ? realloc(*bytes, capacity) : NULL;
-            if (!p) return lathe_fail(e, "%s: unpacks to too much (over %zu bytes)", path, *size);
+            unsigned char *p = realloc(*bytes, capacity);
+            if (!p) return lathe_fail(e, "%s: out of memory for %zu bytes", path, capacity);
             *bytes = p;
         }
         size_t room = capacity - *size;

@@ -11,9 +11,15 @@
 #include <string.h>
 #include <zip.h>
 
-/* Deflate cannot shrink data more than this, so that a larger claim is a lie; so is packed data
- * larger than the archive. */
-enum { MAX_RATIO = 1032 };
+/* What expands more than this is made to fill the memory; a claim of packed data larger than the
+ * archive is a lie. */
+enum { FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
+
+static bool is_possible(const zip_stat_t *st, size_t archive) {
+    return (st->valid & ZIP_STAT_SIZE) && (st->valid & ZIP_STAT_COMP_SIZE) &&
+           st->comp_size <= archive &&
+           (st->size <= FREE_BYTES || st->size / MOST_EXPANSION <= st->comp_size);
+}
 
 static bool recognise(const char *path) {
     size_t n = strlen(path);
@@ -29,8 +35,7 @@ static bool read_array(zip_t *z, const char *path, const char *name, lathe_array
     snprintf(label, sizeof label, "%.500s: %s", path, entry);
     zip_stat_init(&st);
     if (zip_stat(z, entry, 0, &st) != 0) return lathe_fail(e, "%s: the array is missing", label);
-    if (!(st.valid & ZIP_STAT_SIZE) || !(st.valid & ZIP_STAT_COMP_SIZE) ||
-        st.size / MAX_RATIO > st.comp_size || st.comp_size > lathe_file_size(path))
+    if (!is_possible(&st, lathe_file_size(path)))
         return lathe_fail(e, "%s: damaged: its size is not possible", label);
     unsigned char *bytes = malloc((size_t)st.size + 1);
     if (!bytes) return lathe_fail(e, "%s: out of memory for %zu bytes", label, (size_t)st.size);

@@ -178,6 +178,18 @@ static void test_idx_gz(void **state) {
     assert_refused("train-images-idx3-ubyte.gz", "gzip file");
 }
 
+/* 70 MB of zeros, which gzip packs a thousandfold. */
+static void test_idx_gz_bomb(void **state) {
+    (void)state;
+    enum { SIZE = 70000000 };
+    unsigned char *zeros = calloc(SIZE, 1);
+    assert_non_null(zeros);
+    write_gz("train-images-idx3-ubyte.gz", zeros, SIZE);
+    write_gz("train-labels-idx1-ubyte.gz", labels, sizeof labels);
+    free(zeros);
+    assert_refused("train-images-idx3-ubyte.gz", "unpacks to too much");
+}
+
 /* ---- what is no data set ----------------------------------------------------------------------
  */
 
@@ -265,6 +277,7 @@ int main(void) {
         IN_SCRATCH(test_idx),
         IN_SCRATCH(test_idx_bad),
         IN_SCRATCH(test_idx_gz),
+        IN_SCRATCH(test_idx_gz_bomb),
         IN_SCRATCH(test_unknown),
         cmocka_unit_test(test_fit_labels_out_of_range),
         cmocka_unit_test(test_fit_shape),

@@ -152,6 +152,18 @@ static void test_false_sizes(void **state) {
     assert_refused("x.npy: damaged: its size is not possible");
 }
 
+/* 70 MB of zeros, which deflate packs a thousandfold. */
+static void test_bomb(void **state) {
+    (void)state;
+    enum { SIZE = 70000000 };
+    unsigned char *zeros = calloc(SIZE, 1);
+    assert_non_null(zeros);
+    const Array a[] = {{"x", "|u1", "(70000000, 1)", zeros, SIZE}, {"y", "<i8", "(2,)", longs, 16}};
+    write_npz(a, 2);
+    free(zeros);
+    assert_refused("x.npy: damaged: its size is not possible");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_and_test),
@@ -159,6 +171,7 @@ int main(void) {
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_false_sizes),
+        cmocka_unit_test(test_bomb),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
