@@ -458,7 +458,8 @@ void emit_source(const File *f, StrBuf *w) {
     emit_opening(f, w);
     RunParams run = {.id = f->id};
     template_run(w, &run, "");
-    if (f->o->shared) template_shared_run(w, &(SharedRunParams){.id = f->id}, "");
+    SharedRunParams shared = {.id = f->id};
+    if (f->o->shared) template_shared_run(w, &shared, "");
     emit_param_names(f, w);
     emit_sections(f, w);
     emit_profile(f, w);
