@@ -227,6 +227,8 @@ const Node *routed_pool(Lower *l, const Node *conv);
 Layout define_with_routes(Lower *l, const Node *conv, const Node *pool, int64_t *distance);
 /* Whether v is such a feature map, or its gradient. */
 bool is_routed(const Lower *l, const Value *v);
+/* lower_pool.c: whether a bias asks for the sum of this gradient over its pixels. */
+bool has_bias_grad(const Lower *l, const Value *dy);
 /* n: the pooling's gradient. */
 void window_grad(Lower *l, const Node *n);
 void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Place dw);

@@ -64,7 +64,7 @@ static PoolGradParams pool_grad_params(Lower *l, const Node *n, int64_t pitch) {
                             .act_name = act_text(a->act_grad)};
 }
 
-static bool has_bias_grad(const Lower *l, const Value *dy) {
+bool has_bias_grad(const Lower *l, const Value *dy) {
     for (int i = 0; i < l->f->nnodes; i++) {
         const Node *n = l->f->nodes[i];
         if (n->op == OP_BIAS_GRAD && n->in[0] == dy) return true;

@@ -31,19 +31,16 @@ static bool pools_by_two(const Node *n) {
            !(a->pad[0] | a->pad[1] | a->pad[2] | a->pad[3]);
 }
 
-/* Whether somebody asks for the sums, and every user is one that can do with windows. */
-static bool find_users(Lower *l, const Value *dx, int64_t *sums) {
+/* Whether every user of the pooling's gradient is one that can do with windows. */
+static bool can_route(Lower *l, const Node *grad) {
+    if (!pools_by_two(grad)) return false;
+    const Value *dx = grad->out[0];
     for (int i = 0; i < l->f->nnodes; i++) {
         const Node *n = l->f->nodes[i];
         for (int k = 0; k < n->nin; k++)
             if (n->in[k] == dx && !is_routable(l, n, dx)) return false;
-        *sums |= n->op == OP_BIAS_GRAD && n->in[0] == dx;
     }
     return true;
-}
-
-static bool can_route(Lower *l, const Node *grad, int64_t *sums) {
-    return pools_by_two(grad) && find_users(l, grad->out[0], sums);
 }
 
 const Node *routed_pool(Lower *l, const Node *conv) {
@@ -60,9 +57,8 @@ const Node *routed_pool(Lower *l, const Node *conv) {
                 return NULL;
         }
     }
-    int64_t sums = 0;
     if (!pool || !grad || grad->in[2] != pool->out[0] || conv->attr.addend) return NULL;
-    return can_route(l, grad, &sums) ? pool : NULL;
+    return can_route(l, grad) ? pool : NULL;
 }
 
 Layout define_with_routes(Lower *l, const Node *conv, const Node *pool, int64_t *distance) {
@@ -89,8 +85,8 @@ void window_grad(Lower *l, const Node *n) {
                           .L = lanes,
                           .CP = pitch,
                           .windows = s->dim[1] * s->dim[2],
+                          .sums = has_bias_grad(l, dx),
                           .act = n->attr.act_grad};
-    CHECK(can_route(l, n, &p.sums));
     Arena *a = l->m->arena;
     Place d =
         new_buffer(l, arena_printf(a, "%s/windows", n->name), l->o->batch * p.windows * pitch);
