@@ -57,6 +57,10 @@ size_t lathe_file_size(const char *path) {
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
 }
 
+bool lathe_may_unpack(uint64_t size, uint64_t packed) {
+    return size <= LATHE_FREE_UNPACKED || size / LATHE_MOST_EXPANSION <= packed;
+}
+
 bool lathe_folder_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);

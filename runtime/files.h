@@ -7,6 +7,7 @@
 #include "error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Reads all of a regular file of at most `most` bytes. The caller frees *bytes. */
@@ -40,5 +41,10 @@ bool lathe_output_commit(lathe_output *o, lathe_error *e);
 void lathe_output_discard(lathe_output *o);
 /* All of the above for one block. */
 bool lathe_write_file(const char *path, const void *data, size_t size, lathe_error *e);
+
+/* Files that nobody trusts: beyond the first so many bytes, what unpacks to more than so many times
+ * its size is made to fill the memory. */
+enum { LATHE_FREE_UNPACKED = 1 << 26, LATHE_MOST_EXPANSION = 100 };
+bool lathe_may_unpack(uint64_t size, uint64_t packed);
 
 #endif

@@ -2,12 +2,13 @@
  * hdf5_file.c runs this in a process of its own. */
 #include "hdf5_reader.h"
 
+#include "../../runtime/files.h"
+
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_OBJECTS = 200000, MAX_GROUPS_DEEP = 40, MAX_TEXTS = 100000, MAX_TEXT = 1 << 28 };
-enum { FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
 
 /* ---- attributes ---- */
 
@@ -90,8 +91,7 @@ static bool is_outside(hid_t set) {
     return outside;
 }
 
-/* Data that nobody wrote, or that compress well, can be any size: what is larger than FREE_BYTES
- * must take its hundredth part in the file, as in zip_member.c. */
+/* Data that nobody wrote, or that compress well, can be any size. */
 static bool is_possible(hid_t set, const Hdf5Record *r) {
     uint64_t bytes = sizeof(float);
     bool empty = false;
@@ -99,7 +99,7 @@ static bool is_possible(hid_t set, const Hdf5Record *r) {
     for (int i = 0; i < r->rank && !empty; i++) {
         if (__builtin_mul_overflow(bytes, (uint64_t)r->dim[i], &bytes)) return false;
     }
-    return empty || bytes <= FREE_BYTES || bytes / MOST_EXPANSION <= H5Dget_storage_size(set);
+    return empty || lathe_may_unpack(bytes, H5Dget_storage_size(set));
 }
 
 static bool add_record(Hdf5Reader *f, hid_t set, const char *name) {

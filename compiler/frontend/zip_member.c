@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <zip.h>
 
-/* Weights hardly compress: what expands more than this is made to fill the memory. */
-enum { FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
 static const uint64_t most_bytes = UINT64_C(1) << 35;
 
 static unsigned char *read_all(zip_file_t *file, uint64_t size) {
@@ -28,7 +26,7 @@ static unsigned char *read_all(zip_file_t *file, uint64_t size) {
 static bool possible(const zip_stat_t *st, size_t archive) {
     return (st->valid & ZIP_STAT_SIZE) && (st->valid & ZIP_STAT_COMP_SIZE) &&
            st->comp_size <= archive && st->size <= most_bytes &&
-           (st->size <= FREE_BYTES || st->size / MOST_EXPANSION <= st->comp_size);
+           lathe_may_unpack(st->size, st->comp_size);
 }
 
 static unsigned char *read_member(zip_t *zip, size_t archive, const char *member, size_t *size,

@@ -11,11 +11,12 @@
 
 /* What a file may unpack to: a small file can claim any size. */
 static const size_t MAX_UNPACKED = (size_t)1 << 32;
-enum { CHUNK = 1 << 20, FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
+enum { CHUNK = 1 << 20 };
 
 static size_t most_unpacked(size_t packed) {
-    if (packed > MAX_UNPACKED / MOST_EXPANSION) return MAX_UNPACKED;
-    return packed > FREE_BYTES / MOST_EXPANSION ? packed * MOST_EXPANSION : FREE_BYTES;
+    if (packed > MAX_UNPACKED / LATHE_MOST_EXPANSION) return MAX_UNPACKED;
+    return packed > LATHE_FREE_UNPACKED / LATHE_MOST_EXPANSION ? packed * LATHE_MOST_EXPANSION
+                                                               : LATHE_FREE_UNPACKED;
 }
 
 /* Reads on until the end; *bytes grows by what really comes. */

@@ -11,14 +11,10 @@
 #include <string.h>
 #include <zip.h>
 
-/* What expands more than this is made to fill the memory; a claim of packed data larger than the
- * archive is a lie. */
-enum { FREE_BYTES = 1 << 26, MOST_EXPANSION = 100 };
-
+/* A claim of packed data larger than the archive is a lie. */
 static bool is_possible(const zip_stat_t *st, size_t archive) {
     return (st->valid & ZIP_STAT_SIZE) && (st->valid & ZIP_STAT_COMP_SIZE) &&
-           st->comp_size <= archive &&
-           (st->size <= FREE_BYTES || st->size / MOST_EXPANSION <= st->comp_size);
+           st->comp_size <= archive && lathe_may_unpack(st->size, st->comp_size);
 }
 
 static bool recognise(const char *path) {
