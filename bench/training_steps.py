@@ -2,6 +2,7 @@
 
     training_steps.py SYSTEM JOB.json      a worker
 """
+import ctypes
 import json
 import os
 import runpy
@@ -63,13 +64,23 @@ def lathe_steps(job):
     table = trainer.table
     x, y = random_data(table.input[0].dim[:table.input[0].rank], table.output[0].count, batch * job["steps"])
     random = np.random.default_rng(1)
+    # As in lathe train, batches are gathered into the same memory, and a step is one call.
+    images, labels = x[:batch].copy(), y[:batch].copy()
+    step = lathe_abi.Step(n=batch, target=-1, learning_rate=table.learning_rate, **threads)
+    metrics = (lathe_abi.Metrics * (1 + table.losses))()
+    arguments = (trainer.state.ctypes.data, trainer.workspace.ctypes.data, ctypes.byref(step),
+                 lathe_abi.pointers([images]), lathe_abi.pointers([labels]), metrics)
 
     def run(count):
         order = random.permutation(count * batch)
-        for step in range(count):
-            part = order[step * batch:(step + 1) * batch]
-            trainer.train_step(x[part], y[part], step=step, **threads)
+        for i in range(count):
+            part = order[i * batch:(i + 1) * batch]
+            np.take(x, part, 0, images, "clip")
+            np.take(y, part, 0, labels, "clip")
+            step.step = i
+            table.train_step(*arguments)
 
+    run.kept = trainer
     return lathe_abi.lathe("--version").split()[-1], job["lathe_settings"], run
 
 
