@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The contract of generated files, as a C compiler, a linker and a caller see it.
-# Usage: contract.sh PART LATHE SOURCE; PART is warnings, symbols, bytes, weights or names.
+# Usage: contract.sh PART LATHE SOURCE; PART is warnings, symbols, bytes, weights, names or fading.
 source "$(dirname "$0")/common.sh" "contract_$1" "$2" "$3"
 part=$1
 models="cifar10/model1 cifar10/model2 lenet5/lenet5 cifar10/convbn"
@@ -163,11 +163,30 @@ check_names() {
   done
 }
 
+# Sums of gradients that have stayed away for long are 0, not subnormal numbers, which are slow.
+check_fading() {
+  local optimizer
+  for optimizer in adam rmsprop sgd; do
+    compile "$here/networks/fading.py" $optimizer --model $optimizer --train --batch 8 || continue
+    must $optimizer gcc -O1 -DMODEL=fading_model -I$optimizer "-I$source_dir/runtime" $optimizer/fading.c \
+      "$here/train_steps.c" -lm -lpthread -o $optimizer/run || continue
+    $optimizer/run 2000 plain -1 >$optimizer/tensors
+    python3 - $optimizer/tensors <<'PYTHON' || complain "$optimizer"
+import array, sys
+numbers = array.array("f", open(sys.argv[1], "rb").read())
+zero, subnormal = sum(x == 0 for x in numbers), sum(0 < abs(x) < 1.17549435e-38 for x in numbers)
+print("%s: of %d numbers %d are 0 and %d subnormal" % (sys.argv[1], len(numbers), zero, subnormal))
+sys.exit(subnormal > 0 or zero < len(numbers) / 4)
+PYTHON
+  done
+}
+
 case $part in
   warnings) for_each check_warnings && check_targets && check_not_finite ;;
   symbols) for_each check_symbols ;;
   bytes) for_each check_bytes ;;
   weights) check_weights && check_self_tests ;;
   names) check_names ;;
+  fading) check_fading ;;
 esac
 finish
