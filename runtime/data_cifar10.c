@@ -1,6 +1,7 @@
 /* CIFAR-10's binary files: records of one label byte and 3 x 1024 pixel bytes (red, green, blue
  * planes), in data_batch_1..5.bin and test_batch.bin; batches.meta.txt has the names, one a line.
  */
+#define _POSIX_C_SOURCE 200809L
 #include "dataset.h"
 
 #include "files.h"
@@ -101,6 +102,19 @@ static bool load_train(const char *folder, lathe_samples *all, lathe_error *e) {
     return ok;
 }
 
+static bool split_names(char *text, lathe_dataset *d) {
+    char *rest = NULL;
+    d->class_name = calloc(CLASSES, sizeof *d->class_name);
+    if (!d->class_name) return false;
+    for (char *line = strtok_r(text, "\r\n", &rest); line && d->classes < CLASSES;
+         line = strtok_r(NULL, "\r\n", &rest)) {
+        char *name = strdup(line);
+        if (!name) return false;
+        d->class_name[d->classes++] = name;
+    }
+    return true;
+}
+
 /* The names' file is optional; empty lines at its end are not names. */
 static bool load_names(const char *folder, lathe_dataset *d, lathe_error *e) {
     unsigned char *bytes = NULL;
@@ -112,15 +126,9 @@ static bool load_names(const char *folder, lathe_dataset *d, lathe_error *e) {
     free(path);
     if (!ok || !there) return ok;
     bytes[size] = '\0'; /* lathe_read_file leaves room for it */
-    d->class_name = calloc(CLASSES, sizeof *d->class_name);
-    for (char *line = strtok((char *)bytes, "\r\n"); d->class_name && line && d->classes < CLASSES;
-         line = strtok(NULL, "\r\n")) {
-        char *name = malloc(strlen(line) + 1);
-        if (!name) break;
-        d->class_name[d->classes++] = strcpy(name, line);
-    }
+    ok = split_names((char *)bytes, d) || lathe_fail(e, "%s: out of memory", folder);
     free(bytes);
-    return true;
+    return ok;
 }
 
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {

@@ -123,6 +123,17 @@ bool lathe_samples_fit_shape(const lathe_samples *s, int rank, const int64_t *di
                       expected);
 }
 
+/* Of a one-hot row; -1 where it is none. */
+static int32_t place_of_one(const float *row, int64_t values) {
+    int32_t place = -1;
+    for (int64_t k = 0; k < values; k++) {
+        if (row[k] == 0.0f) continue;
+        if (row[k] != 1.0f || place >= 0) return -1;
+        place = (int32_t)k;
+    }
+    return place;
+}
+
 /* Class indices from one-hot rows. */
 static bool index_from_target(lathe_samples *s, int64_t outputs, const char *what, lathe_error *e) {
     if (s->target_size != outputs)
@@ -130,22 +141,18 @@ static bool index_from_target(lathe_samples *s, int64_t outputs, const char *wha
                           "%s: its labels have %lld values a sample, but the model has %lld "
                           "outputs",
                           what, (long long)s->target_size, (long long)outputs);
-    s->index = malloc((size_t)s->count * sizeof *s->index);
-    if (!s->index) return lathe_fail(e, "%s: out of memory for labels", what);
-    for (int64_t i = 0; i < s->count; i++) {
-        const float *row = s->target + i * s->target_size;
-        int64_t ones = 0, zeros = 0;
-        for (int64_t k = 0; k < s->target_size; k++) {
-            zeros += row[k] == 0.0f;
-            ones += row[k] == 1.0f;
-            if (row[k] == 1.0f) s->index[i] = (int32_t)k;
-        }
-        if (ones != 1 || zeros != s->target_size - 1)
-            return lathe_fail(e, "%s: label %lld is neither a class index nor one-hot", what,
-                              (long long)i);
+    int32_t *index = malloc((size_t)s->count * sizeof *index);
+    if (!index) return lathe_fail(e, "%s: out of memory for labels", what);
+    int64_t i = 0;
+    while (i < s->count && (index[i] = place_of_one(s->target + i * outputs, outputs)) >= 0) i++;
+    if (i < s->count) {
+        free(index);
+        return lathe_fail(e, "%s: label %lld is neither a class index nor one-hot", what,
+                          (long long)i);
     }
     free(s->target);
     s->target = NULL;
+    s->index = index;
     return true;
 }
 

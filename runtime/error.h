@@ -15,7 +15,11 @@ typedef struct lathe_error {
 #define LATHE_PRINTF(text, first)
 #endif
 
-/* Sets the text and returns false, for `return lathe_fail(e, ...)`. */
-LATHE_PRINTF(2, 3) bool lathe_fail(lathe_error *e, const char *format, ...);
+LATHE_PRINTF(2, 3) void lathe_set_error(lathe_error *e, const char *format, ...);
+
+/* lathe_fail(e, format, ...) sets the text and is false, for `return lathe_fail(e, ...)`. That it
+ * is false stands here, where compilers and analysers of every caller see it. */
+#define lathe_fail(...) (lathe_set_error(__VA_ARGS__), lathe_false())
+static inline bool lathe_false(void) { return false; }
 
 #endif

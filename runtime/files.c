@@ -99,9 +99,8 @@ static bool make_one_folder(const char *path, lathe_error *e) {
 }
 
 bool lathe_make_folder(const char *path, lathe_error *e) {
-    char *above = malloc(strlen(path) + 1);
+    char *above = strdup(path);
     if (!above) return lathe_fail(e, "cannot make the folder %s: out of memory", path);
-    strcpy(above, path);
     bool ok = true;
     for (char *p = strchr(above + (*above == '/'), '/'); ok && p; p = strchr(p + 1, '/')) {
         *p = '\0';
@@ -145,7 +144,7 @@ bool lathe_output_open(lathe_output *o, const char *path, lathe_error *e) {
     *o = (lathe_output){0};
     size_t n = strlen(path);
     o->path = malloc(n + 1);
-    o->temporary = malloc(n + sizeof temporary_ending);
+    o->temporary = calloc(1, n + sizeof temporary_ending); /* empty: no file to remove yet */
     if (!o->path || !o->temporary) {
         lathe_output_discard(o);
         return lathe_fail(e, "%s: out of memory", path);

@@ -12,18 +12,18 @@
 /* The bucket that is being filled: a new one where the last is on its way. */
 static Job *open_bucket(lathe_group *g) {
     Exchange *x = &g->exchange;
-    if (x->buckets == x->room) {
-        int room = x->room + 1;
-        Job **more = realloc(x->bucket, (size_t)room * sizeof(Job *));
-        if (more) x->bucket = more;
-        if (!more || !(x->bucket[x->room] = calloc(1, sizeof(Job)))) {
-            group_fail(g, "out of memory");
-            return NULL;
-        }
-        x->room = room;
-        x->bucket[room - 1]->kind = JOB_REDUCE;
+    if (x->buckets < x->room) return x->bucket[x->buckets];
+    Job *job = calloc(1, sizeof *job);
+    Job **more = job ? realloc(x->bucket, (size_t)(x->room + 1) * sizeof(Job *)) : NULL;
+    if (!more) {
+        free(job);
+        group_fail(g, "out of memory");
+        return NULL;
     }
-    return x->bucket[x->buckets];
+    job->kind = JOB_REDUCE;
+    x->bucket = more;
+    x->bucket[x->room++] = job;
+    return job;
 }
 
 static void send_bucket(lathe_group *g) {

@@ -1,5 +1,6 @@
 /* Reading of safetensors files. The header's JSON has one fixed form, so that it is parsed by four
  * small functions without a general JSON reader. Requires a little-endian machine. */
+#define _POSIX_C_SOURCE 200809L
 #include "safetensors.h"
 
 #include "files.h"
@@ -130,28 +131,26 @@ static bool read_entry(lathe_reader *r, lathe_named_tensor *t) {
     return (!r->failed && seen == 7 && set_count(t)) || lathe_reader_fail(r);
 }
 
-static bool grow(void **array, int count, int *cap, size_t size) {
-    if (count < *cap) return true;
+/* The array with room for one more element of `size` bytes; NULL if there is no memory, and then
+ * the array is as it was. */
+static void *grown(void *array, int count, int *cap, size_t size) {
+    if (count < *cap) return array;
     int wanted = *cap ? 2 * *cap : 16;
-    void *p = realloc(*array, (size_t)wanted * size);
-    if (!p) return false;
-    *array = p;
-    *cap = wanted;
-    return true;
+    void *p = realloc(array, (size_t)wanted * size);
+    if (p) *cap = wanted;
+    return p;
 }
 
 static bool read_metadata(lathe_reader *r, lathe_safetensors *s) {
     expect_mark(r, '{');
     if (accept_mark(r, '}')) return !r->failed;
     do {
-        if (!grow((void **)&s->meta, s->metas, &s->metas_cap, sizeof *s->meta))
-            return lathe_reader_fail(r);
-        lathe_meta *m = &s->meta[s->metas];
-        *m = (lathe_meta){0};
-        s->metas++;
-        m->key = read_string(r);
+        lathe_meta *meta = grown(s->meta, s->metas, &s->metas_cap, sizeof *meta);
+        if (!meta) return lathe_reader_fail(r);
+        s->meta = meta;
+        char *key = read_string(r);
         expect_mark(r, ':');
-        m->value = read_string(r);
+        s->meta[s->metas++] = (lathe_meta){.key = key, .value = read_string(r)};
     } while (!r->failed && accept_mark(r, ','));
     return expect_mark(r, '}');
 }
@@ -167,14 +166,15 @@ static bool read_header(lathe_reader *r, lathe_safetensors *s) {
                 read_metadata(r, s);
                 continue;
             }
-            if (!name ||
-                !grow((void **)&s->tensor, s->tensors, &s->tensors_cap, sizeof *s->tensor)) {
+            lathe_named_tensor *tensor =
+                name ? grown(s->tensor, s->tensors, &s->tensors_cap, sizeof *tensor) : NULL;
+            if (!tensor) {
                 free(name);
                 return lathe_reader_fail(r);
             }
-            lathe_named_tensor *t = &s->tensor[s->tensors++];
-            *t = (lathe_named_tensor){.name = name};
-            read_entry(r, t);
+            s->tensor = tensor;
+            s->tensor[s->tensors] = (lathe_named_tensor){.name = name};
+            read_entry(r, &s->tensor[s->tensors++]);
         } while (!r->failed && accept_mark(r, ','));
         expect_mark(r, '}');
     }
@@ -234,13 +234,8 @@ bool lathe_safetensors_read(const char *path, lathe_safetensors *s, lathe_error 
     size_t size;
     *s = (lathe_safetensors){0};
     if (!lathe_read_file(path, (size_t)MAX_BYTES, &s->bytes, &size, e)) return false;
-    s->path = malloc(strlen(path) + 1);
-    if (!s->path) {
-        lathe_safetensors_free(s);
-        return lathe_fail(e, "%s: out of memory", path);
-    }
-    strcpy(s->path, path);
-    if (parse(s, size, e)) return true;
+    s->path = strdup(path);
+    if (s->path ? parse(s, size, e) : lathe_fail(e, "%s: out of memory", path)) return true;
     lathe_safetensors_free(s);
     return false;
 }

@@ -124,11 +124,11 @@ static bool same_kind(const lathe_data_request *r, lathe_samples *s, lathe_error
     for (int i = 0; !all && i < r->inputs; i++) {
         lathe_samples *p = &s->part[i];
         if (!p->u8) continue;
-        p->f32 = malloc((size_t)(p->count * p->size) * sizeof(float));
-        if (!p->f32) return lathe_fail(e, "%s: out of memory", r->path);
-        for (int64_t k = 0; k < p->count * p->size; k++) p->f32[k] = (float)p->u8[k];
-        free(p->u8);
-        p->u8 = NULL;
+        lathe_samples floats;
+        if (!lathe_samples_alloc(&floats, p->count, p->rank, p->dim, false, e)) return false;
+        for (int64_t k = 0; k < p->count * p->size; k++) floats.f32[k] = (float)p->u8[k];
+        lathe_samples_free(p);
+        *p = floats;
     }
     return true;
 }

@@ -19,9 +19,9 @@ bool lathe_names_add(lathe_names *n, const char *name, lathe_error *e) {
         n->name = p;
         n->cap = cap;
     }
-    char *copy = malloc(strlen(name) + 1);
+    char *copy = strdup(name);
     if (!copy) return lathe_fail(e, "out of memory for a list of names");
-    n->name[n->count++] = strcpy(copy, name);
+    n->name[n->count++] = copy;
     return true;
 }
 

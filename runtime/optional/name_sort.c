@@ -22,7 +22,8 @@ struct lathe_name_sort {
     uint64_t *end; /* of each run in the spool */
     size_t runs, run_cap;
     bool merging;
-    Run **heap; /* the run with the smallest name first */
+    Run *run;   /* while merging */
+    Run **heap; /* those that have names left, the one with the smallest first */
     size_t heaped;
 };
 
@@ -38,28 +39,23 @@ lathe_name_sort *lathe_name_sort_open(lathe_error *e) {
 
 void lathe_name_sort_close(lathe_name_sort *s) {
     if (!s) return;
-    for (size_t i = 0; i < s->heaped; i++) free(s->heap[i]);
     lathe_spool_close(&s->spool);
     free(s->text);
     free(s->name);
     free(s->end);
+    free(s->run);
     free(s->heap);
     free(s);
 }
 
-/* Room for one more element of `size` bytes. */
-static bool grow(void *array, size_t *cap, size_t used, size_t size) {
-    if (used < *cap) return true;
+/* The array with room for one more element of `size` bytes; NULL if there is no memory, and then
+ * the array is as it was. */
+static void *grown(void *array, size_t *cap, size_t used, size_t size) {
+    if (used < *cap) return array;
     size_t n = *cap ? 2 * *cap : 64;
-    void *old, *p;
-    memcpy(&old, array, sizeof old);
-    p = realloc(old, n * size);
-    if (!p) return false;
-    memcpy(array, &p, sizeof p);
-    *cap = n;
-    /* The array has p now, by memcpy, which cppcheck does not follow. */
-    /* cppcheck-suppress memleak */
-    return true;
+    void *p = realloc(array, n * size);
+    if (p) *cap = n;
+    return p;
 }
 
 static int by_text(const void *a, const void *b) {
@@ -69,8 +65,9 @@ static int by_text(const void *a, const void *b) {
 /* Sorts the names in memory into the spool. */
 static bool write_run(lathe_name_sort *s, lathe_error *e) {
     if (s->names == 0) return true;
-    if (!grow(&s->end, &s->run_cap, s->runs, sizeof *s->end))
-        return lathe_fail(e, "out of memory to sort names");
+    uint64_t *end = grown(s->end, &s->run_cap, s->runs, sizeof *end);
+    if (!end) return lathe_fail(e, "out of memory to sort names");
+    s->end = end;
     qsort(s->name, s->names, sizeof *s->name, by_text);
     for (size_t i = 0; i < s->names; i++) {
         if (!lathe_spool_append(&s->spool, s->name[i], strlen(s->name[i]) + 1, e)) return false;
@@ -84,8 +81,9 @@ bool lathe_name_sort_add(lathe_name_sort *s, const char *name, lathe_error *e) {
     size_t n = strlen(name) + 1;
     if (n > LATHE_NAME_MAX + 1) return lathe_fail(e, "%.100s...: the name is too long", name);
     if (s->used + n > RUN_BYTES && !write_run(s, e)) return false;
-    if (!grow(&s->name, &s->name_cap, s->names, sizeof *s->name))
-        return lathe_fail(e, "out of memory to sort names");
+    const char **names = grown(s->name, &s->name_cap, s->names, sizeof *names);
+    if (!names) return lathe_fail(e, "out of memory to sort names");
+    s->name = names;
     s->name[s->names++] = memcpy(s->text + s->used, name, n);
     s->used += n;
     return true;
@@ -125,12 +123,12 @@ static void sink(lathe_name_sort *s, size_t i) {
 static bool begin_merge(lathe_name_sort *s, lathe_error *e) {
     s->merging = true;
     if (!write_run(s, e) || !lathe_spool_flush(&s->spool, e)) return false;
+    s->run = calloc(s->runs + 1, sizeof *s->run);
     s->heap = calloc(s->runs + 1, sizeof *s->heap);
-    if (!s->heap) return lathe_fail(e, "out of memory to sort names");
+    if (!s->run || !s->heap) return lathe_fail(e, "out of memory to sort names");
     for (size_t i = 0; i < s->runs; i++) {
         bool more;
-        Run *r = calloc(1, sizeof *r);
-        if (!r) return lathe_fail(e, "out of memory to sort names");
+        Run *r = &s->run[i];
         s->heap[s->heaped++] = r;
         r->at = i ? s->end[i - 1] : 0;
         r->end = s->end[i];
@@ -146,10 +144,7 @@ static bool move_on(lathe_name_sort *s, lathe_error *e) {
     bool more;
     r->begin += strlen(head(r)) + 1;
     if (!refill(s, r, &more, e)) return false;
-    if (!more) {
-        free(r);
-        s->heap[0] = s->heap[--s->heaped];
-    }
+    if (!more) s->heap[0] = s->heap[--s->heaped];
     sink(s, 0);
     return true;
 }

@@ -136,8 +136,11 @@ static bool read_extension(const lathe_tar *t, char type, int64_t size, Extensio
     bool ok = lathe_tar_read(t, t->at + LATHE_TAR_BLOCK, text, size, e);
     text[ok ? size : 0] = '\0';
     if (ok && type == 'x' && !read_pax(text, (size_t)size, x)) ok = damaged(t, "a pax header", e);
-    if (ok && type == 'L' && strlen(text) >= sizeof x->name) ok = damaged(t, "a long name", e);
-    if (ok && type == 'L') strcpy(x->name, text);
+    if (ok && type == 'L') {
+        size_t n = strlen(text);
+        ok = n < sizeof x->name || damaged(t, "a long name", e);
+        if (ok) memcpy(x->name, text, n + 1);
+    }
     free(text);
     return ok;
 }
@@ -147,7 +150,7 @@ static void read_name(const unsigned char *block, const Extension *x, char *name
     const char *prefix = (const char *)block + PREFIX_AT;
     bool ustar = !memcmp(block + MAGIC_AT, "ustar\0", 6) && *prefix;
     if (*x->name)
-        strcpy(name, x->name);
+        memcpy(name, x->name, strlen(x->name) + 1);
     else
         snprintf(name, LATHE_TAR_NAME, "%.*s%s%.*s", ustar ? PREFIX_BYTES : 0, prefix,
                  ustar ? "/" : "", NAME_BYTES, (const char *)block);
