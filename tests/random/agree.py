@@ -41,6 +41,24 @@ class NotFinite(Exception):
     """Keras's own numbers are not finite: there is nothing to compare with."""
 
 
+def _of_numpy(fill):
+    """An initializer's call that compiles nothing, as JAX does for each shape."""
+    return lambda initializer, shape, dtype=None: fill(initializer, tuple(shape)).astype(dtype)
+
+
+def _uniform(initializer, shape):
+    """Of the size that keeps that of a layer's input; always the same numbers."""
+    fan = np.prod(shape[:-1], dtype=int)
+    return np.random.default_rng(shape).uniform(-1, 1, shape) * np.sqrt(6 / (fan + shape[-1]))
+
+
+for _class, _fill in ((keras.initializers.VarianceScaling, _uniform),
+                      (keras.initializers.Zeros, lambda _, shape: np.zeros(shape)),
+                      (keras.initializers.Ones, lambda _, shape: np.ones(shape)),
+                      (keras.initializers.Constant, lambda i, shape: np.full(shape, i.value))):
+    _class.__call__ = _of_numpy(_fill)
+
+
 class Reference(KerasModel):
     """The script under Keras, with all that is compared in one compiled function."""
 
