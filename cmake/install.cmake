@@ -31,6 +31,8 @@ configure_package_config_file(cmake/lathe-config.cmake.in ${made}/lathe-config.c
 write_basic_package_version_file(${made}/lathe-config-version.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS lathe EXPORT lathe-targets)
+# the program that parses for it, which nobody else calls
+install(TARGETS lathe_parse DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/lathe)
 install(EXPORT lathe-targets NAMESPACE lathe:: DESTINATION ${package_dir})
 install(FILES ${made}/lathe-config.cmake ${made}/lathe-config-version.cmake cmake/lathe_add_model.cmake
   DESTINATION ${package_dir})

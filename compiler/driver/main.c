@@ -1,5 +1,6 @@
 /* The command `lathe`: finds the subcommand and runs it. */
 #include "driver.h"
+#include "parsers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +61,7 @@ int main(int argc, char **argv) {
         puts("lathe " LATHE_VERSION);
         return 0;
     }
+    use_jailed_parsers();
     for (int i = 0; i < COMMANDS; i++) {
         if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 2, argv + 2);
     }

@@ -5,6 +5,7 @@
 #define LATHE_FRONTEND_HDF5_FILE_H
 
 #include "../ir/module.h"
+#include "../jail/jail.h"
 
 typedef struct {
     const char *name; /* "layers/conv2d/vars/0" */
@@ -20,9 +21,11 @@ typedef struct {
 
 typedef struct Hdf5File Hdf5File;
 
-/* Opens the file at `path`, or its `size` bytes at `image` if that is not NULL. NULL after an error
- * was added to d. */
-Hdf5File *hdf5_open(Arena *a, const char *path, const void *image, size_t size, Diag *d);
+/* Opens the file at `path`, or a member of the archive that it is if that is not NULL. NULL after
+ * an error was added to d. */
+Hdf5File *hdf5_open(Arena *a, const char *path, const char *member, Diag *d);
+/* The same from a file that is open; j must stay so, and have no other one. */
+Hdf5File *hdf5_open_in(Arena *a, Jail *j, const char *member, Diag *d);
 void hdf5_close(Hdf5File *f); /* f may be NULL */
 /* Whether the file begins as HDF5 files do. */
 bool hdf5_is_image(const void *bytes, size_t size);

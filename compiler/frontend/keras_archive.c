@@ -11,10 +11,15 @@ enum { MAX_JSON = 1 << 28 };
 
 /* ---- .keras ---- */
 
-static json_t *archive_json(const char *path, const char *member, Diag *d) {
+static json_t *archive_json(Jail *j, const char *member, Diag *d) {
     size_t size;
-    unsigned char *bytes = zip_member(path, member, &size, d);
-    json_t *v = bytes ? parse_json((const char *)bytes, size, member, d) : NULL;
+    unsigned char *bytes;
+    lathe_error e;
+    if (!jail_read_member(j, member, &bytes, &size, &e)) {
+        diag_error(d, "%s", e.text);
+        return NULL;
+    }
+    json_t *v = parse_json((const char *)bytes, size, member, d);
     free(bytes);
     return v;
 }
@@ -34,23 +39,29 @@ static void read_metadata(Module *m, const json_t *v) {
     }
 }
 
-Module *keras_archive_load(Arena *a, const char *path, Diag *d) {
-    json_t *config = archive_json(path, "config.json", d);
+static Module *load_archive(Arena *a, const char *path, Jail *j, Diag *d) {
+    json_t *config = archive_json(j, "config.json", d);
     Module *m = NULL;
     if (config)
         m = keras_config_load(a, path, config, json_object_get(config, "compile_config"), d);
     json_decref(config);
-    json_t *about = m ? archive_json(path, "metadata.json", d) : NULL;
+    json_t *about = m ? archive_json(j, "metadata.json", d) : NULL;
     if (about) read_metadata(m, about);
     json_decref(about);
-    if (d->errors) return NULL;
-    size_t size;
-    unsigned char *image = m ? zip_member(path, "model.weights.h5", &size, d) : NULL;
-    Hdf5File *f = image ? hdf5_open(a, path, image, size, d) : NULL;
+    if (d->errors || !m) return NULL;
+    Hdf5File *f = hdf5_open_in(a, j, "model.weights.h5", d);
     bool ok = f && read_keras_weights(m, f, d);
     hdf5_close(f);
-    free(image);
     return ok ? m : NULL;
+}
+
+Module *keras_archive_load(Arena *a, const char *path, Diag *d) {
+    lathe_error e;
+    Jail *j = jail_open(path, &e);
+    if (!j) diag_error(d, "%s", e.text);
+    Module *m = j ? load_archive(a, path, j, d) : NULL;
+    jail_close(j);
+    return m;
 }
 
 /* ---- .h5 ---- */
@@ -77,7 +88,7 @@ static Module *load_h5_model(Arena *a, const char *path, Hdf5File *f, Diag *d) {
 }
 
 Module *keras_h5_load(Arena *a, const char *path, Diag *d) {
-    Hdf5File *f = hdf5_open(a, path, NULL, 0, d);
+    Hdf5File *f = hdf5_open(a, path, NULL, d);
     Module *m = f ? load_h5_model(a, path, f, d) : NULL;
     hdf5_close(f);
     return m;

@@ -13,10 +13,6 @@ Module *keras_json_load(Arena *a, const char *path, Diag *d);
 bool is_zip_file(const char *path);
 bool is_hdf5_file(const char *path);
 
-/* ---- zip_member.c ---- */
-/* The bytes of a member, to be freed; NULL and an error in d if it is not there or damaged. */
-unsigned char *zip_member(const char *path, const char *member, size_t *size, Diag *d);
-
 /* ---- keras_groups.c: where Keras's files have a layer's weights ---- */
 /* For each row of m the group of a Keras 3 weights file: "layers/conv2d_1"; NULL for operations. */
 const char **keras_groups(const Module *m);

@@ -5,7 +5,6 @@
 #include "keras_files.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_SLOTS = 4 };
@@ -104,15 +103,11 @@ static bool read_variables(Module *m, Hdf5File *f, uint64_t *steps, Diag *d) {
 }
 
 bool load_keras_optimizer(Module *m, const char *path, uint64_t *steps, Diag *d) {
-    size_t size = 0;
-    unsigned char *image = NULL;
     *steps = 0;
     diag_init(d, m->arena, path, NULL);
-    if (is_zip_file(path)) image = zip_member(path, "model.weights.h5", &size, d);
-    if (d->errors) return false;
-    Hdf5File *f = hdf5_open(m->arena, path, image, size, d);
+    const char *member = is_zip_file(path) ? "model.weights.h5" : NULL;
+    Hdf5File *f = hdf5_open(m->arena, path, member, d);
     bool ok = f && read_variables(m, f, steps, d);
     hdf5_close(f);
-    free(image);
     return ok;
 }

@@ -2,7 +2,6 @@
 #include "frontend.h"
 #include "keras_files.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- one parameter ---- */
@@ -113,14 +112,10 @@ bool read_keras_weights(Module *m, Hdf5File *f, Diag *d) {
 }
 
 bool load_keras_weights(Module *m, const char *path, Diag *d) {
-    size_t size = 0;
-    unsigned char *image = NULL;
     diag_init(d, m->arena, path, NULL);
-    if (is_zip_file(path)) image = zip_member(path, "model.weights.h5", &size, d);
-    if (d->errors) return false;
-    Hdf5File *f = hdf5_open(m->arena, path, image, size, d);
+    const char *member = is_zip_file(path) ? "model.weights.h5" : NULL;
+    Hdf5File *f = hdf5_open(m->arena, path, member, d);
     bool ok = f && read_keras_weights(m, f, d);
     hdf5_close(f);
-    free(image);
     return ok;
 }

@@ -6,16 +6,10 @@
 
 #include "../files.h"
 #include "../npy.h"
+#include "parsers.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
-
-/* A claim of packed data larger than the archive is a lie. */
-static bool is_possible(const zip_stat_t *st, size_t archive) {
-    return (st->valid & ZIP_STAT_SIZE) && (st->valid & ZIP_STAT_COMP_SIZE) &&
-           st->comp_size <= archive && lathe_may_unpack(st->size, st->comp_size);
-}
 
 static bool recognise(const char *path) {
     size_t n = strlen(path);
@@ -23,29 +17,28 @@ static bool recognise(const char *path) {
 }
 
 /* Entry `name`.npy as an array that owns its bytes. */
-static bool read_array(zip_t *z, const char *path, const char *name, lathe_array *a,
+static bool read_array(void *z, const char *path, const char *name, lathe_array *a,
                        lathe_error *e) {
     char entry[300], label[900];
-    zip_stat_t st;
+    unsigned char *bytes;
+    size_t size;
+    lathe_error why;
     snprintf(entry, sizeof entry, "%s.npy", name);
     snprintf(label, sizeof label, "%.500s: %s", path, entry);
-    zip_stat_init(&st);
-    if (zip_stat(z, entry, 0, &st) != 0) return lathe_fail(e, "%s: the array is missing", label);
-    if (!is_possible(&st, lathe_file_size(path)))
-        return lathe_fail(e, "%s: damaged: its size is not possible", label);
-    unsigned char *bytes = malloc((size_t)st.size + 1);
-    if (!bytes) return lathe_fail(e, "%s: out of memory for %zu bytes", label, (size_t)st.size);
-    zip_file_t *f = zip_fopen(z, entry, 0);
-    /* one byte more than there should be, which makes libzip compare the checksum */
-    bool ok = f && zip_fread(f, bytes, st.size + 1) == (zip_int64_t)st.size;
-    if (f) zip_fclose(f);
-    if (!ok) lathe_fail(e, "%s: damaged or truncated", label);
-    ok = ok && lathe_npy_parse(label, bytes, (size_t)st.size, a, e);
+    if (!lathe_parsers_used->archive_read(z, entry, &bytes, &size, &why))
+        return lathe_fail(e, "%s: %.500s", path, why.text);
+    bool ok = lathe_npy_parse(label, bytes, size, a, e);
     if (ok)
         a->owned = bytes;
     else
         free(bytes);
     return ok;
+}
+
+static bool has_entry(void *z, const char *path, const char *entry, bool *has, lathe_error *e) {
+    lathe_error why;
+    return lathe_parsers_used->archive_has(z, entry, has, &why) ||
+           lathe_fail(e, "%s: %.500s", path, why.text);
 }
 
 /* Whole numbers, one a sample, are class indices; anything else is values. */
@@ -80,7 +73,7 @@ static bool join(const char *path, const lathe_array *x, const lathe_array *y, l
     return set_labels(s, y, path, e);
 }
 
-static bool load_part(zip_t *z, const char *path, const char *x_name, const char *y_name,
+static bool load_part(void *z, const char *path, const char *x_name, const char *y_name,
                       lathe_samples *s, lathe_error *e) {
     lathe_array x = {0}, y = {0};
     bool ok = read_array(z, path, x_name, &x, e) && read_array(z, path, y_name, &y, e) &&
@@ -94,7 +87,7 @@ static bool load_part(zip_t *z, const char *path, const char *x_name, const char
  */
 
 /* Part i of the samples: an input, or labels. */
-static bool load_named(zip_t *z, const lathe_data_request *r, const char *suffix, int i,
+static bool load_named(void *z, const lathe_data_request *r, const char *suffix, int i,
                        lathe_samples *s, lathe_error *e) {
     char name[280];
     lathe_array a = {0};
@@ -133,7 +126,7 @@ static bool same_kind(const lathe_data_request *r, lathe_samples *s, lathe_error
     return true;
 }
 
-static bool load_parts(zip_t *z, const lathe_data_request *r, const char *suffix, lathe_samples *s,
+static bool load_parts(void *z, const lathe_data_request *r, const char *suffix, lathe_samples *s,
                        lathe_error *e) {
     s->part = calloc((size_t)(r->inputs + r->labels), sizeof *s->part);
     if (!s->part) return lathe_fail(e, "%s: out of memory", r->path);
@@ -145,20 +138,23 @@ static bool load_parts(zip_t *z, const lathe_data_request *r, const char *suffix
 }
 
 /* NAME_train and NAME_test for each name, or NAME, which serves as either set. */
-static bool load_all_named(zip_t *z, const lathe_data_request *r, lathe_dataset *d,
-                           lathe_error *e) {
+static bool load_all_named(void *z, const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
     char plain[300];
     snprintf(plain, sizeof plain, "%.250s.npy", r->name[0]);
-    if (zip_name_locate(z, plain, 0) >= 0)
-        return load_parts(z, r, "", r->parts & LATHE_TRAIN ? &d->train : &d->test, e);
+    bool has;
+    if (!has_entry(z, r->path, plain, &has, e)) return false;
+    if (has) return load_parts(z, r, "", r->parts & LATHE_TRAIN ? &d->train : &d->test, e);
     return (!(r->parts & LATHE_TRAIN) || load_parts(z, r, "_train", &d->train, e)) &&
            (!(r->parts & LATHE_TEST) || load_parts(z, r, "_test", &d->test, e));
 }
 
 /* The optional array sample_weight, one number a sample. */
-static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_error *e) {
+static bool load_weights(void *z, const char *path, lathe_samples *s, lathe_error *e) {
     lathe_array w = {0};
-    if (zip_name_locate(z, "sample_weight.npy", 0) < 0 || !s->count) return true;
+    bool has;
+    if (!s->count) return true;
+    if (!has_entry(z, path, "sample_weight.npy", &has, e)) return false;
+    if (!has) return true;
     if (!read_array(z, path, "sample_weight", &w, e)) return false;
     bool ok = w.count == s->count && (s->weight = lathe_array_floats(&w)) != NULL;
     if (!ok)
@@ -168,28 +164,33 @@ static bool load_weights(zip_t *z, const char *path, lathe_samples *s, lathe_err
     return ok;
 }
 
-/* A training set alone is a data set whose test set is empty. */
-static bool has_test(zip_t *z) {
-    return zip_name_locate(z, "x_test.npy", 0) >= 0 || zip_name_locate(z, "x_train.npy", 0) < 0;
+/* x_train and x_test with their labels. A training set alone is a data set whose test set is empty.
+ */
+static bool load_both(void *z, const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
+    bool train, test;
+    if (!has_entry(z, r->path, "x_train.npy", &train, e) ||
+        !has_entry(z, r->path, "x_test.npy", &test, e))
+        return false;
+    if ((r->parts & LATHE_TRAIN) && !load_part(z, r->path, "x_train", "y_train", &d->train, e))
+        return false;
+    return !(r->parts & LATHE_TEST) || (train && !test) ||
+           load_part(z, r->path, "x_test", "y_test", &d->test, e);
+}
+
+static bool load_all(void *z, const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
+    bool one;
+    if (r->name) return load_all_named(z, r, d, e);
+    if (!has_entry(z, r->path, "x.npy", &one, e)) return false;
+    if (!one) return load_both(z, r, d, e);
+    return load_part(z, r->path, "x", "y", r->parts & LATHE_TRAIN ? &d->train : &d->test, e);
 }
 
 static bool load(const lathe_data_request *r, lathe_dataset *d, lathe_error *e) {
-    int code;
-    zip_t *z = zip_open(r->path, ZIP_RDONLY, &code);
-    if (!z) return lathe_fail(e, "%s: not a .npz archive, or damaged", r->path);
-    bool ok = true;
-    if (r->name) {
-        ok = load_all_named(z, r, d, e);
-    } else if (zip_name_locate(z, "x.npy", 0) >= 0) {
-        lathe_samples *s = r->parts & LATHE_TRAIN ? &d->train : &d->test;
-        ok = load_part(z, r->path, "x", "y", s, e);
-    } else {
-        if (r->parts & LATHE_TRAIN) ok = load_part(z, r->path, "x_train", "y_train", &d->train, e);
-        if (ok && (r->parts & LATHE_TEST) && has_test(z))
-            ok = load_part(z, r->path, "x_test", "y_test", &d->test, e);
-    }
-    ok = ok && load_weights(z, r->path, &d->train, e);
-    zip_discard(z);
+    lathe_error why;
+    void *z = lathe_parsers_used->archive_open(r->path, &why);
+    if (!z) return lathe_fail(e, "%s: %.500s", r->path, why.text);
+    bool ok = load_all(z, r, d, e) && load_weights(z, r->path, &d->train, e);
+    lathe_parsers_used->archive_close(z);
     return ok;
 }
 

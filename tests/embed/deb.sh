@@ -14,6 +14,8 @@ dpkg-deb --contents "$package" | awk '$2 != "root/root" || $1 !~ /^(d|-|l)rw[x-]
 
 must "unpack" dpkg-deb -x "$package" unpacked
 must "lathe" unpacked/usr/bin/lathe compile examples/stripes.py -o out.d
+must "convert" unpacked/usr/bin/lathe convert examples/stripes.py stripes.keras
+must "read" unpacked/usr/bin/lathe summary stripes.keras
 must "cmake" cmake -S examples/cmake -B build "-DCMAKE_PREFIX_PATH=$work/unpacked/usr" "-DCMAKE_C_COMPILER=$CC"
 must "cmake" cmake --build build
 must "cmake" build/tell

@@ -8,6 +8,13 @@ must "install" env DESTDIR="$root" cmake --install "$build_dir" --prefix /usr
 must "lathe" "$root/usr/bin/lathe" --version
 says "lathe 0"
 
+# --- the program that parses for it
+must "convert" "$root/usr/bin/lathe" convert "$source_dir/examples/lenet5/lenet5.py" lenet5.keras
+must "summary" "$root/usr/bin/lathe" summary lenet5.keras
+says "Total params"
+cp "$root/usr/bin/lathe" alone
+fails "lathe is not installed as a whole" ./alone summary lenet5.keras
+
 # --- the report's program: the installed one
 mkdir data
 for batch in data_batch_{1..5} test_batch; do

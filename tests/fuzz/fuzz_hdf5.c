@@ -1,4 +1,4 @@
-/* An HDF5 file as lathe reads it: the library in a process of its own, where it may crash. */
+/* An HDF5 file as lathe reads it: the library in lathe-parse, where it may crash. */
 #include "../../compiler/frontend/hdf5_file.h"
 #include "fuzz.h"
 
@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Arena *a = arena_new();
     Diag d;
     const Hdf5Record *r;
-    diag_init(&d, a, "fuzz.h5", NULL);
-    Hdf5File *f = hdf5_open(a, "fuzz.h5", data, size, &d);
+    const char *path = file_with(data, size);
+    diag_init(&d, a, path, NULL);
+    Hdf5File *f = hdf5_open(a, path, NULL, &d);
     int n = f ? hdf5_records(f, &r) : 0;
     CHECK(f || d.errors);
     for (int i = 0; i < n && i < 8; i++) {
@@ -24,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         free(out);
     }
     hdf5_close(f);
+    unlink(path);
     struct rusage children;
     CHECK(getrusage(RUSAGE_CHILDREN, &children) == 0 && children.ru_maxrss < MOST_KILOBYTES);
     arena_free(a);

@@ -1,19 +1,18 @@
 /* A member of an archive. */
-#include "../../compiler/frontend/keras_files.h"
+#include "../../runtime/optional/zip_read.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const char *path = file_with(data, size);
-    Arena *a = arena_new();
-    Diag d;
+    unsigned char *bytes = NULL;
     size_t n;
-    diag_init(&d, a, path, NULL);
-    unsigned char *bytes = zip_member(path, "config.json", &n, &d);
-    CHECK(bytes || d.errors);
+    lathe_error e = {""};
+    lathe_zip *z = lathe_zip_open_bytes(data, size, &e);
+    CHECK(z || e.text[0]);
+    bool read = z && lathe_zip_read(z, "config.json", &bytes, &n, &e);
+    CHECK(read ? bytes != NULL : e.text[0] && !bytes);
     free(bytes);
-    arena_free(a);
-    unlink(path);
+    lathe_zip_close(z);
     return 0;
 }

@@ -16,7 +16,7 @@ clean=$work/clean/bin/python
 
 # The C library, its loader and what every Linux has are the only libraries from outside the wheel.
 own=$(find "$work/clean" -path '*/lathe_nn/bin/lathe')
-outside=$(ldd "$own" | awk -v own="$work/clean" '!index($0, own) { sub(".*/", "", $1); print $1 }' |
+outside=$(ldd "$own" "$own-parse" | grep -v ':$' | awk -v own="$work/clean" '!index($0, own) { sub(".*/", "", $1); print $1 }' |
   grep -vE '^(linux-vdso|ld-linux.*|libc|libm|libresolv|libdl|libpthread|librt|libz|libgcc_s)\.so\.[0-9]+$' || true)
 [ -z "$outside" ] || { echo "the wheel needs $outside" >&2 && exit 1; }
 
@@ -25,6 +25,7 @@ cd "$work"
 env -u LATHE -u PYTHONPATH XDG_CACHE_HOME="$work/cache" PATH=/usr/local/bin:/usr/bin:/bin "$clean" - <<'E2'
 import importlib.util
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -41,5 +42,7 @@ p = net(np.stack([rows, rows.T])[..., None])
 assert list(p.argmax(axis=1)) == [0, 1], p
 net.save("saved")
 assert sorted(os.listdir("saved")) == ["stripes.c", "stripes.h"]
+for words in (("convert", "stripes.py", "stripes.keras"), ("summary", "stripes.keras")):
+    subprocess.run([lathe_command(), *words], check=True, stdout=subprocess.DEVNULL)
 print("the wheel works")
 E2

@@ -15,7 +15,7 @@ build() {
   # nothing but what is released: not the tests
   cmake -S "$1" -B "$1/build" "-DCMAKE_C_COMPILER=$cc" -DCMAKE_SKIP_INSTALL_ALL_DEPENDENCY=ON >"$1/log"
   cmake --build "$1/build" -j "$(nproc)" --target lathe lathe_manual lathe_sbom >>"$1/log"
-  cp "$1/build/lathe" "$1/release"
+  cp "$1/build/lathe" "$1/build/lathe-parse" "$1/release"
   (cd "$1/build" && cpack -G DEB >>"$1/log")
   cp "$1"/build/lathe_*.deb "$1/release"
   "$1/python/build_wheel" "$python" "$1/build/lathe" "$1/release"
@@ -28,4 +28,4 @@ failures=0
 for file in "$work"/a/release/*; do
   cmp "$file" "$work/another/folder/release/${file##*/}" && echo "the same: ${file##*/}" || failures=$((failures + 1))
 done
-[ "$(ls "$work/a/release" | wc -l)" -ge 3 ] && [ $failures = 0 ]
+[ "$(ls "$work/a/release" | wc -l)" -ge 4 ] && [ $failures = 0 ]

@@ -94,7 +94,7 @@ static void test_bad(void **state) {
     static const int64_t negative[2] = {0, -1};
     const Array alone[] = {{"x_train", "|u1", "(2, 2)", bytes, 4}};
     write_npz(alone, 1);
-    assert_refused("y_train.npy: the array is missing");
+    assert_refused("the archive has no 'y_train.npy'");
     const Array unequal[] = {{"x", "|u1", "(4, 1)", bytes, 4}, {"y", "<i8", "(2,)", longs, 16}};
     write_npz(unequal, 2);
     assert_refused("4 inputs and 2 labels");
@@ -149,7 +149,7 @@ static void test_false_sizes(void **state) {
     while (memcmp(file + at, "PK\1\2", 4) != 0) at++;
     file[at + PACKED + 3] = file[at + UNPACKED + 3] = 0x40;
     scratch_write("d.npz", file, n);
-    assert_refused("x.npy: damaged: its size is not possible");
+    assert_refused("'x.npy' in the archive is damaged: its size");
 }
 
 /* 70 MB of zeros, which deflate packs a thousandfold. */
@@ -161,7 +161,7 @@ static void test_bomb(void **state) {
     const Array a[] = {{"x", "|u1", "(70000000, 1)", zeros, SIZE}, {"y", "<i8", "(2,)", longs, 16}};
     write_npz(a, 2);
     free(zeros);
-    assert_refused("x.npy: damaged: its size is not possible");
+    assert_refused("'x.npy' in the archive is damaged: its size");
 }
 
 int main(void) {

@@ -1,12 +1,12 @@
-/* The HDF5 library's side of hdf5_file.h. */
-#ifndef LATHE_FRONTEND_HDF5_READER_H
-#define LATHE_FRONTEND_HDF5_READER_H
+/* The HDF5 library's side of hdf5_file.h, inside of lathe-parse. */
+#ifndef LATHE_JAIL_HDF5_READER_H
+#define LATHE_JAIL_HDF5_READER_H
 
-#include "hdf5_file.h"
+#include "../frontend/hdf5_file.h"
 
 #include <hdf5.h>
 
-typedef struct {
+typedef struct Hdf5Reader {
     Arena *arena;
     hid_t id;
     Hdf5Record *records;
@@ -19,7 +19,8 @@ typedef struct {
     Diag *diag;
 } Hdf5Reader;
 
-Hdf5Reader *reader_open(Arena *a, const char *path, const void *image, size_t size, Diag *d);
+/* Of a file's bytes, which stay where they are until it is closed. */
+Hdf5Reader *reader_open(Arena *a, void *image, size_t size, Diag *d);
 void reader_close(Hdf5Reader *f); /* f may be NULL */
 /* All elements of a record, whose number fits memory. */
 bool reader_floats(Hdf5Reader *f, const Hdf5Record *r, float *out, Diag *d);

@@ -1,5 +1,5 @@
-/* Walking and reading HDF5 files that are not trusted, with a library that damaged files can crash:
- * hdf5_file.c runs this in a process of its own. */
+/* Walking and reading HDF5 files that are not trusted, with a library that damaged files can crash.
+ */
 #include "hdf5_reader.h"
 
 #include "../../runtime/files.h"
@@ -223,27 +223,54 @@ static void prepare_library(void) {
     H5PLset_loading_state(0);
 }
 
-static hid_t open_id(const char *path, const void *image, size_t size) {
+/* The library wants an image of its own; it gets the caller's, as often as it asks. */
+static void *image_same(size_t size, H5FD_file_image_op_t op, void *image) {
+    (void)size, (void)op;
+    return image;
+}
+
+static void *image_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t op,
+                        void *image) {
+    (void)from, (void)size, (void)op, (void)image;
+    return to;
+}
+
+static void *image_resize(void *at, size_t size, H5FD_file_image_op_t op, void *image) {
+    (void)at, (void)size, (void)op, (void)image;
+    return NULL;
+}
+
+static herr_t image_keep(void *at, H5FD_file_image_op_t op, void *image) {
+    (void)at, (void)op, (void)image;
+    return 0;
+}
+
+static void *same(void *image) { return image; }
+static herr_t keep(void *image) {
+    (void)image;
+    return 0;
+}
+
+static hid_t open_id(void *image, size_t size) {
+    H5FD_file_image_callbacks_t calls = {image_same, image_copy, image_resize, image_keep,
+                                         same,       keep,       image};
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (access < 0) return -1;
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
-    if (image) {
-        H5Pset_fapl_core(access, (size_t)1 << 16, 0);
-        H5Pset_file_image(access, (void *)image, size);
-    } else {
-        H5Pset_fapl_sec2(access);
-    }
-    hid_t id = H5Fopen(image ? "memory" : path, H5F_ACC_RDONLY, access);
+    H5Pset_fapl_core(access, (size_t)1 << 16, 0);
+    H5Pset_file_image_callbacks(access, &calls);
+    bool ok = size > 0 && H5Pset_file_image(access, image, size) >= 0;
+    hid_t id = ok ? H5Fopen("/memory", H5F_ACC_RDONLY, access) : -1;
     H5Pclose(access);
     return id;
 }
 
-Hdf5Reader *reader_open(Arena *a, const char *path, const void *image, size_t size, Diag *d) {
+Hdf5Reader *reader_open(Arena *a, void *image, size_t size, Diag *d) {
     prepare_library();
     Hdf5Reader *f = ARENA_NEW(a, Hdf5Reader);
     f->arena = a;
     f->diag = d;
-    f->id = open_id(path, image, size);
+    f->id = open_id(image, size);
     if (f->id < 0) {
         diag_error(d, "it is no HDF5 file, or a damaged one");
         return NULL;

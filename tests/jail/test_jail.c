@@ -1,0 +1,112 @@
+/* What lathe-parse is locked out of, and what lathe says when it ends early. probe.c stands in for
+ * it. */
+#include "../../compiler/jail/jail.h"
+#include "probe.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static Jail *start_probe(void) {
+    lathe_error e;
+    int file = open(LATHE_PROBE, O_RDONLY | O_CLOEXEC);
+    int shared = memfd_create("probe", MFD_CLOEXEC);
+    assert_true(file >= 0 && shared >= 0 && ftruncate(shared, 1 << 20) == 0);
+    const JailFiles files = {file, shared, 1000, 1 << 20};
+    jail_program = LATHE_PROBE;
+    Jail *j = jail_start(&files, &e);
+    if (!j) fail_msg("%s", e.text);
+    close(file);
+    close(shared);
+    return j;
+}
+
+/* Whether the probe succeeded; an end of the probe is none. */
+static bool succeeds(Probe what, lathe_error *e) {
+    int64_t answer = 0;
+    Jail *j = start_probe();
+    e->text[0] = '\0';
+    bool asked = jail_ask(j, (JailRequest)what, NULL, "the probe", 0) && jail_answer(j, e);
+    if (asked && !wire_get_number(&j->wire, 1, &answer)) jail_damaged(j, e);
+    jail_close(j);
+    return answer == 1;
+}
+
+static void test_calls(void **state) {
+    (void)state;
+    lathe_error e;
+    assert_true(succeeds(PROBE_NOTHING, &e));
+    for (int i = PROBE_OPEN; i < PROBE_CALLS; i++)
+        if (succeeds((Probe)i, &e)) fail_msg("probe %d succeeded", i);
+}
+
+/* A sanitizer's own memory has no limit. */
+static void test_memory(void **state) {
+    (void)state;
+#ifdef NDEBUG
+    lathe_error e;
+    assert_true(succeeds(PROBE_MEMORY, &e));
+#endif
+}
+
+static void test_ends(void **state) {
+    (void)state;
+    lathe_error e;
+    for (int i = PROBE_LOOP; i <= PROBE_CRASH; i++) {
+        assert_false(succeeds((Probe)i, &e));
+        assert_string_equal(e.text, "the file is damaged: the probe cannot read it");
+    }
+}
+
+static void test_no_program(void **state) {
+    (void)state;
+    lathe_error e;
+    jail_program = "/nonexistent/lathe-parse";
+    assert_null(jail_open(LATHE_PROBE, &e));
+    assert_string_equal(e.text, "cannot start /nonexistent/lathe-parse: No such file or directory");
+    jail_program = NULL;
+    assert_null(jail_open(LATHE_PROBE, &e));
+    assert_non_null(strstr(e.text, "lathe is not installed as a whole"));
+}
+
+static void test_files(void **state) {
+    (void)state;
+    lathe_error e;
+    jail_program = LATHE_PARSE;
+    assert_null(jail_open("/nonexistent", &e));
+    assert_string_equal(e.text, "cannot open the file: No such file or directory");
+    assert_null(jail_open("/dev/zero", &e));
+    assert_string_equal(e.text, "cannot read it: not a regular file");
+}
+
+/* lathe-parse itself goes on after an error. */
+static void test_parse(void **state) {
+    (void)state;
+    lathe_error e;
+    unsigned char *bytes;
+    size_t size;
+    jail_program = LATHE_PARSE;
+    Jail *j = jail_open(LATHE_PROBE, &e);
+    assert_non_null(j);
+    assert_false(jail_read_member(j, "x", &bytes, &size, &e));
+    assert_string_equal(e.text, "it is no zip archive, or a damaged one: Not a zip archive");
+    assert_false(jail_read_member(j, "x", &bytes, &size, &e));
+    assert_string_equal(e.text, "it is no zip archive, or a damaged one: Not a zip archive");
+    jail_close(j);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_ends),  cmocka_unit_test(test_no_program),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_parse),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
