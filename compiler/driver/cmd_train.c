@@ -334,8 +334,13 @@ static int threads_of(const Job *j) {
     return (int)option_number(j->options, OPTION_THREADS, (uint64_t)ranks_threads(&j->ranks));
 }
 
+static bool fits_workspace(const Native *n, const Native *trained) {
+    return n->model->workspace_bytes <= trained->model->workspace_bytes &&
+           n->model->state_bytes == trained->model->state_bytes;
+}
+
 /* The first value that is not finite, from the same step on a profile build: the weights are still
- * those before it. */
+ * those before it. Of several ranks each looks at its own part of the batch. */
 static void explain(void *context, const lathe_trainer *t, lathe_error *where) {
     const Job *j = context;
     CodegenOptions c = j->codegen;
@@ -343,11 +348,13 @@ static void explain(void *context, const lathe_trainer *t, lathe_error *where) {
     Diag d;
     diag_init(&d, j->module->arena, NULL, NULL);
     if (c.ntargets > 1) parse_targets("host", &c, &d); /* which is the one of them that ran */
+    c.shared = c.sync_norm = false;
     if (!j->inspector && native_build(j->module, &c, threads_of(j), true, &profile)) {
-        anomaly_find(&profile, t);
+        if (fits_workspace(&profile, &j->native)) anomaly_find(&profile, t);
         native_free(&profile);
     }
     lathe_fail(where, "%s", anomaly_text());
+    ranks_first_text(&j->ranks, where->text, sizeof where->text);
 }
 
 static uint64_t default_epochs(const Job *j) {
@@ -389,7 +396,7 @@ static int train_one(Job *j, const char *folder, uint64_t seed, lathe_epoch *las
                    .begin = begin_training,
                    .end = end_training,
                    .inspector = j->inspector,
-                   .explain = j->ranks.group ? NULL : explain,
+                   .explain = explain,
                    .context = (void *)j};
     int status = report(j, lathe_run_training(&r, last, &e), &e);
     if (status == 0) ranks_print_traffic(&j->ranks);

@@ -112,6 +112,18 @@ bool ranks_agree(Ranks *r, bool ok) {
     return first == ranks;
 }
 
+void ranks_first_text(const Ranks *r, char *text, size_t room) {
+    if (!r->group) return;
+    int ranks = lathe_group_ranks(r->group), first = 0;
+    char *all = calloc((size_t)ranks, room);
+    CHECK(all);
+    lathe_group_collect(r->group, text, room, all);
+    while (first < ranks && !all[(size_t)first * room]) first++;
+    if (first < ranks)
+        snprintf(text, room, "rank %d: %.*s", first, (int)room - 20, all + (size_t)first * room);
+    free(all);
+}
+
 bool ranks_leads(const Ranks *r) { return lathe_group_rank(r->group) == 0; }
 
 int ranks_threads(const Ranks *r) {

@@ -19,6 +19,9 @@ bool ranks_agree(Ranks *r, bool ok);
 void ranks_speak(Ranks *r);
 /* Whether this rank prints. */
 bool ranks_leads(const Ranks *r);
+/* What the first rank with something to say has in `text`, of `room` bytes, on all of them: "rank
+ * 2: ...". */
+void ranks_first_text(const Ranks *r, char *text, size_t room);
 /* Threads for a rank that was not told how many: its part of the cores that it may use. 0, all of
  * them, for a process alone. */
 int ranks_threads(const Ranks *r);

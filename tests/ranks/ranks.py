@@ -3,17 +3,20 @@ voice, and what happens when a rank dies.
 
 LATHE names the command, MPIRUN mpirun.
 """
+import io
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import load_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,6 +38,23 @@ def make_data():
     a, b = rng.normal(size=(SAMPLES, 12)).astype("f"), rng.normal(size=(SAMPLES, 5)).astype("f")
     np.savez("several.npz", a_train=a, b_train=b, left_train=(a[:, 0] > b[:, 0]).astype("int32"),
              right_train=a.sum(1, keepdims=True), sample_weight_train=rng.random(SAMPLES).astype("f"))
+
+
+def make_images():
+    """SAMPLES of them, in folders of their class and in tar shards."""
+    rng = np.random.default_rng(1)
+    os.makedirs("shards")
+    with tarfile.open("shards/train-0.tar", "w") as first, tarfile.open("shards/train-1.tar", "w") as second:
+        for i in range(SAMPLES):
+            label = int(rng.integers(0, 10))
+            folder = "train/c%d" % label
+            os.makedirs(os.path.join("folder", folder), exist_ok=True)
+            path = os.path.join(folder, "%03d.png" % i)
+            Image.fromarray((rng.random((8, 8)) * 100 + 15 * label).astype("uint8")).save(os.path.join("folder", path))
+            shard, info = first if i < 50 else second, tarfile.TarInfo("%03d.cls" % i)
+            info.size = 1
+            shard.add(os.path.join("folder", path), "%03d.png" % i)
+            shard.addfile(info, io.BytesIO(b"%d" % label))
 
 
 def command(ranks, net, data, out, *options, batch=BATCH):
@@ -148,6 +168,33 @@ class Ranks(unittest.TestCase):
         self.assertEqual(read("bits", "weights.safetensors"), read("again", "weights.safetensors"))
         train(2, "large", "images.npz", "fewer", "--epochs", "2", "--resume")
         np.testing.assert_allclose(metrics("bits"), metrics("fewer"), rtol=1e-4)
+
+    def test_images_in_files(self):
+        """Folders and tar shards read while training: the order is that of one process, whoever decodes."""
+        make_images()
+        for data, ranks in ("folder", 2), ("shards", 4):
+            one, several = data + "1", data + str(ranks)
+            train(1, "plain", data, one, "--epochs", "2", "--window", "40")
+            train(ranks, "plain", data, several, "--epochs", "2", "--window", "40", "--threads", "2")
+            self.near(one, several, 1e-6)
+            np.testing.assert_allclose(metrics(one), metrics(several), rtol=2e-6)
+        run = subprocess.run(command(3, "plain", "folder", "folder3", "--window", "40"), capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("lathe: error: --batch 16 of images in files cannot be divided by 3 ranks\n", run.stderr)
+
+    def test_not_finite(self):
+        """The rank that has it names value and layer; nobody has taken the step."""
+        a, b = np.ones((BATCH, 12), "f"), np.ones((BATCH, 5), "f")
+        a[11, 3] = np.nan
+        np.savez("infinite.npz", a=a, b=b, left=np.zeros(BATCH, "int32"), right=np.ones((BATCH, 1), "f"))
+        run = subprocess.run(command(2, "several", "infinite.npz", "infinite", "--epochs", "1"),
+                             capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(run.returncode, 1, run.stdout)
+        said = re.findall(r"^lathe: error: .*", run.stderr, re.M)
+        self.assertEqual(len(said), 1)
+        self.assertRegex(said[0], r"the loss is NaN at step 1 \(epoch 1, batch 1 of 1\): rank [01]: the first value that is not "
+                         r"finite is the input a: NaN at element 4 of sample [1-8] of the batch$")
 
     def lose(self, how, rank):
         """Trains on 3 ranks, sends one a signal after the first checkpoint; what was said, and after how many
