@@ -28,6 +28,7 @@ bool serve_read_member(Parse *p);
 bool serve_gunzip(Parse *p);
 bool serve_hdf5(Parse *p);
 bool serve_record(Parse *p);
+bool serve_onnx(Parse *p);
 
 /* Opens the archive that the file is; false with *e set. */
 bool open_archive(Parse *p, lathe_error *e);

@@ -24,6 +24,9 @@ typedef enum {
     JAIL_GUNZIP,      /* answer: pieces */
     JAIL_HDF5,        /* text: a member of the archive, or ""; answer: serve_hdf5.c */
     JAIL_RECORD,      /* number of a record of the HDF5 file, 1 for a double, else 0; the data */
+    /* 1 for a graph, 0 for a model; the address of the shared memory. Answer: bytes of it that are
+     * used, and where in it the message begins; 0 if something else lies at the address. */
+    JAIL_ONNX,
     JAIL_REQUESTS
 } JailRequest;
 

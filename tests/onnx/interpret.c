@@ -4,7 +4,6 @@
 #include "../../compiler/frontend/onnx/onnx.h"
 #include "../../compiler/interp/interp.h"
 #include "../../compiler/passes/passes.h"
-#include "../../runtime/files.h"
 #include "../../runtime/npy.h"
 
 #include <stdlib.h>
@@ -96,10 +95,7 @@ static int run(Arena *a, Module *m, const OnnxGiven *given, const char *prefix, 
 
 int main(int argc, char **argv) {
     OnnxGiven given[MAX_INPUTS];
-    lathe_error e;
     Diag d;
-    unsigned char *bytes;
-    size_t size;
     bool wide = argc > 1 && strcmp(argv[1], "--double") == 0;
     argc -= wide;
     argv += wide;
@@ -107,11 +103,8 @@ int main(int argc, char **argv) {
         fail("usage: interpret [--double] MODEL.onnx OUTPUT INPUT.npy...");
     Arena *a = arena_new();
     for (int i = 3; i < argc; i++) given[i - 3] = read_given(a, argv[i]);
-    if (!lathe_read_file(argv[1], (size_t)1 << 31, &bytes, &size, &e)) fail(e.text);
     OnnxImport import = {given, argc - 3};
-    diag_init(&d, a, argv[1], NULL);
-    Module *m = onnx_load(a, argv[1], bytes, size, &import, &d);
-    free(bytes);
+    Module *m = onnx_load_file(a, argv[1], &import, &d);
     diag_print(&d, stderr);
     int status = m ? run(a, m, given, argv[2], wide) : REFUSED;
     arena_free(a);

@@ -471,10 +471,10 @@ static const char *module_name(Arena *a, const char *path) {
     return *name ? name : "model";
 }
 
-Module *onnx_load(Arena *a, const char *path, const unsigned char *bytes, size_t size,
-                  const OnnxImport *import, Diag *d) {
+Module *onnx_load(Arena *a, const char *path, int file, uint64_t size, const OnnxImport *import,
+                  Diag *d) {
     Import im = {.arena = a, .folder = folder_of(a, path), .diag = d};
-    im.model = onnx_parse(a, bytes, size, im.folder, d);
+    im.model = onnx_parse(a, file, size, im.folder, d);
     if (!im.model || !place_given(&im, import)) return NULL;
     check_ports(&im, im.model->graph.inputs, im.model->graph.ninputs, "input");
     check_ports(&im, im.model->graph.outputs, im.model->graph.noutputs, "output");

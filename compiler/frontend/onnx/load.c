@@ -1,22 +1,25 @@
 /* An ONNX file by its path. */
-#include "../../../runtime/files.h"
+#include "../../jail/jail.h"
 #include "onnx.h"
 
-#include <stdlib.h>
+#include <unistd.h>
 
 enum { MAX_BYTES = INT32_MAX }; /* the format's own limit: 2 GiB */
 
 Module *onnx_load_file(Arena *a, const char *path, const OnnxImport *import, Diag *d) {
-    unsigned char *bytes;
-    size_t size;
+    uint64_t size;
     lathe_error e;
     diag_init(d, a, path, NULL);
-    if (!lathe_read_file(path, MAX_BYTES, &bytes, &size, &e)) {
-        diag_init(d, a, NULL, NULL); /* the text has the path */
-        diag_error(d, "%s", e.text);
-        return NULL;
+    int file = jail_open_file(path, &size, &e);
+    if (file >= 0 && size <= MAX_BYTES) {
+        Module *m = onnx_load(a, path, file, size, import, d);
+        close(file);
+        return m;
     }
-    Module *m = onnx_load(a, path, bytes, size, import, d);
-    free(bytes);
-    return m;
+    if (file < 0)
+        diag_error(d, "%s", e.text);
+    else
+        diag_error(d, "the file is too large (more than %d bytes)", MAX_BYTES);
+    if (file >= 0) close(file);
+    return NULL;
 }

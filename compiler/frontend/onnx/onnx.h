@@ -19,13 +19,13 @@ typedef struct {
     int count;
 } OnnxImport;
 
-/* Reads an ONNX model from memory; `path` names it in messages and its folder is where external
- * data may lie. Returns a module with the function "forward", or NULL with errors in d, which has
- * been initialised by the caller. */
-Module *onnx_load(Arena *a, const char *path, const unsigned char *bytes, size_t size,
-                  const OnnxImport *import, Diag *d);
+/* Reads an ONNX model from an open file of this size; `path` names it in messages and its folder is
+ * where external data may lie. Returns a module with the function "forward", or NULL with errors in
+ * d, which has been initialised by the caller. */
+Module *onnx_load(Arena *a, const char *path, int file, uint64_t size, const OnnxImport *import,
+                  Diag *d);
 
-/* The same from a file; d is initialised anew. */
+/* The same by the path; d is initialised anew. */
 Module *onnx_load_file(Arena *a, const char *path, const OnnxImport *import, Diag *d);
 
 #endif

@@ -1,9 +1,12 @@
-/* An ONNX file to records: what protobuf gives is copied into the arena and freed. */
+/* An ONNX file to records: what protobuf gives is copied into the arena. */
 #include "onnx.pb-c.h"
 #include "records.h"
+#include "unpack.h"
 
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct {
     Arena *arena;
@@ -170,15 +173,27 @@ static bool read_graph(Reader *r, const LatheOnnx__Graph *p, OnnxGraph *o) {
     return read_nodes(r, p->node, p->n_node, &o->nodes);
 }
 
+/* The bytes as an open file, or -1. */
+static int as_file(const unsigned char *bytes, size_t size) {
+    int file = memfd_create("graph", MFD_CLOEXEC);
+    if (file >= 0 && write(file, bytes, size) == (ssize_t)size) return file;
+    if (file >= 0) close(file);
+    return -1;
+}
+
 bool onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, OnnxGraph *out, Diag *d) {
     Reader r = {a, folder, d};
-    LatheOnnx__Graph *p = lathe_onnx__graph__unpack(NULL, (size_t)attr->n, attr->graph);
-    if (!p) {
-        diag_error(d, "the graph in attribute '%s' is damaged", attr->name);
+    OnnxTree tree;
+    lathe_error e = {"there is no memory for it"};
+    int file = as_file(attr->graph, (size_t)attr->n);
+    bool ok = file >= 0 && onnx_unpack(file, (uint64_t)attr->n, true, &tree, &e);
+    if (file >= 0) close(file);
+    if (!ok) {
+        diag_error(d, "the graph in attribute '%s': %s", attr->name, e.text);
         return false;
     }
-    bool ok = read_graph(&r, p, out);
-    lathe_onnx__graph__free_unpacked(p, NULL);
+    ok = read_graph(&r, tree.message, out);
+    onnx_tree_free(&tree);
     return ok;
 }
 
@@ -214,22 +229,28 @@ static bool read_functions(Reader *r, const LatheOnnx__Model *p, OnnxModel *m) {
     return true;
 }
 
-OnnxModel *onnx_parse(Arena *a, const unsigned char *bytes, size_t size, const char *folder,
-                      Diag *d) {
-    Reader r = {a, folder, d};
-    LatheOnnx__Model *p = lathe_onnx__model__unpack(NULL, size, bytes);
-    if (!p) {
-        diag_error(d, "the file is no ONNX model, or it is damaged");
+static OnnxModel *read_model(Reader *r, const LatheOnnx__Model *p) {
+    OnnxModel *m = ARENA_NEW(r->arena, OnnxModel);
+    m->ir_version = p->ir_version;
+    m->producer = text(r, p->producer_name);
+    m->opsets = read_opsets(r, p->opset_import, p->n_opset_import);
+    m->nopsets = (int)p->n_opset_import;
+    if (!p->graph) {
+        diag_error(r->diag, "the file is no ONNX model: it has no graph");
         return NULL;
     }
-    OnnxModel *m = ARENA_NEW(a, OnnxModel);
-    m->ir_version = p->ir_version;
-    m->producer = text(&r, p->producer_name);
-    m->opsets = read_opsets(&r, p->opset_import, p->n_opset_import);
-    m->nopsets = (int)p->n_opset_import;
-    bool ok = p->graph != NULL;
-    if (!ok) diag_error(d, "the file is no ONNX model: it has no graph");
-    ok = ok && read_graph(&r, p->graph, &m->graph) && read_functions(&r, p, m);
-    lathe_onnx__model__free_unpacked(p, NULL);
-    return ok ? m : NULL;
+    return read_graph(r, p->graph, &m->graph) && read_functions(r, p, m) ? m : NULL;
+}
+
+OnnxModel *onnx_parse(Arena *a, int file, uint64_t size, const char *folder, Diag *d) {
+    Reader r = {a, folder, d};
+    OnnxTree tree;
+    lathe_error e;
+    if (!onnx_unpack(file, size, false, &tree, &e)) {
+        diag_error(d, "%s", e.text);
+        return NULL;
+    }
+    OnnxModel *m = read_model(&r, tree.message);
+    onnx_tree_free(&tree);
+    return m;
 }

@@ -137,10 +137,9 @@ bool onnx_type_is_integer(OnnxType t);
 
 /* ---- reading (read.c) ----------------------------------------------------------------------- */
 
-/* Parses the bytes of a file; external data is looked for in `folder`. NULL and an error in d if
- * they are no ONNX model. */
-OnnxModel *onnx_parse(Arena *a, const unsigned char *bytes, size_t size, const char *folder,
-                      Diag *d);
+/* Parses an open file of this size; external data is looked for in `folder`. NULL and an error in d
+ * if it is no ONNX model. */
+OnnxModel *onnx_parse(Arena *a, int file, uint64_t size, const char *folder, Diag *d);
 /* A graph inside an attribute. */
 bool onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, OnnxGraph *out, Diag *d);
 
