@@ -1,6 +1,7 @@
 #include "parsers.h"
 
 #include "../../runtime/optional/parsers.h"
+#include "../jail/images.h"
 #include "../jail/jail.h"
 
 static void *archive_open(const char *path, lathe_error *e) { return jail_open(path, e); }
@@ -27,4 +28,7 @@ static bool gunzip(const char *path, size_t most, unsigned char **bytes, size_t 
 static const lathe_parsers jailed = {archive_open, archive_has, archive_read, archive_close,
                                      gunzip};
 
-void use_jailed_parsers(void) { lathe_parsers_used = &jailed; }
+void use_jailed_parsers(void) {
+    lathe_parsers_used = &jailed;
+    lathe_image_decode = jail_image_decode;
+}

@@ -179,6 +179,7 @@ bool jail_ask(Jail *j, JailRequest what, const char *text, const char *library, 
 void jail_expect(Jail *j, uint64_t bytes) { j->most += (double)(bytes / BYTES_A_SECOND); }
 
 bool jail_damaged(Jail *j, lathe_error *e) {
+    j->broken = true;
     return lathe_fail(e, "the file is damaged: %s cannot read it", j->library);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     int idle;          /* looks since it last computed something */
     uint64_t file_size;
     const char *library; /* that the request is for */
+    bool broken;         /* no answer comes any more */
 } Jail;
 
 /* What a child gets besides the socket: open files, or -1, and their sizes. */

@@ -31,6 +31,7 @@ static bool serve(Parse *p) {
         [JAIL_HAS_MEMBER] = serve_has_member, [JAIL_READ_MEMBER] = serve_read_member,
         [JAIL_GUNZIP] = serve_gunzip,         [JAIL_HDF5] = serve_hdf5,
         [JAIL_RECORD] = serve_record,         [JAIL_ONNX] = serve_onnx,
+        [JAIL_IMAGE] = serve_image,
     };
     int64_t request;
     return wire_get_number(&p->wire, JAIL_REQUESTS - 1, &request) && serves[request](p);

@@ -12,7 +12,8 @@ typedef struct {
     Wire wire;
     JailHello hello;
     Arena *arena;
-    void *file; /* its bytes; NULL where there are none */
+    void *file;            /* its bytes; NULL where there are none */
+    unsigned char *shared; /* for images */
     lathe_zip *zip;
     unsigned char *member; /* of the archive, which hdf5 reads */
     struct Hdf5Reader *hdf5;
@@ -29,6 +30,7 @@ bool serve_gunzip(Parse *p);
 bool serve_hdf5(Parse *p);
 bool serve_record(Parse *p);
 bool serve_onnx(Parse *p);
+bool serve_image(Parse *p);
 
 /* Opens the archive that the file is; false with *e set. */
 bool open_archive(Parse *p, lathe_error *e);

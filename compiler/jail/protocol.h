@@ -27,8 +27,17 @@ typedef enum {
     /* 1 for a graph, 0 for a model; the address of the shared memory. Answer: bytes of it that are
      * used, and where in it the message begins; 0 if something else lies at the address. */
     JAIL_ONNX,
+    JAIL_IMAGE, /* a JailImage; answer: height and width, the pixels are in the shared memory */
     JAIL_REQUESTS
 } JailRequest;
+
+/* The shared memory begins with the image's file; after so many bytes come the pixels. The texts of
+ * errors begin behind the image's name. */
+typedef struct {
+    uint64_t size;
+    int64_t channels, least_height, least_width;
+} JailImage;
+#define JAIL_IMAGE_PIXELS (UINT64_C(1) << 28)
 
 enum { JAIL_ERROR, JAIL_DATA };
 

@@ -26,20 +26,25 @@ bool lathe_image_check(int height, int width, lathe_error *e) {
     return true;
 }
 
+uint8_t *lathe_image_memory;
+
 bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e) {
     *image = (lathe_image){height, width, channels, NULL};
     if (!lathe_image_check(height, width, e)) return false;
-    image->pixel = calloc((size_t)height * (size_t)width, (size_t)channels);
+    size_t pixels = (size_t)height * (size_t)width;
+    image->pixel = lathe_image_memory ? memset(lathe_image_memory, 0, pixels * (size_t)channels)
+                                      : calloc(pixels, (size_t)channels);
     return image->pixel || lathe_fail(e, "out of memory for an image of %d x %d", width, height);
 }
 
 void lathe_image_free(lathe_image *image) {
-    free(image->pixel);
+    if (!lathe_image_memory) free(image->pixel);
     *image = (lathe_image){0};
 }
 
-bool lathe_image_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
-                        int least_height, int least_width, lathe_image *image, lathe_error *e) {
+bool lathe_image_decode_here(const char *path, const unsigned char *bytes, size_t size,
+                             int channels, int least_height, int least_width, lathe_image *image,
+                             lathe_error *e) {
     bool ok;
     *image = (lathe_image){0};
     if (channels != 1 && channels != 3)
@@ -54,6 +59,8 @@ bool lathe_image_decode(const char *path, const unsigned char *bytes, size_t siz
     if (!ok) lathe_image_free(image);
     return ok;
 }
+
+lathe_image_decoder *lathe_image_decode = lathe_image_decode_here;
 
 bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_error *e) {
     unsigned char *bytes;

@@ -23,15 +23,23 @@ enum { LATHE_MAX_IMAGE_FILE = 1 << 28 };
 bool lathe_image_load(const char *path, int channels, lathe_image *image, lathe_error *e);
 /* The same for a file's bytes; `path` is for messages. A JPEG image may come out smaller, by a
  * half, a quarter or an eighth, as long as it keeps least_height x least_width pixels (0: it never
- * does). */
-bool lathe_image_decode(const char *path, const unsigned char *bytes, size_t size, int channels,
-                        int least_height, int least_width, lathe_image *image, lathe_error *e);
+ * does). May be called from several threads at once. */
+typedef bool lathe_image_decoder(const char *path, const unsigned char *bytes, size_t size,
+                                 int channels, int least_height, int least_width,
+                                 lathe_image *image, lathe_error *e);
+/* Libraries in this process, unless a program has something safer; to be set before the first image
+ * is read. */
+extern lathe_image_decoder *lathe_image_decode;
+lathe_image_decoder lathe_image_decode_here;
 bool lathe_image_is_name(const char *name); /* ends in .jpg, .jpeg or .png */
 /* Whether an image of this size is accepted. */
 bool lathe_image_check(int height, int width, lathe_error *e);
 /* Zeroed pixels. */
 bool lathe_image_alloc(lathe_image *image, int height, int width, int channels, lathe_error *e);
 void lathe_image_free(lathe_image *image);
+/* For a program that holds one image at a time: memory for the pixels of any, in place of the
+ * heap's. */
+extern uint8_t *lathe_image_memory;
 
 /* How an image becomes height x width pixels: by a filter of templates/resize.h.in, as a whole, or
  * with shorter > 0 so that its shorter side gets that many pixels, of which the middle is kept. */

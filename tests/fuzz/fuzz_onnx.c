@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ROOM = 1 << 26, DAMAGED_COPIES = 8 };
+enum { ROOM = 1 << 26, DAMAGED_COPIES = 3 };
 
 /* How many words of the next message are damaged, and the state of their choice. */
 static int damages;

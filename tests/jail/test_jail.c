@@ -1,6 +1,8 @@
 /* What lathe-parse is locked out of, and what lathe says when it ends early. probe.c stands in for
  * it. */
+#include "../../compiler/jail/images.h"
 #include "../../compiler/jail/jail.h"
+#include "../../runtime/files.h"
 #include "probe.h"
 
 #include <fcntl.h>
@@ -102,11 +104,54 @@ static void test_parse(void **state) {
     jail_close(j);
 }
 
+/* Like the library in this process; a child that dies takes one image with it. */
+static void test_images(void **state) {
+    (void)state;
+    enum { SIDE = 40 };
+    static const unsigned char text[] = "no image";
+    lathe_image image, here, there;
+    lathe_error e, same;
+    unsigned char *bytes;
+    size_t size;
+    assert_true(lathe_image_alloc(&image, SIDE, SIDE / 2, 3, &e));
+    for (int i = 0; i < SIDE * SIDE / 2 * 3; i++) image.pixel[i] = (uint8_t)(i * i);
+    assert_true(lathe_png_write("jail.png", &image, &e));
+    assert_true(lathe_read_file("jail.png", 1 << 20, &bytes, &size, &e));
+    jail_program = LATHE_PARSE;
+    for (int i = 0; i < 6; i++) {
+        const bool changed = i == 2, damaged = i == 4;
+        if (changed) bytes[size / 2] ^= 1;
+        jail_program = i == 0 ? LATHE_PROBE : LATHE_PARSE;
+        bool ok = jail_image_decode("a.png", damaged ? text : bytes, damaged ? sizeof text : size,
+                                    3, 0, 0, &there, &e);
+        if (i == 0) {
+            assert_false(ok);
+            assert_string_equal(e.text, "a.png: the file is damaged: its library cannot read it");
+            continue;
+        }
+        assert_int_equal(ok, lathe_image_decode_here("a.png", damaged ? text : bytes,
+                                                     damaged ? sizeof text : size, 3, 0, 0, &here,
+                                                     &same));
+        if (ok) {
+            assert_int_equal(here.width, there.width);
+            assert_memory_equal(here.pixel, there.pixel, SIDE * SIDE / 2 * 3);
+            lathe_image_free(&here);
+            lathe_image_free(&there);
+        } else {
+            assert_string_equal(e.text, same.text);
+        }
+        if (changed) bytes[size / 2] ^= 1;
+    }
+    free(bytes);
+    lathe_image_free(&image);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_ends),  cmocka_unit_test(test_no_program),
-        cmocka_unit_test(test_files), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_calls),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_ends),   cmocka_unit_test(test_no_program),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
