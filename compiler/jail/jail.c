@@ -52,9 +52,27 @@ static bool give(posix_spawn_file_actions_t *actions, int *from, int to) {
     return *from >= 0 && posix_spawn_file_actions_adddup2(actions, *from, to) == 0;
 }
 
+/* Ctrl-C and its like are for lathe, which may have something to finish; the child ends when lathe
+ * is gone. */
+static int spawn_quietly(const char *path, const posix_spawn_file_actions_t *actions,
+                         pid_t *child) {
+    char name[] = "lathe-parse", *arguments[] = {name, NULL};
+    posix_spawnattr_t attributes;
+    sigset_t kept_away;
+    if (posix_spawnattr_init(&attributes) != 0) return ENOMEM;
+    sigemptyset(&kept_away);
+    sigaddset(&kept_away, SIGINT);
+    sigaddset(&kept_away, SIGTERM);
+    sigaddset(&kept_away, SIGHUP);
+    posix_spawnattr_setsigmask(&attributes, &kept_away);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int code = posix_spawn(child, path, actions, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    return code;
+}
+
 /* An errno, or 0. */
 static int spawn(const char *path, int socket, const JailFiles *files, pid_t *child) {
-    char name[] = "lathe-parse", *arguments[] = {name, NULL};
     int given[] = {socket, files->file, files->shared}, code = ENOMEM;
     bool ok = true;
     posix_spawn_file_actions_t actions;
@@ -63,7 +81,7 @@ static int spawn(const char *path, int socket, const JailFiles *files, pid_t *ch
         int *from = &given[i];
         ok = give(&actions, from, JAIL_SOCKET + i) && ok;
     }
-    if (ok) code = posix_spawn(child, path, &actions, NULL, arguments, environ);
+    if (ok) code = spawn_quietly(path, &actions, child);
     for (int i = 0; i < 3; i++) {
         if (given[i] >= 0) close(given[i]);
     }

@@ -37,20 +37,25 @@ static bool serve(Parse *p) {
     return wire_get_number(&p->wire, JAIL_REQUESTS - 1, &request) && serves[request](p);
 }
 
+/* Locks up, and finds the file; NULL, or why it cannot. */
+static const char *prepare(Parse *p) {
+    if (p->hello.format != JAIL_FORMAT) return "lathe and lathe-parse are of different versions";
+    if (!lock_process(p->hello.memory, p->hello.seconds))
+        return "the system does not let lathe-parse lock itself in; lathe parses such files only "
+               "so";
+    return map_file(p) ? NULL : "the file cannot be mapped into memory";
+}
+
 int main(void) {
     Parse p = {.wire = {.fd = JAIL_SOCKET}};
+    char rest;
     closefrom(JAIL_FILES);
     if (!wire_get(&p.wire, &p.hello, sizeof p.hello)) return 1;
-    if (p.hello.format != JAIL_FORMAT)
-        put_error(&p, "lathe and lathe-parse are of different versions");
-    else if (!lock_process(p.hello.memory, p.hello.seconds))
-        put_error(&p, "the system does not let lathe-parse lock itself in; lathe parses such files "
-                      "only so");
-    else if (!map_file(&p))
-        put_error(&p, "the file cannot be mapped into memory");
-    else {
-        p.arena = arena_new();
-        while (serve(&p)) continue;
-    }
+    p.arena = arena_new();
+    const char *why = prepare(&p);
+    while (!why && serve(&p)) continue;
+    if (why) put_error(&p, why);
+    /* an answer is lost if its reader's request is left unread */
+    while (why && wire_get(&p.wire, &rest, 1)) continue;
     _exit(0);
 }

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +89,7 @@ static void test_files(void **state) {
     assert_string_equal(e.text, "cannot read it: not a regular file");
 }
 
-/* lathe-parse itself goes on after an error. */
+/* lathe-parse itself goes on after an error, and after Ctrl-C. */
 static void test_parse(void **state) {
     (void)state;
     lathe_error e;
@@ -99,6 +100,7 @@ static void test_parse(void **state) {
     assert_non_null(j);
     assert_false(jail_read_member(j, "x", &bytes, &size, &e));
     assert_string_equal(e.text, "it is no zip archive, or a damaged one: Not a zip archive");
+    kill(j->child, SIGINT);
     assert_false(jail_read_member(j, "x", &bytes, &size, &e));
     assert_string_equal(e.text, "it is no zip archive, or a damaged one: Not a zip archive");
     jail_close(j);
