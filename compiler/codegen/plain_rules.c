@@ -510,6 +510,7 @@ void print_step(const Names *names, const PlainStep *s, StrBuf *w) {
     Bindings b = {.arena = names->m->arena};
     Context c = {names, s, s->node, &b};
     const Rule *r = find_rule(s->node, s->of, s->backward);
+    CHECK(r); /* plain_refusal() said that it is there */
     const char *section = s->backward ? r->backward : r->forward;
     if (s->node->op == OP_LOSS_GRAD && s->node->attr.from_logits) section = "logits_loss_grad";
     bind_common(&c);

@@ -258,9 +258,11 @@ static bool is_running(const char *thread) {
 /* Whether a thread of this process other than the first, which asks, is running or ready to. */
 static bool helpers_run(void) {
     DIR *threads = opendir("/proc/self/task");
+    char first[24];
+    snprintf(first, sizeof first, "%d", (int)getpid());
     bool run = false;
     for (struct dirent *d; threads && !run && (d = readdir(threads));)
-        run = atol(d->d_name) > 0 && atol(d->d_name) != (long)getpid() && is_running(d->d_name);
+        run = strcmp(d->d_name, first) != 0 && d->d_name[0] != '.' && is_running(d->d_name);
     if (threads) closedir(threads);
     return run;
 }

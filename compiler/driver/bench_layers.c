@@ -155,9 +155,10 @@ void layers_take(Layers *l, const Interp *it, int run) {
 
 void layers_rows(Layers *l, int runs, Result *r) {
     for (int i = 0; i < l->nrows; i++) {
-        l->row[i].generated = median(l->generated + i * l->most, runs);
-        l->row[i].interpreted = median(l->interpreted + i * l->most, runs);
-        l->row[i].sgemm = median(l->sgemm + i * l->most, runs);
+        size_t at = (size_t)i * (size_t)l->most;
+        l->row[i].generated = median(l->generated + at, runs);
+        l->row[i].interpreted = median(l->interpreted + at, runs);
+        l->row[i].sgemm = median(l->sgemm + at, runs);
     }
     r->rows = l->row;
     r->nrows = l->nrows;

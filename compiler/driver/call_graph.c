@@ -66,8 +66,9 @@ static const char *function_of(const char *title) {
 /* NAME_predict_3_c3 or NAME_bytes_1_step. */
 static bool is_body(const char *title, const char *name) {
     static const char *const kinds[] = {"_predict_", "_bytes_"};
-    const char *rest = function_of(title) + strlen(name);
-    if (strncmp(function_of(title), name, strlen(name))) return false;
+    const char *rest = function_of(title);
+    if (strncmp(rest, name, strlen(name)) != 0) return false;
+    rest += strlen(name);
     for (int i = 0; i < 2; i++) {
         size_t n = strlen(kinds[i]);
         if (!strncmp(rest, kinds[i], n) && strspn(rest + n, "0123456789")) return true;
@@ -92,7 +93,7 @@ static void read_graph(Graph *g, const char *text, const char *name) {
         const char *from = quoted(g->arena, line, "edge: { sourcename: \"");
         const char *to = quoted(g->arena, line, "targetname: \"");
         if (title) read_node(g, line, title, name, part);
-        if (from && to) add_call(g, from, strcmp(function_of(from), part) ? to : bodies);
+        if (from && to) add_call(g, from, strcmp(function_of(from), part) == 0 ? bodies : to);
     }
 }
 
@@ -110,7 +111,7 @@ static bool find_worst(Graph *g, Node *n) {
     n->state = ACTIVE;
     int64_t deepest = 0;
     for (int i = 0; i < g->ncalls; i++) {
-        if (strcmp(g->calls[i].from, n->title)) continue;
+        if (strcmp(g->calls[i].from, n->title) != 0) continue;
         Node *to = find_node(g, g->calls[i].to);
         if (!to || !find_worst(g, to)) return false;
         if (to->worst > deepest) deepest = to->worst;

@@ -72,7 +72,7 @@ static int variant_of_round(const Site *s, int round) {
     int v = s->chosen;
     while (round > 0) {
         v = (v + 1) % VARIANT_COUNT;
-        round -= s->legal >> v & 1;
+        if (s->legal >> v & 1) round--;
     }
     return v;
 }
@@ -158,7 +158,9 @@ static bool measure_rounds(Tuner *t) {
             break;
         }
         Tuning choices = choices_of_round(t, round);
-        if (!measure_round(t, &choices, measuring)) return false;
+        bool ok = measure_round(t, &choices, measuring);
+        t->codegen.tuning = NULL;
+        if (!ok) return false;
         fprintf(stderr, "round %d of %d: %.1f s\n", round + 1, rounds, elapsed(t) - begin);
     }
     return true;
@@ -231,6 +233,7 @@ static bool compare_whole(Tuner *t, TuningReport *r) {
     bool ok = caller_open(t->m, &t->codegen, t->threads, false, &c[0]);
     t->codegen.tuning = &after;
     ok = ok && caller_open(t->m, &t->codegen, t->threads, false, &c[1]);
+    t->codegen.tuning = NULL;
     for (int k = 0; k < 2; k++) seconds[k] = ARENA_ARRAY(t->m->arena, double, MOST_RUNS);
     if (ok) {
         take_turns(c, lathe_seconds() + t->budget * last_part, seconds, &runs);

@@ -18,7 +18,7 @@
 static int ranks_started(void) {
     const char *open_mpi = getenv("OMPI_COMM_WORLD_SIZE"), *mpich = getenv("PMI_SIZE");
     const char *text = open_mpi ? open_mpi : mpich;
-    return text ? atoi(text) : 1;
+    return text ? (int)strtol(text, NULL, 10) : 1;
 }
 
 /* It lies beside the command in a build folder, and in lib/lathe/ where lathe is installed. */

@@ -82,7 +82,7 @@ static bool format_value(Script *s, StrBuf *out, SrcLoc loc, const Obj *o, const
     }
     int length = (int)strlen(value), left = 0;
     int space = spec.width > length ? spec.width - length : 0;
-    char align = spec.align ? spec.align : obj_is_number(o) ? '>' : '<';
+    int align = spec.align ? spec.align : obj_is_number(o) ? '>' : '<';
     if (align == '>') left = space;
     if (align == '^') left = space / 2;
     bool sign = spec.fill == '0' && *value == '-';

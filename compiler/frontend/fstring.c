@@ -14,7 +14,8 @@ typedef struct {
 } Reader;
 
 static char peek(const Reader *r, size_t ahead) {
-    return ahead < r->length - r->at ? r->text[r->at + ahead] : '\0';
+    if (ahead >= r->length - r->at) return '\0';
+    return r->text[r->at + ahead];
 }
 
 static void step(Reader *r) {

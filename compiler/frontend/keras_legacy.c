@@ -80,7 +80,7 @@ static const char *renamed(const Rename *rows, size_t n, const char *name) {
     }
     return NULL;
 }
-#define RENAMED(rows, name) renamed(rows, sizeof rows / sizeof *rows, name)
+#define RENAMED(rows, name) renamed((rows), sizeof(rows) / sizeof *(rows), (name))
 
 /* Whether the argument has another name now; *to is NULL where it says nothing. */
 static bool argument_renamed(const char *class_name, const char *name, const char **to) {

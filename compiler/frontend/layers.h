@@ -142,7 +142,6 @@ typedef struct {
 } LayerCall;
 bool read_call(Script *s, const ScriptLayer *l, const CallArgs *args, int most, LayerCall *out);
 Obj *layer_object(Script *s, ScriptLayer *l);
-Obj *tensor_object(Script *s, Tensor *t);
 /* Calls l on tensors that are known to be fine; NULL after an error. */
 Tensor *layer_apply(Script *s, ScriptLayer *l, Tensor *const *in, int n, SrcLoc loc);
 /* Reads a shape argument; `batch` says whether it begins with the batch dimension. */

@@ -29,7 +29,8 @@ typedef struct {
 } Lexer;
 
 static char peek(const Lexer *x, size_t ahead) {
-    return ahead < x->length - x->at ? x->text[x->at + ahead] : '\0';
+    if (ahead >= x->length - x->at) return '\0';
+    return x->text[x->at + ahead];
 }
 
 static bool at_end(const Lexer *x) { return x->at >= x->length; }
@@ -253,7 +254,7 @@ static void open_bracket(Lexer *x, char c) {
         fail(x, here(x), "brackets are nested too deeply");
         return;
     }
-    x->closers[x->nbrackets] = c == '(' ? ')' : c == '[' ? ']' : '}';
+    x->closers[x->nbrackets] = (char)(c == '(' ? ')' : c == '[' ? ']' : '}');
     x->openers[x->nbrackets++] = here(x);
 }
 

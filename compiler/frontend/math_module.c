@@ -34,6 +34,7 @@ Obj *math_member(Script *s, const char *name, SrcLoc loc) {
 
 Obj *math_call(Script *s, const char *name, const CallArgs *args) {
     const MathFunction *m = find(name);
+    CHECK(m);
     Obj *o = args->count == 1 ? args->items[0].value : NULL;
     if (o && obj_is_silent(o)) return o;
     if (!o || !obj_is_number(o)) return script_error(s, args->loc, "%s takes one number", name);

@@ -236,9 +236,10 @@ static bool push_dict(Script *s, const Bound *b, const CallArg *g, const char *w
 
 /* A tensor, or a list or dictionary of them. */
 static bool read_tensors(Script *s, const Bound *b, const char *what, TensorList *out) {
-    const CallArg *g = bound_get(b, what);
     if (!bound_require(s, b, what)) return false;
-    Obj *o = g ? g->value : script_none(s);
+    const CallArg *g = bound_get(b, what);
+    CHECK(g);
+    Obj *o = g->value;
     bool ok = true;
     if (o->kind == OBJ_DICT) {
         ok = push_dict(s, b, g, what, out);

@@ -224,6 +224,7 @@ static bool read_operand(Script *s, ScriptLayer *l, int i, Tensors *in) {
 }
 
 Obj *tensor_op_call(Script *s, const TensorOp *op, const CallArgs *args) {
+    CHECK(op);
     ScriptLayer *l = layer_new(s, &op->class);
     Tensors in = {0};
     bool ok = bind_args(s, l->bound, op->function, op->class.specs, op->class.nspecs,

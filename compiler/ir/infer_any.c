@@ -199,12 +199,13 @@ bool shape_concat(Infer *c) {
 
 bool shape_pad_any(Infer *c) {
     if (!want_batch(c, 0)) return false;
-    Shape s = *in_shape(c, 0);
-    for (int i = 1; i < s.rank; i++) {
+    const Shape *x = in_shape(c, 0);
+    Shape s = *x;
+    for (int i = 1; i < x->rank; i++) {
         int32_t before = c->n->attr.before[i - 1], after = c->n->attr.after[i - 1];
         if (before < 0 || after < 0)
             return FAIL(c, "padding (%d, %d): it must not be negative", before, after);
-        s.dim[i] += (int64_t)before + after;
+        s.dim[i] = x->dim[i] + before + after;
     }
     return set_moved(c, s);
 }

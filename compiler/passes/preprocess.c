@@ -66,7 +66,7 @@ typedef struct {
 static bool push(Front *p, OpKind op, const char *role, Value *const *more, int nmore,
                  const Attrs *attr) {
     Value *in[3] = {p->last};
-    memcpy(in + 1, more, (size_t)nmore * sizeof *more);
+    for (int i = 0; i < nmore; i++) in[1 + i] = more[i];
     const char *name = arena_printf(p->c.module->arena, "preprocessing/%s", role);
     Node *n = p->last
                   ? insert_node(&p->c, p->f, p->at++, op, name, in, 1 + nmore, attr, (SrcLoc){0, 0})

@@ -167,7 +167,7 @@ bool fold_expand(Op *o) {
 bool fold_tile(Op *o) {
     const OnnxTensor *c = o->in[0]->constant;
     int n;
-    int64_t dim[MAX_RANK], at[MAX_RANK] = {0};
+    int64_t dim[MAX_RANK] = {0}, at[MAX_RANK] = {0};
     const int64_t *repeat = need_ints(o, 1, "the repeats", &n, NULL);
     if (!repeat) return false;
     if (n != c->rank) return refuse(o, "%d repeats for rank %d", n, c->rank);

@@ -92,7 +92,7 @@ int64_t wrap_narrow(OnnxType t, int64_t x) {
 }
 
 Value *put_wrap(Op *o, OnnxType t, Value *x) {
-    double least, most;
+    double least = 0, most = 0;
     integer_range(t, &least, &most);
     Value *v = put_unary(o, ACT_AFFINE, x, 1, (float)-least, 0);
     v = put_binary(o, BINARY_MOD, v, put_scalar(o, (float)(most - least + 1)));

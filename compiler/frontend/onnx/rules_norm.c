@@ -146,7 +146,7 @@ static bool read_axis(Op *o, Tensor *x, int *axis) {
 
 bool rule_layer_norm(Op *o) {
     Tensor *x = o->in[0];
-    int axis;
+    int axis = 0;
     float epsilon = attr_float(o, "epsilon", 1e-5f);
     if (!read_axis(o, x, &axis)) return false;
     Value *v = value_in(o, x, NULL);
@@ -160,7 +160,7 @@ bool rule_layer_norm(Op *o) {
 
 bool rule_rms_norm(Op *o) {
     Tensor *x = o->in[0];
-    int axis;
+    int axis = 0;
     if (!read_axis(o, x, &axis)) return false;
     Value *v = value_in(o, x, NULL);
     if (!v) return false;
@@ -232,7 +232,7 @@ bool rule_lrn(Op *o) {
 /* x / norm of x along an axis; 0 where the norm is 0. */
 bool rule_lp_norm(Op *o) {
     Tensor *x = o->in[0];
-    int axis;
+    int axis = 0;
     int64_t p = attr_int(o, "p", 2);
     if (!read_axis(o, x, &axis)) return false;
     if (p != 1 && p != 2) return refuse(o, "p must be 1 or 2");

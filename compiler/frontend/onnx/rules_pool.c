@@ -186,7 +186,7 @@ static bool pool_with_indices(Op *o, const Window *w) {
 }
 
 bool rule_max_pool(Op *o) {
-    Window w;
+    Window w = {0};
     if (!read_pool(o, o->in[0], &w)) return false;
     if (o->nout > 1 && o->out[1]) return pool_with_indices(o, &w);
     if (is_simple(o->in[0], &w)) return simple_pool(o, OP_MAX_POOL, &w, false);
@@ -215,7 +215,7 @@ static Value *shares(Op *o, const Tensor *x, const Window *w, int i, bool count_
 }
 
 bool rule_average_pool(Op *o) {
-    Window w;
+    Window w = {0};
     Tensor *x = o->in[0];
     if (!read_pool(o, x, &w)) return false;
     bool count = attr_int(o, "count_include_pad", 0) != 0, beyond = false, pads = false;
@@ -250,7 +250,7 @@ static Value *root(Op *o, Value *v, float p) {
 }
 
 bool rule_lp_pool(Op *o) {
-    Window w;
+    Window w = {0};
     Tensor *x = o->in[0];
     float p = (float)attr_int(o, "p", 2);
     if (!read_pool(o, x, &w)) return false;

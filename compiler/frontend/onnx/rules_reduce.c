@@ -180,7 +180,7 @@ bool rule_cumsum(Op *o) {
     for (int from = 0; from < n; from++)
         for (int to = 0; to < n; to++) {
             int ahead = reverse ? from - to : to - from;
-            w[from * n + to] = ahead > 0 || (ahead == 0 && !exclusive);
+            w[from * n + to] = ahead > 0 || (ahead == 0 && !exclusive) ? 1.0f : 0.0f;
         }
     for (int i = 0; i < x->rank; i++)
         if (x->perm[i] != axis) order[k++] = x->perm[i];
