@@ -59,8 +59,13 @@ static void put_bar(FILE *out, int64_t done, int64_t total) {
     for (int i = 0; i < BAR; i++) fputs(i < filled ? "\u2501" : "\u2500", out);
 }
 
-static void put_metric(FILE *out, const char *name, double v) {
-    fprintf(out, fabs(v) >= 1e-3 || v == 0.0 ? " - %s: %.4f" : " - %s: %.4e", name, v);
+static void put_metric(const lathe_progress *p, const char *name, double v) {
+    fputs(" - ", p->out);
+    if (p->put_name)
+        p->put_name(p->out, name, strlen(name));
+    else
+        fputs(name, p->out);
+    fprintf(p->out, fabs(v) >= 1e-3 || v == 0.0 ? ": %.4f" : ": %.4e", v);
 }
 
 typedef struct {
@@ -73,7 +78,7 @@ static int compare_names(const void *a, const void *b) {
 }
 
 /* The total and each loss's own values, sorted by the names that Keras gives them. */
-static void put_all(FILE *out, const char *prefix, const lathe_model *m, double total,
+static void put_all(const lathe_progress *p, const char *prefix, const lathe_model *m, double total,
                     const double *loss, const double *correct, double n) {
     Metric list[1 + 2 * LATHE_MAX_LOSSES] = {{.value = total}};
     int count = 1;
@@ -89,28 +94,28 @@ static void put_all(FILE *out, const char *prefix, const lathe_model *m, double 
         own->value = correct[i] / n;
     }
     qsort(list, (size_t)count, sizeof *list, compare_names);
-    for (int i = 0; i < count; i++) put_metric(out, list[i].name, list[i].value);
+    for (int i = 0; i < count; i++) put_metric(p, list[i].name, list[i].value);
 }
 
-static void put_means(FILE *out, const lathe_trainer *t) {
+static void put_means(const lathe_progress *p, const lathe_trainer *t) {
     const lathe_model *m = t->model;
     double n = (double)t->at.done;
     if (m->losses > 1) {
-        put_all(out, "", m, t->at.loss / n, t->at.each_loss, t->at.each_correct, n);
+        put_all(p, "", m, t->at.loss / n, t->at.each_loss, t->at.each_correct, n);
         return;
     }
-    if (m->loss[0].has_accuracy) put_metric(out, "accuracy", t->at.correct / n);
-    put_metric(out, "loss", t->at.loss / n);
+    if (m->loss[0].has_accuracy) put_metric(p, "accuracy", t->at.correct / n);
+    put_metric(p, "loss", t->at.loss / n);
 }
 
-static void put_validation(FILE *out, const lathe_model *m, const lathe_epoch *row) {
+static void put_validation(const lathe_progress *p, const lathe_model *m, const lathe_epoch *row) {
     if (!row->has_validation) return;
     if (m->losses > 1) {
-        put_all(out, "val_", m, row->val_loss, row->val_each_loss, row->val_each_accuracy, 1.0);
+        put_all(p, "val_", m, row->val_loss, row->val_each_loss, row->val_each_accuracy, 1.0);
         return;
     }
-    if (row->has_accuracy) put_metric(out, "val_accuracy", row->val_accuracy);
-    put_metric(out, "val_loss", row->val_loss);
+    if (row->has_accuracy) put_metric(p, "val_accuracy", row->val_accuracy);
+    put_metric(p, "val_loss", row->val_loss);
 }
 
 void lathe_progress_step(lathe_progress *p, const lathe_trainer *t) {
@@ -125,7 +130,7 @@ void lathe_progress_step(lathe_progress *p, const lathe_trainer *t) {
     put_duration(p->out, step * (double)(total - done));
     fputc(' ', p->out);
     put_step_time(p->out, t, step, done);
-    put_means(p->out, t);
+    put_means(p, t);
     fflush(p->out);
 }
 
@@ -138,8 +143,8 @@ void lathe_progress_done(lathe_progress *p, const lathe_trainer *t, const lathe_
     put_duration(p->out, row->seconds);
     fputc(' ', p->out);
     put_step_time(p->out, t, row->ms_per_step * 1e-3, total);
-    put_means(p->out, t);
-    put_validation(p->out, t->model, row);
+    put_means(p, t);
+    put_validation(p, t->model, row);
     fputc('\n', p->out);
     fflush(p->out);
 }

@@ -9,9 +9,10 @@
 #include <stdio.h>
 
 typedef struct lathe_progress {
-    FILE *out;     /* NULL: say nothing */
-    bool terminal; /* redraw the bar */
-    double last;   /* when the bar was drawn */
+    FILE *out;                                                    /* NULL: say nothing */
+    bool terminal;                                                /* redraw the bar */
+    double last;                                                  /* when the bar was drawn */
+    void (*put_name)(FILE *out, const char *name, size_t length); /* NULL: as it is */
 } lathe_progress;
 
 lathe_progress lathe_progress_to(FILE *out);

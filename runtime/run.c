@@ -93,6 +93,7 @@ static void advise(Session *s) {
 static bool open_session(Session *s, const lathe_run *r, lathe_error *e) {
     *s = (Session){
         .run = r, .progress = lathe_progress_to(r->out), .writes = lathe_group_rank(r->group) == 0};
+    s->progress.put_name = r->put_name;
     s->checkpoint_path = lathe_join_path(r->folder, "checkpoint.safetensors");
     s->history_path = lathe_join_path(r->folder, "history.csv");
     s->weights_path = lathe_join_path(r->folder, "weights.safetensors");

@@ -34,6 +34,8 @@ typedef struct lathe_run {
                            folder; NULL: this process alone */
     int batch;          /* samples a step, of all ranks; 0: the model's */
     FILE *out;          /* progress; NULL: none */
+    /* How progress writes the name of an output, which may hold anything; NULL: as it is. */
+    void (*put_name)(FILE *out, const char *name, size_t length);
     const volatile sig_atomic_t *stop; /* non-zero: save and leave; or NULL */
     /* Called on the trainer before the first step of a run that is not resumed, to give it weights
      * and optimizer state, and when all is trained; or NULL. */

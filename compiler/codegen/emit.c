@@ -36,6 +36,27 @@ static void emit_narrow(const File *f, StrBuf *w) {
     strbuf_puts(w, "#endif\n");
 }
 
+/* What ISO C promises of a string, with room for prefixes. */
+enum { MOST_NAME = 4000 };
+
+static size_t longer(size_t length, const char *name) {
+    size_t n = strlen(name);
+    return n > length ? n : length;
+}
+
+static bool has_long_name(const File *f) {
+    const Module *m = f->m;
+    size_t n = 0;
+    for (int i = 0; i < m->nparams; i++) n = longer(n, m->params[i].name);
+    for (int i = 0; i < m->nclasses; i++) n = longer(n, m->classes[i]);
+    for (int i = 0; i < f->ninputs; i++) n = longer(n, f->input[i].name);
+    for (int i = 0; i < f->noutputs; i++) n = longer(n, f->output[i].name);
+    for (int i = 0; i < m->nfunctions; i++)
+        for (int k = 0; k < m->functions[i]->nnodes; k++)
+            n = longer(n, m->functions[i]->nodes[k]->name);
+    return n > MOST_NAME;
+}
+
 static void emit_opening(const File *f, StrBuf *w) {
     Arena *a = f->m->arena;
     strbuf_printf(w, "/* %s: %s, compiled from a model description by lathe.\n", f->id,
@@ -99,6 +120,9 @@ static void emit_opening(const File *f, StrBuf *w) {
                  * to the next: more than there are registers, so on the stack. */
                 "#pragma GCC optimize(\"no-predictive-commoning\")\n"
                 "#endif\n\n");
+    if (has_long_name(f)) /* all compilers take it, but -Wpedantic speaks of it */
+        strbuf_puts(w, "#if defined(__GNUC__)\n"
+                       "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n");
     template_random(w);
     template_scalar(w);
 }

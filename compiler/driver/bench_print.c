@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
@@ -102,15 +103,26 @@ void print_tail(const Report *r) {
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
+/* What a terminal would obey or hide is escaped; what is no UTF-8 is replaced. */
+static void json_character(const char *s, size_t n, uint32_t c) {
+    if (n == 0)
+        fputs("\\ufffd", stdout);
+    else if (c == '"' || c == '\\')
+        printf("\\%c", (int)c);
+    else if (!utf8_is_hidden(c))
+        printf("%.*s", (int)n, s);
+    else if (c < 0x10000)
+        printf("\\u%04x", (unsigned)c);
+    else
+        printf("\\u%04x\\u%04x", (unsigned)(0xD7C0 + (c >> 10)), (unsigned)(0xDC00 | (c & 0x3FF)));
+}
+
 static void json_string(const char *s) {
+    uint32_t c = 0;
     putchar('"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            printf("\\%c", *s);
-        else if ((unsigned char)*s < ' ')
-            printf("\\u%04x", (unsigned)*s);
-        else
-            putchar(*s);
+    for (size_t left = strlen(s), n; left > 0; left -= n ? n : 1, s += n ? n : 1) {
+        n = utf8_decode((const unsigned char *)s, left, &c);
+        json_character(s, n, c);
     }
     putchar('"');
 }

@@ -3,6 +3,7 @@
 #include "../../runtime/run.h"
 #include "../../runtime/train.h"
 #include "../frontend/frontend.h"
+#include "../support/utf8.h"
 #include "anomaly.h"
 #include "driver.h"
 #include "native.h"
@@ -392,6 +393,7 @@ static int train_one(Job *j, const char *folder, uint64_t seed, lathe_epoch *las
                    .seed = seed,
                    .resume = option_given(j->options, OPTION_RESUME),
                    .out = ranks_leads(&j->ranks) ? stdout : NULL,
+                   .put_name = utf8_print,
                    .stop = j->stop,
                    .begin = begin_training,
                    .end = end_training,
