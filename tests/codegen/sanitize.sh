@@ -49,12 +49,17 @@ whole_run() {
 
 check_addresses() {
   local cc=$1 flags="-g -O0 -fsanitize=address,undefined -fno-sanitize-recover=all"
-  # Of two in turn for each compiler, so that each network is seen on each target.
-  [ "$cc" = gcc ] && runs avx512 && target=avx512
-  check "$cc" "$flags" "$examples/cifar10/model1.py" "$target"
-  check "$cc" "$flags" "$examples/lenet5/lenet5.py" "$target"
-  check "$cc" "$flags" "$examples/cifar10/convbn.py" "$target"
-  check "$cc" "$flags" "$here/networks/mixed.py" "$target"
+  # Of two in turn for each compiler, so that each network is seen on each target; clang's part, which runs
+  # without --full, sees AVX-512 in the network that has a kernel of nearly every kind.
+  local most=$target wide=$target
+  if runs avx512; then
+    wide=avx512
+    [ "$cc" = gcc ] && most=avx512 wide=$target
+  fi
+  check "$cc" "$flags" "$examples/cifar10/model1.py" "$most"
+  check "$cc" "$flags" "$examples/lenet5/lenet5.py" "$most"
+  check "$cc" "$flags" "$examples/cifar10/convbn.py" "$most"
+  check "$cc" "$flags" "$here/networks/mixed.py" "$wide"
   check "$cc" "$flags" "$here/networks/mixed.py" sse2
   check "$cc" "$flags" "$examples/lenet5/lenet5.py" c99
 }
