@@ -83,7 +83,7 @@ static Value *operand_value(Op *o, Tensor *t, const Joined *j) {
     if (t->rank == j->rank) return value_in(o, t, j->perm);
     int64_t dim[MAX_RANK];
     int missing = j->rank - t->rank, move[MAX_RANK] = {0};
-    CHECK(o->im->is_static);
+    if (!o->im->is_static) return mixes_batch(o, "its operands have different ranks"), NULL;
     for (int i = 0; i < j->rank; i++) dim[i] = i < missing ? 1 : t->dim[i - missing];
     for (int i = 0; i < j->rank; i++) move[i + 1] = j->perm[i] + 1;
     return put_transpose(o, put_reshape(o, value_in(o, t, NULL), j->rank, dim), move);

@@ -11,7 +11,7 @@ bool is_constant(const Tensor *t) { return t->constant != NULL; }
 int64_t count_dims(int rank, const int64_t *dim) {
     int64_t n = 1;
     for (int i = 0; i < rank; i++)
-        if (dim[i] != DIM_BATCH) n *= dim[i];
+        if (dim[i] != DIM_BATCH && __builtin_mul_overflow(n, dim[i], &n)) return INT64_MAX;
     return n;
 }
 
@@ -300,7 +300,7 @@ bool set_output(Op *o, int k, Value *v, OnnxType type, int rank, const int64_t *
     Shape want = stored_shape(o->im, rank, dim, perm);
     t->type = type;
     t->rank = rank;
-    memcpy(t->dim, dim, (size_t)rank * sizeof *dim);
+    if (rank > 0) memcpy(t->dim, dim, (size_t)rank * sizeof *dim);
     if (perm) memcpy(t->perm, perm, (size_t)rank * sizeof *perm);
     t->bound = type_bound(type);
     if (!shape_equal(&want, &v->type.shape))
