@@ -45,7 +45,7 @@ class Run:
         self.folder, self.seconds = folder, seconds
         self.interpreter = interpreted.Interpreted()
         self.matrix = cells.Matrix()
-        self.agreed = self.left_out = self.compared = self.by_keras = 0
+        self.agreed = self.left_out = self.compared = self.by_keras = self.smaller = 0
         self.failed = []
 
     def cells_of(self, net):
@@ -116,8 +116,9 @@ class Run:
             net.kernels), flush=True)
 
     def fails(self, net, stage):
+        self.smaller += 1  # a folder each: a library of the same name would be the one that is loaded already
         try:
-            agree.check(net, os.path.join(self.folder, "smaller"), self.interpreter)
+            agree.check(net, os.path.join(self.folder, "smaller%d" % self.smaller), self.interpreter)
         except agree.Disagreement as e:
             return e.stage == stage
         except Exception:  # whatever Keras says of a network that is none
@@ -128,7 +129,8 @@ class Run:
         """True if all is well with so many chosen networks, which must have reached cells."""
         print("\n%s\n" % self.matrix.text())
         print("%d networks agreed, %d failed, %d left out; %d tensors, %d of them (%.2f %%) only as well as Keras in float32" % (
-            self.agreed, len(self.failed), self.left_out, self.compared, self.by_keras, 100 * self.by_keras / max(self.compared, 1)))
+            self.agreed, len(self.failed), self.left_out, self.compared, self.by_keras,
+            100 * self.by_keras / max(self.compared, 1)))
         empty = self.matrix.empty(networks)
         for cell in empty:
             print("no network had: %s" % cell)
@@ -170,7 +172,8 @@ def main():
             run.check(net)
             return bool(run.failed)
         gc.freeze()  # Keras collects garbage before each network: not among what was imported
-        run.check_found()
+        if not o.any:
+            run.check_found()
         for seeds in list(seeds_for(o.seed, o.count, 1 if o.any else CANDIDATES))[o.skip:]:
             net = draw.draw(seeds[0]) if o.any or not run.matrix.empty(cells.MANY) else run.choose(seeds)
             try:
