@@ -4,8 +4,15 @@ steps, each restarted from Keras's state.
 Keras computes in double precision, on numbers that float32 has. Every tensor of lathe must be within the
 design's tolerance of it: 1e-5 of its largest value, 1e-3 where the code has Winograd kernels. Some tensors can't
 be computed so well in float32 by anybody: the gradient of a bias in front of a normalisation is all rounding.
-Where a difference is too large, Keras computes the step in float32 as well, from weights and inputs moved by a
-rounding error, and may be wrong too: lathe may then be off by four times as much as Keras."""
+Where a difference is too large, Keras computes the step in float32 as well, from weights and inputs moved by four
+rounding errors, and may be wrong too: lathe may then be off by four times as much as Keras in any of 32
+tries (3 was seen).
+- Four rounding errors, because sums in another order differ by some, not by one; a value so near to the kink of a
+  ReLU or a maximum comes out on the other side in some of the tries, and its gradient jumps.
+- A tensor of which Keras has not one digit right is all rounding, and lathe's rounding errors are accidents as well,
+  of sums that are taken one by one where Keras's are taken in parts: only their size is compared, by a factor of 8
+  (4.3 was seen)."""
+import contextlib
 import os
 import shutil
 
@@ -16,16 +23,20 @@ import compare
 import interpreted
 import lathe_abi
 from compare import TOLERANCE, distance
+from keras.src.backend.common import dtypes
 from keras_side import KerasModel, jax, keras
 
 jax.config.update("jax_enable_x64", True)
+dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # else keras.ops, tanh among them, make float32 of double
 
 STEPS = 10
 SEED = 2 ** 33 + 5  # of dropout
 WINOGRAD = 1e-3
-AS_KERAS = 8  # times Keras's own error in float32
+AS_KERAS = 4  # times Keras's own error in float32
+ALL_ROUNDING, AS_SMALL = 0.1, 8  # times an error above this
 SQUARES = ("/v", "/vhat", "/velocity")  # slots of squared gradients: an error counts twice
-MOVED = 8  # draws of it
+TRIES = 32
+ROUNDINGS = 4  # so far is each number moved
 FLAGS = tuple(os.environ.get("RANDOM_FLAGS", "-O0").split())
 
 
@@ -63,15 +74,20 @@ class Reference(KerasModel):
     """The script under Keras, with all that is compared in one compiled function."""
 
     def __init__(self, script, precision="float64"):
-        keras.config.set_floatx(precision)
-        try:
+        self.dtype = np.dtype(precision)
+        with self.precision():
             super().__init__(script)
             self.slots = self._slots()
-        finally:
-            keras.config.set_floatx("float32")
-        self.dtype = np.dtype(precision)
         self.optimizer = self.model.optimizer.variables
         self._all = jax.jit(self._compute)
+
+    @contextlib.contextmanager
+    def precision(self):
+        keras.config.set_floatx(self.dtype.name)
+        try:
+            yield
+        finally:
+            keras.config.set_floatx("float32")
 
     def _compute(self, trainable, fixed, optimizer, x, y, sample_weight, masks):
         outputs, _ = self.model.stateless_call(trainable, fixed, self.structured(x), training=False)
@@ -93,8 +109,9 @@ class Reference(KerasModel):
                      for v in self.optimizer]
         x, y = [cast(a) for a in data.x], [cast(a) for a in data.y]
         weight = None if data.weight is None else cast(data.weight)
-        outputs, loss, each, gradients, new_fixed, moved, slots = self._all(
-            trainable, fixed, optimizer, x, y, weight, [cast(m) for m in data.masks(self, number)])
+        with self.precision():
+            outputs, loss, each, gradients, new_fixed, moved, slots = self._all(
+                trainable, fixed, optimizer, x, y, weight, [cast(m) for m in data.masks(self, number)])
         found = {"output %d" % i: a for i, a in enumerate(outputs)}
         found.update({"loss": loss}, **{"loss %d" % i: a for i, a in enumerate(each)})
         found.update({"gradient " + n: a for n, a in zip(self.trainable, gradients)})
@@ -134,7 +151,7 @@ class Data:
         self.indices.append(self.y[-1])
 
     def moved(self, random):
-        """The same, each number changed by about a rounding error."""
+        """The same, each number changed by a few rounding errors."""
         other = Data.__new__(Data)
         other.__dict__.update(self.__dict__, x=[move(random, a) for a in self.x])
         return other
@@ -144,7 +161,7 @@ class Data:
 
 
 def move(random, array):
-    return (array * (1 + random.uniform(-1, 1, array.shape) * 2.0 ** -23)).astype(array.dtype)
+    return (array * (1 + random.uniform(-ROUNDINGS, ROUNDINGS, array.shape) * 2.0 ** -23)).astype(array.dtype)
 
 
 class Comparison:
@@ -194,9 +211,10 @@ class Comparison:
     # -- one step -----------------------------------------------------------------------------
 
     def step(self, number):
-        self.number, self.data, self.noise = number, Data(self.net, self.model, number), None
+        self.number, self.data = number, Data(self.net, self.model, number)
         self.data.streams = self.streams
         self.want = self.model.step(self.state, self.data, number)
+        self.noise, self.tries = dict.fromkeys(self.want, 0.0), 0
         if not all(np.isfinite(a).all() for a in self.want.values()):
             raise NotFinite(", ".join(n for n, a in self.want.items() if not np.isfinite(a).all()))
         if number == 0:
@@ -279,26 +297,28 @@ class Comparison:
         if d <= tolerance:
             return
         self.by_keras += 1
-        noise = self.keras_error()[name]
-        squares = name.endswith(SQUARES) and not isinstance(self.model.model.optimizer, keras.optimizers.SGD)
-        factor = AS_KERAS ** 2 if squares else AS_KERAS
-        if not d <= factor * noise * tolerance / TOLERANCE:
+        while not d <= self.allowed(name) * tolerance / TOLERANCE and self.tries < TRIES:
+            self.try_keras()
+        if not d <= self.allowed(name) * tolerance / TOLERANCE:
             raise Disagreement(stage, "%s at step %d differs by %.3g of its largest value (Keras itself by %.3g)" % (
-                name, self.number, d, noise))
+                name, self.number, d, self.noise[name]))
 
-    def keras_error(self):
-        """The same distances of Keras in float32."""
-        if self.noise is None:
-            if self.single is None:
-                self.single = Reference(self.script, "float32")
-            random = np.random.default_rng(self.net.seed)
-            self.noise = {name: 0.0 for name in self.want}
-            for _ in range(MOVED):
-                state = {n: move(random, a) for n, a in self.state.items()}
-                got = self.single.step(state, self.data.moved(random), self.number)
-                for name, a in got.items():
-                    self.noise[name] = max(self.noise[name], distance(a, self.want[name]))
-        return self.noise
+    def allowed(self, name):
+        """The distance that Keras's own error excuses."""
+        noise = self.noise[name]
+        factor = AS_SMALL if noise > ALL_ROUNDING else AS_KERAS
+        squares = name.endswith(SQUARES) and not isinstance(self.model.model.optimizer, keras.optimizers.SGD)
+        return noise * (factor ** 2 if squares else factor)
+
+    def try_keras(self):
+        """The same distances of Keras in float32; the largest of all tries."""
+        if self.single is None:
+            self.single = Reference(self.script, "float32")
+        random = np.random.default_rng([self.net.seed, self.number, self.tries])
+        state = {n: move(random, a) for n, a in self.state.items()}
+        for name, a in self.single.step(state, self.data.moved(random), self.number).items():
+            self.noise[name] = max(self.noise[name], distance(a, self.want[name]))
+        self.tries += 1
 
 
 def check(net, folder, interpreter):
