@@ -48,7 +48,7 @@ networks() {
 
 # find_one FOLDER PATCH LOG
 find_one() {
-  git -C "$1" apply "$2"
+  git -C "$1" apply "$2" || { echo "does not apply" && return; }
   if ! build "$1"; then
     echo "does not build" && tail -5 "$1/build/build.log"
   elif networks "$1" --any --count $NETWORKS --seed "$SEED" --first >"$3" 2>&1; then
