@@ -176,8 +176,7 @@ static bool is_clipping(const Node *n) {
     return norm || n->op == OP_CLIP_VALUE || n->op == OP_CLIP_NORM;
 }
 
-/* Replaces a parameter's gradient where it lies. */
-static bool is_in_place(OpKind op) {
+bool is_in_place(OpKind op) {
     return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
 }
 

@@ -16,8 +16,10 @@ static int param_of(const Lower *l, const Value *v) {
     if (v->param >= 0) return v->param;
     for (int i = 0; i < l->f->nnodes; i++) {
         const Node *n = l->f->nodes[i];
-        bool optimizer = n->op == OP_SGD || n->op == OP_ADAM || n->op == OP_RMSPROP;
-        if (optimizer && n->in[1] == v) return n->in[0]->param;
+        if (!is_optimizer(n->op)) continue;
+        const Value *g = n->in[1];
+        while (g != v && g->producer && is_in_place(g->producer->op)) g = g->producer->in[0];
+        if (g == v) return n->in[0]->param;
     }
     for (int i = 0; i < l->f->naliases; i++)
         if (l->f->aliases[i].out == v) return l->f->aliases[i].in->param;

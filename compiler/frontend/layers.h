@@ -84,6 +84,7 @@ struct Tensor {
     int graph;      /* number of the graph that depth and next_input belong to */
     bool leaf;      /* an input of that graph */
     int depth;      /* longest way from here to an output */
+    int reached;    /* place among those whose depth was measured; 0: not yet */
     int next_input; /* traversal: inputs looked at so far */
     Value *value;
 };

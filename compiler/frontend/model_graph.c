@@ -25,7 +25,7 @@ static void visit(Script *s, ModelGraph *g, Stack *stack, Tensor *t) {
     bool leaf = t->graph == s->graphs && t->leaf;
     t->graph = s->graphs;
     t->leaf = leaf;
-    t->depth = t->next_input = 0;
+    t->depth = t->reached = t->next_input = 0;
     visit_layer(s, g, t->layer);
     ARENA_PUSH(s->arena, stack->items, stack->depth, stack->capacity, t);
 }
@@ -84,12 +84,15 @@ static bool add_unused_inputs(Script *s, ModelGraph *g, const ScriptModel *m) {
 
 /* A shared layer is as deep as its deepest call so far. */
 static void measure_depths(const ModelGraph *g) {
+    int reached = 0;
     for (int i = g->ncalls - 1; i >= 0; i--) {
         Tensor *t = g->calls[i];
+        if (!t->reached) t->reached = ++reached;
         if (t->layer->depth > t->depth) t->depth = t->layer->depth;
         t->layer->depth = t->depth;
         for (int k = 0; k < t->ninputs; k++) {
             Tensor *in = t->inputs[k]->head;
+            if (!in->reached) in->reached = ++reached;
             if (in->depth <= t->depth) in->depth = t->depth + 1;
         }
     }
@@ -99,6 +102,12 @@ static int compare_layers(const void *a, const void *b) {
     const ScriptLayer *x = *(ScriptLayer *const *)a, *y = *(ScriptLayer *const *)b;
     if (x->depth != y->depth) return x->depth > y->depth ? -1 : 1;
     return (x->index > y->index) - (x->index < y->index);
+}
+
+static int compare_calls(const void *a, const void *b) {
+    const Tensor *x = *(Tensor *const *)a, *y = *(Tensor *const *)b;
+    if (x->depth != y->depth) return x->depth > y->depth ? -1 : 1;
+    return (x->reached > y->reached) - (x->reached < y->reached);
 }
 
 static bool check_names(Script *s, const ModelGraph *g) {
@@ -124,5 +133,8 @@ bool order_graph(Script *s, const ScriptModel *m, ModelGraph *g) {
     if (!add_unused_inputs(s, g, m) || !check_names(s, g)) return false;
     measure_depths(g);
     qsort(g->layers, (size_t)g->nlayers, sizeof *g->layers, compare_layers);
+    /* Calls of one layer may each change its statistics, so they come in the order in which Keras
+     * computes them. Where no layer is shared, a value is computed near where it is used. */
+    if (g->ncalls > g->nlayers) qsort(g->calls, (size_t)g->ncalls, sizeof *g->calls, compare_calls);
     return true;
 }

@@ -46,4 +46,24 @@ x3 = layers.Dense(3)(keras.activations.soft_shrink(x2))
 model = keras.Model(x0, x3)
 model.compile(keras.optimizers.SGD(), loss='mse')
 """),
+    # A layer that is called twice updates its statistics in the order in which Keras computes the calls.
+    "order_of_statistics": Kept(3000069, """
+x0 = layers.Input((8,))
+x1 = layers.PReLU()(layers.ReLU()(keras.activations.sigmoid(x0)))
+x2 = layers.Average()([x0, x1])
+layer3 = layers.BatchNormalization(epsilon=0.01, center=False)
+x3 = layer3(x2)
+x4 = layers.Softmax(axis=1)(layer3(x1))
+model = keras.Model(x0, [layers.Dense(7)(x3), layers.Dense(7)(x4)])
+model.compile(keras.optimizers.SGD(), loss=['mse', 'mse'])
+"""),
+    # Clipped, accumulated or regularized gradients of a scale over two axes lay in rows, but were read as panels.
+    "clipped_rows": Kept(1002341, """
+x0 = layers.Input((8, 4, 4))
+x1 = layers.Conv2D(32, 3)(x0)
+x2 = layers.LayerNormalization(axis=[1, 3])(x1)
+x3 = layers.Dense(2)(layers.Flatten()(x2))
+model = keras.Model(x0, x3)
+model.compile(keras.optimizers.SGD(clipvalue=0.1), loss='mse')
+"""),
 }
