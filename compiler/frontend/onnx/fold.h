@@ -14,6 +14,12 @@ enum { MAX_COMPUTED = 288 << 20 };
  * together they are too large. To be asked before its elements are made. */
 bool can_compute(Op *o, int rank, const int64_t *dim);
 
+/* Element k, of either type. */
+static inline double number_at(const OnnxTensor *c, int64_t k) {
+    CHECK(c->f || c->i);
+    return c->f ? (double)c->f[k] : (double)c->i[k];
+}
+
 /* ---- fold_move.c: elements moved ------------------------------------------------------------ */
 
 /* Elements of `of` by strides: element (i0, i1, ...) of a result of these dims is that at offset +

@@ -42,7 +42,7 @@ bool fold_constant_of_shape(Op *o) {
         return refuse(o, "its value is not one number");
     OnnxTensor *c = constant_new(o->im, value ? value->type : ONNX_FLOAT, n, dim, &f, &v);
     for (int64_t k = 0; value && k < c->count; k++) {
-        if (f)
+        if (value->f)
             f[k] = value->f[0];
         else
             v[k] = value->i[0];
@@ -66,7 +66,7 @@ bool fold_range(Op *o) {
             return refuse(o, "its inputs are not three numbers");
         c[i] = o->in[i]->constant;
         if (c[i]->batch) return mixes_batch(o, "a range over the samples");
-        x[i] = c[i]->f ? (double)c[i]->f[0] : (double)c[i]->i[0];
+        x[i] = number_at(c[i], 0);
     }
     double count = ceil((x[1] - x[0]) / x[2]);
     if (!(count <= MAX_COMPUTED)) return refuse(o, "its range has no end or is too long");

@@ -148,8 +148,8 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
     OnnxTensor *c = constant_new(o->im, type, rank, dim, &f, &v);
     if (a->i && b->i) return integers(o, fn, a, b, c, v) ? c : NULL;
     for (int64_t k = 0; k < c->count; k++) {
-        double x = a->f ? (double)a->f[k] : (double)a->i[k];
-        double y = b->f ? (double)b->f[k] : (double)b->i[k];
+        double x = number_at(a, k);
+        double y = number_at(b, k);
         double r = float_result(fn, x, y);
         if (f)
             f[k] = (float)r;
@@ -216,7 +216,7 @@ bool fold_unary(Op *o) {
         else if (f)
             f[k] = (float)unary_result(fn, (double)x->f[k]);
         else
-            v[k] = (int64_t)unary_result(fn, x->f ? (double)x->f[k] : (double)x->i[k]);
+            v[k] = (int64_t)unary_result(fn, number_at(x, k));
     }
     return set_constant(o, 0, c);
 }
@@ -274,7 +274,7 @@ bool fold_cast(Op *o) {
     c->batch = x->batch;
     for (int64_t k = 0; k < c->count; k++) {
         if (f && is_narrow_float(to))
-            f[k] = round_narrow(o, to, x->f ? (double)x->f[k] : (double)x->i[k]);
+            f[k] = round_narrow(o, to, number_at(x, k));
         else if (f)
             f[k] = x->f ? x->f[k] : (float)x->i[k];
         else if (x->i)
@@ -350,7 +350,7 @@ bool fold_reduce(Op *o) {
     for (int64_t k = 0; k < x->count; k++) {
         int64_t to = 0;
         for (int i = 0; i < x->rank; i++) to += at[i] * stride[i];
-        sum[to] = accumulate(fn, sum[to], x->f ? (double)x->f[k] : (double)x->i[k]);
+        sum[to] = accumulate(fn, sum[to], number_at(x, k));
         for (int i = x->rank - 1; i >= 0 && ++at[i] == x->dim[i]; i--) at[i] = 0;
     }
     for (int64_t k = 0; k < c->count; k++) {

@@ -167,8 +167,10 @@ static bool sort_nodes(Import *im) {
     int done = 0;
     for (int root = 0; root < im->nnodes; root++) {
         int depth = 0;
-        if (state[root] == 0) stack[depth++] = (Visit){root, 0};
-        state[root] = state[root] ? state[root] : 1;
+        if (state[root] == 0) {
+            stack[depth++] = (Visit){root, 0};
+            state[root] = 1;
+        }
         while (depth > 0) {
             Visit *v = &stack[depth - 1];
             const OnnxNode *node = im->nodes[v->node].node;

@@ -10,7 +10,7 @@
 /* ---- problems ---------------------------------------------------------------------------------
  */
 
-bool refuse(Op *o, const char *fmt, ...) {
+void report(Op *o, const char *fmt, ...) {
     StrBuf b = {0};
     va_list ap;
     va_start(ap, fmt);
@@ -18,13 +18,13 @@ bool refuse(Op *o, const char *fmt, ...) {
     va_end(ap);
     diag_error(o->im->diag, "%s: %s", node_text(o->im, o->node, o->opset), b.text ? b.text : "");
     strbuf_free(&b);
-    return false;
 }
 
-bool mixes_batch(Op *o, const char *why) {
-    if (o->im->is_static) return refuse(o, "%s", why);
-    o->im->mixes = true;
-    return false;
+void note_mixing(Op *o, const char *why) {
+    if (o->im->is_static)
+        report(o, "%s", why);
+    else
+        o->im->mixes = true;
 }
 
 static const char *given_hint(Import *im, const char *name) {

@@ -13,6 +13,7 @@
 #ifndef LATHE_FRONTEND_ONNX_IMPORT_H
 #define LATHE_FRONTEND_ONNX_IMPORT_H
 
+#include "../../../runtime/error.h"
 #include "../../ir/ops.h"
 #include "../namemap.h"
 #include "onnx.h"
@@ -113,11 +114,16 @@ const char *node_text(Import *im, const OnnxNode *n, int64_t opset);
 
 /* ---- problems (import.c) -------------------------------------------------------------------- */
 
-/* Reports "node 'x' (Op, opset n): ..." and is false. */
-__attribute__((format(printf, 2, 3))) bool refuse(Op *o, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void report(Op *o, const char *fmt, ...);
+/* Reports "node 'x' (Op, opset n): ..." and is false, which every caller's analyser sees here. */
+#define refuse(...) (report(__VA_ARGS__), lathe_false())
+void note_mixing(Op *o, const char *why);
 /* The node mixes dimension 0 with others: false; ends this attempt in batch form, an error in
  * static form. */
-bool mixes_batch(Op *o, const char *why);
+static inline bool mixes_batch(Op *o, const char *why) {
+    note_mixing(o, why);
+    return false;
+}
 
 /* Emits or computes one node: its results become known by their names. */
 void import_node(Import *im, const FlatNode *flat);

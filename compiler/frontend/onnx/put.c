@@ -48,6 +48,7 @@ Value *put_transpose(Op *o, Value *x, const int *perm) {
     const Shape *s = &x->type.shape;
     int64_t dim[MAX_RANK];
     Attrs a = {0};
+    CHECK(s->rank > 0);
     for (int i = 1; i < s->rank; i++) {
         dim[i - 1] = s->dim[perm[i]];
         a.perm[i - 1] = perm[i];

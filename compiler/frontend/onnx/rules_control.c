@@ -235,11 +235,12 @@ bool rule_loop(Op *o) {
         for (int i = 0; i < states; i++) args[2 + i] = results[1 + i];
         if (!run_body(o, &b, states + 2, args, results)) return false;
         if (!known_truth(o, results[0], &go)) return false;
-        for (int k = 0; k < stacks; k++) kept[k * MAX_ROUNDS + t] = results[1 + states + k];
+        for (int k = 0; k < stacks; k++)
+            kept[(int64_t)k * MAX_ROUNDS + t] = results[1 + states + k];
     }
     for (int i = 0; i < states && i < o->nout; i++)
         if (!set_result(o, i, results[1 + i])) return false;
     for (int k = 0; k < o->nout - states; k++)
-        if (!set_stacked(o, states + k, t, kept + k * MAX_ROUNDS, 0, false)) return false;
+        if (!set_stacked(o, states + k, t, kept + (int64_t)k * MAX_ROUNDS, 0, false)) return false;
     return true;
 }

@@ -40,11 +40,11 @@ static void kernel_order(int n, int *order) {
 static Attrs plane_attrs(const Tensor *x, const Window *w, int64_t groups) {
     Attrs a = {.stride = {1, 1}, .dilation = {1, 1}, .groups = (int32_t)groups};
     for (int k = w->n > 1 ? 0 : 1; k < 2; k++) {
-        int i = w->n - 2 + k;
+        int i = w->n - 2 + k, front = 2 * k;
         a.stride[k] = (int32_t)w->stride[i];
         a.dilation[k] = (int32_t)w->dilation[i];
-        a.pad[2 * k] = (int32_t)w->before[i];
-        a.pad[2 * k + 1] = (int32_t)padding_behind(x, w, i);
+        a.pad[front] = (int32_t)w->before[i];
+        a.pad[front + 1] = (int32_t)padding_behind(x, w, i);
     }
     return a;
 }
@@ -147,7 +147,7 @@ bool rule_conv(Op *o) {
     Window w;
     Tensor *x = o->in[0];
     Value *bias;
-    int order[MAX_RANK];
+    int order[MAX_RANK] = {0};
     int64_t groups = attr_int(o, "group", 1), dim[MAX_RANK];
     if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (has_input(o, 1) && !o->in[1]->constant && !need_constant(o, 1, "its weights")) return false;
@@ -215,14 +215,14 @@ static Value *transpose_plane(Op *o, Value *x, const Window *w, Value *kernel, i
     int32_t zeros[4] = {0};
     if (!x) return NULL;
     for (int k = w->n > 1 ? 0 : 1; k < 2; k++) {
-        int i = w->n - 2 + k;
+        int i = w->n - 2 + k, front = 2 * k;
         int64_t over = w->after[i] < 0 ? -w->after[i] : 0;
         a.stride[k] = (int32_t)w->stride[i];
         a.dilation[k] = (int32_t)w->dilation[i];
-        a.pad[2 * k] = (int32_t)w->before[i];
-        a.pad[2 * k + 1] = (int32_t)(w->after[i] > 0 ? w->after[i] : 0);
+        a.pad[front] = (int32_t)w->before[i];
+        a.pad[front + 1] = (int32_t)(w->after[i] > 0 ? w->after[i] : 0);
         a.size[k] = (int32_t)(w->size[i] - over);
-        zeros[2 * k + 1] = (int32_t)over;
+        zeros[front + 1] = (int32_t)over;
     }
     Value *v = put_node(o, OP_CONV2D_GRAD_INPUT, (Value *[]){x, kernel}, 2, &a);
     Attrs p = {.pad = {zeros[0], zeros[1], zeros[2], zeros[3]}};
@@ -276,7 +276,7 @@ bool rule_conv_transpose(Op *o) {
     Window w;
     Tensor *x = o->in[0];
     Value *bias, *kernel;
-    int order[MAX_RANK];
+    int order[MAX_RANK] = {0};
     int64_t groups = attr_int(o, "group", 1), dim[MAX_RANK];
     if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (has_input(o, 1) && !o->in[1]->constant && !need_constant(o, 1, "its weights")) return false;

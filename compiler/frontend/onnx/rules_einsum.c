@@ -28,7 +28,7 @@ static bool read_term(Op *o, const char *text, size_t n, int rank, int dots, Lab
         if (more < 0 || l->rank + more > MAX_RANK - 1)
             return refuse(o, "its equation does not fit its inputs");
         for (int i = 0; i < more; i++)
-            l->label[l->rank++] = ellipsis ? (char)('0' + more - 1 - i) : text[k];
+            l->label[l->rank++] = (char)(ellipsis ? '0' + more - 1 - i : text[k]);
         if (ellipsis) k += 2;
     }
     return rank < 0 || l->rank == rank || refuse(o, "its equation does not fit its inputs");

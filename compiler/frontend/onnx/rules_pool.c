@@ -40,12 +40,12 @@ static bool simple_pool(Op *o, OpKind op, const Window *w, bool count_padding) {
     Attrs a = {.kernel = {1, 1}, .stride = {1, 1}}, p = {0};
     int64_t dim[MAX_RANK];
     for (int k = w->n > 1 ? 0 : 1; k < 2; k++) {
-        int i = w->n - 2 + k;
+        int i = w->n - 2 + k, front = 2 * k;
         int32_t *pad = count_padding ? p.pad : a.pad;
         a.kernel[k] = (int32_t)w->kernel[i];
         a.stride[k] = (int32_t)w->stride[i];
-        pad[2 * k] = (int32_t)w->before[i];
-        pad[2 * k + 1] = (int32_t)padding_behind(x, w, i);
+        pad[front] = (int32_t)w->before[i];
+        pad[front + 1] = (int32_t)padding_behind(x, w, i);
     }
     int blocks = count_blocks(o, x);
     Value **v = ARENA_ARRAY(o->im->arena, Value *, (size_t)blocks);

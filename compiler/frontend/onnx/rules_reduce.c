@@ -10,7 +10,7 @@ bool reduce_axes(Op *o, uint32_t *axes, bool *keep) {
     *keep = attr_int(o, "keepdims", 1) != 0;
     *axes = 0;
     if (!list && has_input(o, 1) && !(list = need_ints(o, 1, "the axes", &n, NULL))) return false;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; list && i < n; i++) {
         if (!wrap_axis(o, list[i], rank, &axis)) return false;
         *axes |= 1u << axis;
     }

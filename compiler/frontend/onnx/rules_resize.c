@@ -210,7 +210,7 @@ static Value *outside(Op *o, Value *v, int axis, const Axis *x) {
     bool any = false;
     for (int64_t k = 0; k < x->out; k++) {
         double p = position(x, k);
-        mask[k] = p < 0 || p > (double)(x->in - 1);
+        mask[k] = p < 0 || p > (double)(x->in - 1) ? 1.0f : 0.0f;
         any = any || mask[k] != 0.0f;
     }
     if (!any || !v) return v;

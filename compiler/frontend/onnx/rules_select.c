@@ -408,7 +408,7 @@ bool rule_trilu(Op *o) {
     float *mask = ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns));
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
-            mask[i * columns + j] = upper ? j - i >= k : j - i <= k;
+            mask[i * columns + j] = (upper ? j - i >= k : j - i <= k) ? 1.0f : 0.0f;
     Shape s = {.rank = 2, .dim = {rows, columns}};
     Value *in[] = {put_param(o, "mask", s, PARAM_CONST, false, mask), value_in(o, x, NULL),
                    put_scalar(o, 0.0f)};
