@@ -182,7 +182,7 @@ static bool emit_forward(Builder *b, const ScriptModel *m) {
  */
 
 static bool is_class(const ScriptLayer *l, const char *const *names) {
-    while (*names && strcmp(l->class->name, *names)) names++;
+    while (*names && strcmp(l->class->name, *names) != 0) names++;
     return *names != NULL;
 }
 

@@ -144,7 +144,8 @@ Obj *slice_bounds(Script *s, Env *env, const Expr *e, int64_t n, int64_t v[3]) {
     v[1] = n;
     v[2] = 1;
     for (int i = 0; i < 3; i++) {
-        Obj *o = parts[i] ? eval_expr(s, env, parts[i]) : script_none(s);
+        if (!parts[i]) continue;
+        Obj *o = eval_expr(s, env, parts[i]);
         if (obj_is_silent(o)) return o;
         if (o->kind == OBJ_NONE) continue;
         if (!obj_is_integer(o))

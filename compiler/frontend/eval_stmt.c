@@ -108,7 +108,7 @@ void eval_assign(Script *s, Env *env, const Expr *target, Obj *value) {
     case EXPR_LIST: assign_unpacked(s, env, target, value); break;
     case EXPR_INDEX: assign_item(s, env, target, value); break;
     case EXPR_ATTRIBUTE: assign_attribute(s, env, target, value); break;
-    case EXPR_STARRED: eval_assign(s, env, target->a, value); break;
+    case EXPR_STARRED:
     case EXPR_CALL: eval_assign(s, env, target->a, value); break; /* class Name(Base) */
     default: script_error(s, target->loc, "cannot assign to this expression"); break;
     }

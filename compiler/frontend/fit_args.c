@@ -83,7 +83,7 @@ static bool read_monitor(Script *s, const Bound *b, lathe_monitor *out) {
     ok = bound_text(s, b, "mode", &mode) && ok;
     ok = number(s, b, "min_delta", -1e30, &out->min_delta) && ok;
     ok = whole(s, b, "patience", &out->patience) && ok;
-    if (ok && strcmp(mode, "auto") && strcmp(mode, "min") && strcmp(mode, "max")) {
+    if (ok && strcmp(mode, "auto") != 0 && strcmp(mode, "min") != 0 && strcmp(mode, "max") != 0) {
         bound_wrong(s, b, bound_get(b, "mode"), "'auto', 'min' or 'max'");
         return false;
     }
@@ -172,8 +172,9 @@ static void read_class_weight(Script *s, const Obj *dict, FitConfig *fit) {
     if (dict->kind != OBJ_DICT) return;
     int n = dict->seq.count / 2;
     ClassWeight *list = ARENA_ARRAY(s->arena, ClassWeight, (size_t)n + 1);
-    for (int i = 0; i < n; i++) {
-        const Obj *key = dict->seq.items[2 * i], *value = dict->seq.items[2 * i + 1];
+    Obj **pair = dict->seq.items;
+    for (int i = 0; i < n; i++, pair += 2) {
+        const Obj *key = pair[0], *value = pair[1];
         if (key->kind != OBJ_INT || !obj_is_number(value)) return;
         list[i] = (ClassWeight){key->integer, (float)obj_real(value)};
     }

@@ -144,10 +144,10 @@ static bool list_shape(Script *s, const Obj *o, Shape *shape, SrcLoc loc) {
     if (!obj_is_sequence(o) || o->seq.count == 0 || !script_charge(s, o->seq.count, loc))
         return false;
     for (int i = 0; i < o->seq.count; i++) {
-        Shape item;
+        Shape item = {0};
         if (!list_shape(s, o->seq.items[i], &item, loc) || item.rank + 1 > MAX_RANK) return false;
         if (i > 0 && (item.rank + 1 != shape->rank ||
-                      memcmp(item.dim, shape->dim + 1, (size_t)item.rank * sizeof *item.dim)))
+                      memcmp(item.dim, shape->dim + 1, (size_t)item.rank * sizeof *item.dim) != 0))
             return false;
         memcpy(shape->dim + 1, item.dim, (size_t)item.rank * sizeof *item.dim);
         shape->dim[0] = o->seq.count;

@@ -67,9 +67,9 @@ const char *legacy_layer(Script *s, const char *class_name, json_t **config);
 const char *tf_function(const char *name);
 
 /* ---- keras_layers.c: making the layers ---- */
-/* The model that `config` describes; NULL after an error, or where it has layers that lathe has
+/* The model that `model` describes; NULL after an error, or where it has layers that lathe has
  * not. */
-ScriptModel *config_model(ConfigReader *r, const json_t *config);
+ScriptModel *config_model(ConfigReader *r, const json_t *model);
 void report_unknown(ConfigReader *r);
 
 /* ---- keras_graph.c: calling them ---- */

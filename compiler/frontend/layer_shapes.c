@@ -145,11 +145,11 @@ void resolve_same(const ScriptLayer *l, const Shape *in, int32_t pad[4]) {
     memset(pad, 0, 4 * sizeof *pad);
     if (l->c.causal) pad[2] = (int32_t)extent(l, 1) - 1;
     if (!l->c.same) return;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++, pad += 2) {
         int64_t n = in->dim[1 + i], stride = l->c.stride[i];
         int64_t total = (n - 1) / stride * stride + extent(l, i) - n;
         if (total < 0) total = 0;
-        pad[2 * i] = (int32_t)(total / 2);
-        pad[2 * i + 1] = (int32_t)(total - total / 2);
+        pad[0] = (int32_t)(total / 2);
+        pad[1] = (int32_t)(total - total / 2);
     }
 }

@@ -308,11 +308,12 @@ Value *emit_transposed(Builder *b, const Tensor *t) {
     Attrs a = {.groups = 1};
     memcpy(a.stride, l->c.stride, sizeof a.stride);
     memcpy(a.dilation, l->c.dilation, sizeof a.dilation);
-    for (int i = 0; i < 2; i++) {
+    int32_t *pad = a.pad;
+    for (int i = 0; i < 2; i++, pad += 2) {
         int64_t front, back;
         transposed_cut(l, i, &front, &back);
-        a.pad[2 * i] = (int32_t)front;
-        a.pad[2 * i + 1] = back > 0 ? (int32_t)back : 0;
+        pad[0] = (int32_t)front;
+        pad[1] = back > 0 ? (int32_t)back : 0;
         a.size[i] = (int32_t)result.dim[1 + i];
     }
     Value *in[2] = {emit_image(b, t), param_value(b, l, 0)};

@@ -98,11 +98,11 @@ static bool read_pads(Script *s, ScriptLayer *l, const char *name) {
         if (!ok) bound_wrong(s, l->bound, g, "a whole number, or a pair (before, after)");
         return ok;
     }
-    for (int i = 0; i < 2 && ok; i++) {
+    for (int i = 0; i < 2 && ok; i++, pad += 2) {
         const Obj *o = many ? g->value->seq.items[i] : g->value;
         bool two = many && obj_is_sequence(o) && o->seq.count == 2;
-        ok = read_pad(two ? o->seq.items[0] : o, &pad[2 * i]) &&
-             read_pad(two ? o->seq.items[1] : o, &pad[2 * i + 1]);
+        ok = read_pad(two ? o->seq.items[0] : o, &pad[0]) &&
+             read_pad(two ? o->seq.items[1] : o, &pad[1]);
     }
     if (!ok)
         bound_wrong(s, l->bound, g,

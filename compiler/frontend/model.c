@@ -218,14 +218,15 @@ static bool push_dict(Script *s, const Bound *b, const CallArg *g, const char *w
                       TensorList *out) {
     NameMap map = {0};
     int n = g->value->seq.count / 2;
-    for (int i = 0; i < n && script_charge(s, 1, g->loc); i++) {
-        Obj *key = g->value->seq.items[2 * i];
+    Obj **pair = g->value->seq.items;
+    for (int i = 0; i < n && script_charge(s, 1, g->loc); i++, pair += 2) {
+        Obj *key = pair[0];
         if (key->kind != OBJ_STRING) {
             script_error(s, g->loc, "Model: a key of %s must be a string, not %s", what,
                          obj_kind_text(key));
             return false;
         }
-        namemap_set(s->arena, &map, key->text, g->value->seq.items[2 * i + 1]);
+        namemap_set(s->arena, &map, key->text, pair[1]);
     }
     out->names = namemap_names(s->arena, &map);
     for (int i = 0; out->names[i]; i++) {

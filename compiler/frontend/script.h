@@ -98,7 +98,7 @@ Obj *keras_module(Script *s, const char *path, SrcLoc loc);
 Obj *keras_member(Script *s, const Obj *module, const char *name, SrcLoc loc);
 
 /* ---- keras_calls.c ---- */
-Obj *keras_call(Script *s, const KerasName *name, const CallArgs *args);
+Obj *keras_call(Script *s, const KerasName *k, const CallArgs *args);
 /* Keras's automatic name of a class: "conv2d", then "conv2d_1". */
 const char *keras_auto_name(Script *s, const char *class_name);
 /* "MaxPooling2D" is "max_pooling2d". */
