@@ -23,7 +23,7 @@ int64_t conv_columns(const Node *n) {
 WinogradTiles winograd_tiles(int m, int64_t P, int64_t Q) {
     WinogradTiles t = {.m = m, .rows = (P + m - 1) / m, .columns = (Q + m - 1) / m};
     t.count = t.rows * t.columns;
-    t.points = (m + 2) * (m + 2);
+    t.points = (int64_t)(m + 2) * (m + 2);
     return t;
 }
 

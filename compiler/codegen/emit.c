@@ -57,7 +57,8 @@ static bool has_long_name(const File *f) {
     return n > MOST_NAME;
 }
 
-static void emit_opening(const File *f, StrBuf *w) {
+/* What the file is, its header, and what it includes. */
+static void emit_heading(const File *f, StrBuf *w) {
     Arena *a = f->m->arena;
     strbuf_printf(w, "/* %s: %s, compiled from a model description by lathe.\n", f->id,
                   f->o->train ? "the training step of a neural network" : "a neural network");
@@ -86,8 +87,13 @@ static void emit_opening(const File *f, StrBuf *w) {
     const char *last = "";
     for (int i = 0; i < f->nsections; i++) {
         const char *include = f->section[i].machine.include;
-        if (include && strcmp(include, last)) strbuf_printf(w, "#include <%s>\n", last = include);
+        if (include && strcmp(include, last) != 0)
+            strbuf_printf(w, "#include <%s>\n", last = include);
     }
+}
+
+/* What the file asks of its compiler. */
+static void emit_settings(const File *f, StrBuf *w) {
     strbuf_puts(w,
                 "\n#if defined(__GNUC__)\n"
                 "#define LATHE_INLINE static inline __attribute__((unused))\n"
@@ -123,6 +129,11 @@ static void emit_opening(const File *f, StrBuf *w) {
     if (has_long_name(f)) /* all compilers take it, but -Wpedantic speaks of it */
         strbuf_puts(w, "#if defined(__GNUC__)\n"
                        "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n");
+}
+
+static void emit_opening(const File *f, StrBuf *w) {
+    emit_heading(f, w);
+    emit_settings(f, w);
     template_random(w);
     template_scalar(w);
 }
@@ -395,6 +406,7 @@ static void emit_sequences(const File *f, const Section *s, StrBuf *w) {
 
 static void emit_section(const File *f, const Section *s, StrBuf *w) {
     StrBuf kernels = {0};
+    strbuf_puts(&kernels, "");
     for (int i = 0; i < s->kernels.nuses; i++) {
         const KernelUse *u = s->kernels.uses[i];
         u->type->emit(&kernels, u->params, u->fn);

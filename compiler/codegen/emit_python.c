@@ -40,7 +40,7 @@ static const char *input_types(const File *f) {
 static void put_line(const Hole *holes, const char *line, StrBuf *w) {
     for (const char *at; (at = strstr(line, "${")) != NULL; line = strchr(at, '}') + 1) {
         const Hole *h = holes;
-        while (h->name && strncmp(h->name, at + 2, strcspn(at + 2, "}"))) h++;
+        while (h->name && strncmp(h->name, at + 2, strcspn(at + 2, "}")) != 0) h++;
         CHECK(h->name);
         strbuf_printf(w, "%.*s%s", (int)(at - line), line, h->text);
     }

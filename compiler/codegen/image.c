@@ -43,6 +43,7 @@ static void pack_tensor(const File *f, int index, unsigned char *payload) {
  * WeightsType), model hash, layout hash, payload bytes, FNV-1a of the payload. All little-endian,
  * as every target is. */
 unsigned char *write_image(const File *f, size_t *bytes) {
+    static const char magic[8] = "LATHEWT1";
     size_t payload = (size_t)f->params->floats * sizeof(float);
     size_t total = (IMAGE_HEADER_BYTES + payload + 63) / 64 * 64;
     unsigned char *image = aligned_alloc(64, total);
@@ -50,7 +51,7 @@ unsigned char *write_image(const File *f, size_t *bytes) {
     memset(image, 0, total);
     for (int i = 0; i < f->m->nparams; i++)
         if (f->params->param[i].at >= 0) pack_tensor(f, i, image + IMAGE_HEADER_BYTES);
-    memcpy(image, "LATHEWT1", 8);
+    memcpy(image, magic, sizeof magic);
     put(image + 8, 1, 4);
     put(image + 12, (uint64_t)f->o->weights_type, 4);
     put(image + 16, f->model_hash, 8);

@@ -58,7 +58,7 @@ static double direct_cost(const Geometry *g) {
 
 int winograd_tile(const Lower *l, const Geometry *g) {
     bool shape = g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1;
-    if (!shape || g->groups != 1 || l->o->exact || strcmp(l->f->name, "train_step") ||
+    if (!shape || g->groups != 1 || l->o->exact || strcmp(l->f->name, "train_step") != 0 ||
         g->C < MIN_CHANNELS || g->K < MIN_CHANNELS || !fills_groups(g->C) || !fills_groups(g->K))
         return 0;
     int best = winograd_cost(g, 2) <= winograd_cost(g, 4) ? 2 : 4;
@@ -67,7 +67,9 @@ int winograd_tile(const Lower *l, const Geometry *g) {
 
 static Tiles tiles_of(const Lower *l, const Geometry *g, const int32_t *pad) {
     int m = winograd_tile(l, g);
-    Tiles t = {.m = m, .E = (m + 2) * (m + 2), .p = ceil_div(g->P, m), .q = ceil_div(g->Q, m)};
+    CHECK(m > 0);
+    Tiles t = {
+        .m = m, .E = (int64_t)(m + 2) * (m + 2), .p = ceil_div(g->P, m), .q = ceil_div(g->Q, m)};
     t.count = t.p * t.q;
     t.rows = l->o->batch * t.count;
     t.H = g->H - pad[0] - pad[1];
@@ -182,7 +184,7 @@ static Place transformed(Lower *l, const Tiles *t, const Patches *s) {
 
 /* Whether there are enough tiles for ranges of samples, and so for jobs that transform their own, a
  * block at a time, which then need not be stored. */
-static bool has_tiles(const Tiles *t) { return t->rows >= LEAST_RANGES * BLOCK_TILES; }
+static bool has_tiles(const Tiles *t) { return t->rows >= (int64_t)LEAST_RANGES * BLOCK_TILES; }
 
 /* ---- weights -------------------------------------------------------------------------------- */
 
@@ -510,7 +512,7 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
     Place dw = define(l, n->out[0]).place;
     Groups gr = choose_groups(l->machine, dy.x.pitch, panel_of(g->K));
     CHECK(!gr.last);
-    bool gather = has_tiles(&t), few = g->C * g->K <= JOB_CHANNELS * JOB_CHANNELS;
+    bool gather = has_tiles(&t), few = g->C * g->K <= (int64_t)JOB_CHANNELS * JOB_CHANNELS;
     WinogradGradKernelParams p = {.E = t.E,
                                   .M = t.m,
                                   .C = g->C,

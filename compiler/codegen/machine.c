@@ -35,7 +35,7 @@ const char *vector_name(const Machine *m, int lanes) {
         {"f32x1_sse2", "f32x4_sse2", "f32x8_sse2", "f32x16_sse2"},
     };
     int i = 0;
-    while (strcmp(m->suffix, suffixes[i])) i++;
+    while (strcmp(m->suffix, suffixes[i]) != 0) i++;
     return names[i][lanes == 1 ? 0 : lanes == 4 ? 1 : lanes == 8 ? 2 : 3];
 }
 

@@ -50,7 +50,7 @@ const char *unique_identifier(Arena *a, const char *prefix, const char *name,
     const char *id = arena_printf(a, "%s%s", prefix, identifier(a, name));
     const char *candidate = id;
     for (int i = 0, number = 2; i < ntaken; i++) {
-        if (!taken[i] || strcmp(taken[i], candidate)) continue;
+        if (!taken[i] || strcmp(taken[i], candidate) != 0) continue;
         candidate = arena_printf(a, "%s_%d", id, number++);
         i = -1;
     }

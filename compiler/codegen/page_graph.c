@@ -199,6 +199,7 @@ int64_t weight_bytes(const Drawing *d, const Step *s, int arg) {
 
 static void add_up(Drawing *d) {
     const Plan *p = d->plan;
+    CHECK(d->vertices); /* the inputs, at least */
     d->ms = ARENA_ARRAY(d->arena, double, (size_t)p->nsteps + 1);
     for (int i = 0; i < p->nsteps; i++) {
         const Step *s = &p->steps[i];

@@ -223,6 +223,7 @@ static void bind_file(const Plain *p, Bindings *b) {
     const Module *m = p->names.m;
     Arena *a = m->arena;
     const Value *x = p->names.f->inputs[0];
+    CHECK(p->loss);
     const Shape *y = &p->loss->in[0]->type.shape;
     const char *rest = "";
     for (int i = 1; i < x->type.shape.rank; i++)

@@ -114,8 +114,9 @@ static void push_loops(Page *p, int depth, bool elements) {
 static void add_line(Page *p, const char *source) {
     char *text = arena_strdup(p->b->arena, source);
     if (!holds(p->b, text)) return;
-    int depth = (int)strspn(text, " ") / INDENT;
-    text += depth * INDENT;
+    size_t spaces = strspn(text, " ") / INDENT * INDENT;
+    int depth = (int)(spaces / INDENT);
+    text += spaces;
     if (p->by && depth <= p->from) p->by = 0;
     depth += p->by;
     bool elements = !strcmp(text, "elements");
@@ -235,7 +236,7 @@ static int print_line(Page *p, StrBuf *w, int i) {
     for (; end < p->count && p->line[end].depth > depth; end++)
         statements += p->line[end].depth == depth + 1;
     bool raw = strchr(p->line[i].text, '{') && end > i + 1; /* has braces of its own */
-    bool simple = end == i + 2 && !raw && strncmp(p->line[i + 1].text, "if (", 4);
+    bool simple = end == i + 2 && !raw && strncmp(p->line[i + 1].text, "if (", 4) != 0;
     const char *text = simple ? joined(p, i) : NULL;
     if (text) {
         print_text(w, depth, text);
@@ -261,7 +262,7 @@ void print_section(StrBuf *w, const char *section, const Bindings *b) {
     p->b = b;
     while (*line && !(!strncmp(*line, "== ", 3) && !strcmp(*line + 3, section))) line++;
     if (!*line) PANIC("plain.txt has no section %s", section);
-    for (line++; *line && strncmp(*line, "== ", 3); line++) add_line(p, *line);
+    for (line++; *line && strncmp(*line, "== ", 3) != 0; line++) add_line(p, *line);
     print_page(p, w);
 }
 
@@ -278,9 +279,9 @@ static bool has_word(const char *line, const char *word) {
 
 bool page_uses(const char *word) {
     const char *const *line = plain_text;
-    while (strncmp(*line, "== ", 3)) line++;
+    while (strncmp(*line, "== ", 3) != 0) line++;
     for (; *line; line++) {
-        if (strncmp(*line, "== ", 3) && has_word(*line, word)) return true;
+        if (strncmp(*line, "== ", 3) != 0 && has_word(*line, word)) return true;
     }
     return false;
 }

@@ -12,7 +12,7 @@
 /* Whether a value of this name is the gradient, or a part of it, of the value called `of`. */
 static bool is_gradient_name(const char *name, const char *of) {
     size_t n = strlen(of);
-    if (strncmp(name, of, n) || strncmp(name + n, "/grad", 5)) return false;
+    if (strncmp(name, of, n) != 0 || strncmp(name + n, "/grad", 5) != 0) return false;
     return !name[n + 5] || name[n + 5] == '.';
 }
 
@@ -197,7 +197,7 @@ static const char *times(Arena *a, int factor, const char *of) {
 }
 
 /* Which rows or columns of the image a window has: "2 * p + r - 1". */
-static const char *window_index(const Context *c, int axis, const char *at, const char *in) {
+static const char *window_index(const Context *c, size_t axis, const char *at, const char *in) {
     const Attrs *t = &c->node->attr;
     Arena *a = c->b->arena;
     int before = t->pad[2 * axis], dilation = t->dilation[axis] ? t->dilation[axis] : 1;
@@ -207,7 +207,7 @@ static const char *window_index(const Context *c, int axis, const char *at, cons
 }
 
 /* What tells that such an index is outside of the image; NULL if it never is. */
-static const char *outside(const Context *c, int axis, const char *index, int64_t size,
+static const char *outside(const Context *c, size_t axis, const char *index, int64_t size,
                            int64_t windows, int64_t width) {
     const Attrs *t = &c->node->attr;
     Arena *a = c->b->arena;

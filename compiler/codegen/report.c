@@ -24,7 +24,7 @@ int find_sites(Module *m, const CodegenOptions *o, Site **sites) {
             s.chosen = choose_chain(o, n) ? VARIANT_CHAIN : VARIANT_ALONE;
         } else {
             s.legal = n->op == OP_CONV2D ? conv_variants(o, n) : 0;
-            s.chosen = s.legal ? choose_conv(o, n) : 0;
+            s.chosen = s.legal ? (int)choose_conv(o, n) : 0;
         }
         if (s.legal) (*sites)[count++] = s;
     }
@@ -47,7 +47,7 @@ static int find_rows(Arena *a, const Section *s, Row *rows) {
         const Step *step = &s->predict->steps[i];
         const char *kernel = without_prefix(s, step->kernel->fn);
         int r = 0;
-        while (r < count && strcmp(rows[r].name, step->layer)) r++;
+        while (r < count && strcmp(rows[r].name, step->layer) != 0) r++;
         if (r == count) rows[count++] = (Row){.name = step->layer, .kernels = ""};
         Row *row = &rows[r];
         row->kernels = arena_printf(a, "%s%s%s", row->kernels, *row->kernels ? ", " : "", kernel);
@@ -79,7 +79,7 @@ const char *variant_choice(Arena *a, const Function *f, const Site *sites, int c
 static void print_measured(const MeasuredLayer *measured, int count, const char *layer,
                            StrBuf *out) {
     for (int i = 0; i < count; i++) {
-        if (strcmp(measured[i].layer, layer)) continue;
+        if (strcmp(measured[i].layer, layer) != 0) continue;
         strbuf_printf(out, " %11.4f", 1e3 * measured[i].seconds);
         return;
     }

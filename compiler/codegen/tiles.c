@@ -36,7 +36,7 @@ enum { SET_FLOATS = 1024, WAYS = 8 };
 Groups choose_pixel_groups(const Machine *m, int64_t floats, int panel, int64_t step) {
     Groups g = choose_groups(m, floats, panel);
     if (step % SET_FLOATS || panel != 16) return g;
-    for (int panels = m->group; g.rows > WAYS && panels * panel < floats;)
+    for (int panels = m->group; g.rows > WAYS && (int64_t)panels * panel < floats;)
         g = groups_of(m, floats, panel, panels *= 2);
     return g;
 }

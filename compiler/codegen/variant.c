@@ -41,7 +41,7 @@ const char *variant_names(Arena *a, unsigned set) {
 
 Variant variant_find(const char *name) {
     int v = 0;
-    while (v < VARIANT_COUNT && strcmp(variants[v].name, name)) v++;
+    while (v < VARIANT_COUNT && strcmp(variants[v].name, name) != 0) v++;
     return (Variant)v;
 }
 

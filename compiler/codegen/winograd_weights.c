@@ -40,6 +40,7 @@ static void transform_kernel(const double (*G)[3], int points, const float *g, i
 void pack_winograd(const float *data, const ParamLayout *l, float *to) {
     double G[MOST_POINTS][3], u[MOST_POINTS][MOST_POINTS];
     int points = l->winograd + 2;
+    CHECK(points == 4 || points == MOST_POINTS);
     if (points == 4)
         memcpy(G, G2, sizeof G2);
     else
