@@ -34,7 +34,8 @@ void set_image_name(Build *b, const Value *v, const char *name);
 /* ---- nodes ---- */
 
 /* Appends a node with one result (a name made from `hint`); inputs end with NULL. */
-LatheOnnx__Node *add_node(Build *b, const char *op, const char *hint, const char *const *in, int n);
+LatheOnnx__Node *add_node(Build *b, const char *op, const char *hint, const char *const *in,
+                          int count);
 const char *result_of(const LatheOnnx__Node *n);
 const char *node1(Build *b, const char *op, const char *hint, const char *x);
 const char *node2(Build *b, const char *op, const char *hint, const char *x, const char *y);

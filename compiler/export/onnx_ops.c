@@ -168,7 +168,7 @@ static bool write_conv(Build *b, const Node *n) {
     attr_i(b, node, "group", n->attr.groups);
     if (transposed) {
         int64_t extra[2];
-        for (int i = 0; i < 2; i++) {
+        for (int64_t i = 0; i < 2; i++) {
             int64_t full = (shape(n, 0)->dim[1 + i] - 1) * n->attr.stride[i] +
                            (kernel[i] - 1) * n->attr.dilation[i] + 1 - n->attr.pad[2 * i] -
                            n->attr.pad[2 * i + 1];
@@ -253,7 +253,7 @@ static bool write_pad(Build *b, const Node *n) {
     int64_t pads[2 * MAX_RANK] = {0};
     int rank = shape(n, 0)->rank;
     const Attrs *a = &n->attr;
-    for (int i = 1; i < rank; i++) {
+    for (int64_t i = 1; i < rank; i++) {
         bool image = n->op != OP_PAD_ANY;
         int32_t before = image ? (i < 3 ? a->pad[2 * (i - 1)] : 0) : a->before[i - 1];
         int32_t after = image ? (i < 3 ? a->pad[2 * i - 1] : 0) : a->after[i - 1];

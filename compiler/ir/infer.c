@@ -61,7 +61,7 @@ static const char *padding_text(const Infer *c) {
 static bool slide(Infer *c, const Shape *x, const int64_t window[2], const int32_t dilation[2],
                   int64_t result[2]) {
     const Attrs *a = &c->n->attr;
-    for (int i = 0; i < 2; i++) {
+    for (int64_t i = 0; i < 2; i++) {
         int64_t extent = (window[i] - 1) * dilation[i] + 1;
         int64_t size = x->dim[1 + i] + a->pad[2 * i] + a->pad[2 * i + 1];
         if (extent > size)

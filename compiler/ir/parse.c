@@ -96,7 +96,7 @@ static const char *read_quoted(Parser *p) {
             FAIL(p, "a quoted name has no end");
             return "";
         }
-        name[n] = *p->at == '\\' ? read_escape(p) : *p->at++;
+        name[n] = (char)(*p->at == '\\' ? read_escape(p) : *p->at++);
         if (!name[n++]) {
             FAIL(p, "a bad escape in a quoted name");
             return "";
@@ -385,8 +385,8 @@ static void read_alias(Parser *p, References *aliases) {
 }
 
 /* Gives the nodes their inputs: inputs[i] are the references of node i. */
-static void resolve_nodes(Parser *p, Function *f, const References *inputs) {
-    for (int i = 0; i < f->nnodes && !p->failed; i++) {
+static void resolve_nodes(Parser *p, Function *f, const References *inputs, int count) {
+    for (int i = 0; i < count && !p->failed; i++) {
         Node *n = f->nodes[i];
         n->nin = inputs[i].count;
         n->in = ARENA_ARRAY(p->arena, Value *, (size_t)n->nin);
@@ -414,7 +414,7 @@ static void read_function(Parser *p) {
         read_node(p, f, &of_node);
         ARENA_PUSH(p->arena, inputs, ninputs, capacity, of_node);
     }
-    resolve_nodes(p, f, inputs);
+    resolve_nodes(p, f, inputs, ninputs);
     for (int i = 0; i < outputs.count; i++)
         function_add_output(p->m, f, resolve(p, f, &outputs.items[i]));
     for (int i = 0; i + 1 < aliases.count; i += 2)

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SHARED_SIZE ((size_t)(JAIL_IMAGE_PIXELS + 3 * LATHE_MAX_PIXELS))
+#define SHARED_SIZE ((size_t)JAIL_IMAGE_SHARED)
 
 /* After an image of so many bytes, or so many seconds, a child makes place for a new one: its
  * shared memory is never given back otherwise, and its time is limited. */

@@ -194,7 +194,7 @@ bool jail_ask(Jail *j, JailRequest what, const char *text, const char *library, 
     return wire_put_number(&j->wire, what) && (!text || wire_put_text(&j->wire, text));
 }
 
-void jail_expect(Jail *j, uint64_t bytes) { j->most += (double)(bytes / BYTES_A_SECOND); }
+void jail_expect(Jail *j, uint64_t bytes) { j->most += (double)bytes / BYTES_A_SECOND; }
 
 bool jail_damaged(Jail *j, lathe_error *e) {
     j->broken = true;

@@ -24,7 +24,7 @@ static bool get_pieces(Jail *j, size_t most, unsigned char **bytes, size_t *size
         if ((size_t)n > most - *size)
             return lathe_fail(e, "unpacks to too much (over %zu bytes)", most);
         while (*size + (size_t)n > capacity) {
-            capacity = capacity ? 2 * capacity : 4 * JAIL_PIECE;
+            capacity = capacity ? 2 * capacity : (size_t)4 * JAIL_PIECE;
             unsigned char *grown = realloc(*bytes, capacity);
             if (!grown) return lathe_fail(e, "out of memory for %zu bytes", capacity);
             *bytes = grown;

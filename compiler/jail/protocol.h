@@ -4,6 +4,8 @@
 #ifndef LATHE_JAIL_PROTOCOL_H
 #define LATHE_JAIL_PROTOCOL_H
 
+#include "../../runtime/optional/image.h"
+
 #include <stdint.h>
 
 /* Open files of lathe-parse, from its start: the socket, the file to be parsed and the memory that
@@ -38,6 +40,7 @@ typedef struct {
     int64_t channels, least_height, least_width;
 } JailImage;
 #define JAIL_IMAGE_PIXELS (UINT64_C(1) << 28)
+#define JAIL_IMAGE_SHARED (JAIL_IMAGE_PIXELS + UINT64_C(3) * LATHE_MAX_PIXELS)
 
 enum { JAIL_ERROR, JAIL_DATA };
 

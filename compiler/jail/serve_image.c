@@ -7,7 +7,7 @@
 
 /* The same memory for all images; NULL if it cannot be had. */
 static unsigned char *map_shared(Parse *p) {
-    if (!p->shared && p->hello.shared >= JAIL_IMAGE_PIXELS + 3 * LATHE_MAX_PIXELS) {
+    if (!p->shared && p->hello.shared >= JAIL_IMAGE_SHARED) {
         void *at =
             mmap(NULL, (size_t)p->hello.shared, PROT_READ | PROT_WRITE, MAP_SHARED, JAIL_SHARED, 0);
         if (at != MAP_FAILED) p->shared = at;

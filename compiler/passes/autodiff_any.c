@@ -336,8 +336,8 @@ void grad_resample(Autodiff *a, Node *n, Value *dy) {
     int64_t *used = ARENA_ARRAY(arena, int64_t, (size_t)size);
     for (int64_t k = 0; k < out * taps; k++) {
         if (weight[k] == 0) continue;
-        int64_t i = (int64_t)index[k], at = i * shape.dim[1] + used[i]++;
-        from[at] = (float)(k / taps);
+        int64_t i = (int64_t)index[k], at = i * shape.dim[1] + used[i]++, row = k / taps;
+        from[at] = (float)row;
         share[at] = weight[k];
     }
     Value *in[3] = {
