@@ -166,7 +166,7 @@ static void json_result(const Result *r) {
     fputs(", ", stdout);
     json_number("difference", r->difference);
     if (r->rows) printf(", \"layers\": [");
-    for (int i = 0; i < r->nrows; i++) {
+    for (int i = 0; r->rows && i < r->nrows; i++) {
         printf("%s\n    ", i ? "," : "");
         json_layer(&r->rows[i]);
     }

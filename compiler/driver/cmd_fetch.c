@@ -26,11 +26,14 @@ static const CommandSpec spec = {
  * checksum is None where Keras has none. */
 typedef struct {
     char name[40], url[200], sum[72];
-    int top;
+    bool top;
 } Published;
 
 static bool read_line(const char *line, Published *p) {
-    return sscanf(line, "%39s %d %199s %71s", p->name, &p->top, p->url, p->sum) == 4;
+    char top[2];
+    bool read = sscanf(line, "%39s %1s %199s %71s", p->name, top, p->url, p->sum) == 4;
+    p->top = read && *top == '1';
+    return read;
 }
 
 static bool find_published(const char *name, bool top, Published *p) {

@@ -153,6 +153,7 @@ static bool load_samples(Job *j) {
 static bool parse_class_weights(const Job *j, const char *text, const ClassWeight **out, int *n) {
     ClassWeight *list = NULL;
     int capacity = 0;
+    *n = 0;
     for (const char *p = text; *p; p += *p == ',') {
         char *end;
         ClassWeight w = {strtoll(p, &end, 10), 0};

@@ -86,5 +86,5 @@ Module *open_onnx(Arena *a, const Options *o) {
     if (m && !d.errors) check_size(m, &d);
     if (m && !d.errors) apply_training(m, o, &d);
     diag_print(&d, stderr);
-    return d.errors || !read_input_scale(m, o) ? NULL : m;
+    return m && !d.errors && read_input_scale(m, o) ? m : NULL;
 }

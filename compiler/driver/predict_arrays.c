@@ -111,6 +111,7 @@ static bool check_array(const lathe_value *v, const lathe_array *x, const char *
 static bool read_inputs(const PredictJob *j, const char *const *files, Input *in, int64_t *count) {
     const lathe_model *m = j->native.model;
     lathe_error e;
+    CHECK(m->inputs > 0);
     for (int i = 0; i < m->inputs; i++) {
         if (!files[i])
             return user_error("--input %s=FILE.npy is missing: the model has %d inputs: %s",

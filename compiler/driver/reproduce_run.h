@@ -25,7 +25,8 @@ static double reproduce_train(const lathe_model *m, void *state, void *workspace
     for (int t = 0; t < RUN_STEPS; t++) {
         int first = t * RUN_BATCH % RUN_SAMPLES;
         lathe_step s = {RUN_BATCH, -1, (uint64_t)t, (uint64_t)first, 0, 0, 0, 0, 0};
-        for (int i = 0; i < RUN_BATCH; i++) reproduce_sample(first + i, x + i * RUN_PIXELS, y + i);
+        for (int i = 0; i < RUN_BATCH; i++)
+            reproduce_sample(first + i, x + (int64_t)i * RUN_PIXELS, y + i);
         s.learning_rate = m->learning_rate;
         s.parallel_for = parallel_for;
         s.parallel_context = context;
