@@ -36,7 +36,7 @@ static bool recognise(const char *path) {
 /* One record: planes to interleaved pixels. */
 static bool read_record(lathe_reader *r, lathe_samples *s, int64_t at) {
     int label = lathe_read_byte(r);
-    const unsigned char *planes = lathe_read_bytes(r, 3 * PLANE);
+    const unsigned char *planes = lathe_read_bytes(r, (size_t)3 * PLANE);
     if (!planes || label >= CLASSES) return false;
     uint8_t *out = s->u8 + at * 3 * PLANE;
     for (int i = 0; i < PLANE; i++) {

@@ -175,7 +175,7 @@ static bool agree(lathe_trainer *t, lathe_metrics *sums, const volatile sig_atom
     }
     value[n++] = stop && *stop;
     lathe_group_sum(t->group, value, n);
-    for (int i = 0; i < parts; i++)
+    for (int64_t i = 0; i < parts; i++)
         sums[i] = (lathe_metrics){value[3 * i], value[3 * i + 1], (uint64_t)value[3 * i + 2]};
     return value[n - 1] > 0.0;
 }

@@ -128,7 +128,7 @@ static bool same_kind(const lathe_data_request *r, lathe_samples *s, lathe_error
 
 static bool load_parts(void *z, const lathe_data_request *r, const char *suffix, lathe_samples *s,
                        lathe_error *e) {
-    s->part = calloc((size_t)(r->inputs + r->labels), sizeof *s->part);
+    s->part = calloc((size_t)r->inputs + (size_t)r->labels, sizeof *s->part);
     if (!s->part) return lathe_fail(e, "%s: out of memory", r->path);
     s->parts = r->inputs + r->labels;
     for (int i = 0; i < s->parts; i++) {

@@ -39,7 +39,7 @@ static void draw_image(lathe_image *im, int y, int x, const uint8_t *pixel, int 
                        int channels, int scale) {
     for (int i = 0; i < height; i++) {
         for (int j = 0; j < width; j++) {
-            const uint8_t *p = pixel + (i * width + j) * channels;
+            const uint8_t *p = pixel + ((size_t)i * width + j) * channels;
             Colour c = {{p[0], p[channels == 3 ? 1 : 0], p[channels == 3 ? 2 : 0]}};
             fill(im, y + i * scale, x + j * scale, scale, scale, c);
         }

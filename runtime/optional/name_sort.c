@@ -129,11 +129,12 @@ static bool begin_merge(lathe_name_sort *s, lathe_error *e) {
     for (size_t i = 0; i < s->runs; i++) {
         bool more;
         Run *r = &s->run[i];
-        s->heap[s->heaped++] = r;
+        s->heap[i] = r;
         r->at = i ? s->end[i - 1] : 0;
         r->end = s->end[i];
         if (!refill(s, r, &more, e)) return false;
     }
+    s->heaped = s->runs;
     for (size_t i = s->heaped; i-- > 0;) sink(s, i);
     return true;
 }
