@@ -2,7 +2,8 @@
 
 BUILD is a built folder with compile_commands.json; PART, a part of paths, picks files. The checks of
 clang-tidy are in .clang-tidy; what gcc says wrongly is in gcc_mistaken.txt, function by function, and a line
-there that gcc no longer says is an error too. A file that is built several times is read once."""
+there that gcc no longer says is an error too. A file that is built several times is read with each of its
+commands."""
 import json
 import os
 import re
@@ -22,22 +23,32 @@ def commands(build, part):
     for entry in entries:
         name = os.path.relpath(entry["file"], SOURCE)
         if name.startswith(("compiler/", "runtime/")) and part in name:
-            chosen.setdefault(name, entry)
+            chosen.setdefault(name, []).append(entry)
     return sorted(chosen.items())
 
 
-def run_gcc(entry):
+def gcc_command(entry):
     """Without optimisation, so that the analyzer sees the code as it is written."""
     words = [w for w in shlex.split(entry["command"]) if w != "-Werror" and not w.startswith("-O")]
     words[0] = "gcc"
     words[words.index("-o") + 1] = os.devnull
-    words += ["-O0", "-fanalyzer", "-fdiagnostics-plain-output", "-fdiagnostics-path-format=none"]
-    return subprocess.run(words, cwd=entry["directory"], capture_output=True, text=True,
+    return words + ["-O0", "-fanalyzer", "-fdiagnostics-plain-output", "-fdiagnostics-path-format=none"]
+
+
+def run_gcc(entry):
+    return subprocess.run(gcc_command(entry), cwd=entry["directory"], capture_output=True, text=True,
                           env={**os.environ, "LC_ALL": "C"})
 
 
 def run_clang_tidy(entry, build):
+    """It looks up the commands by the file's name, and takes them all."""
     return subprocess.run(["clang-tidy", "--quiet", "-p", build, entry["file"]], capture_output=True, text=True)
+
+
+def each_once(files):
+    """(name, entry) of each command that gcc has to run: what differs in an object's name alone runs once."""
+    for name, entries in files:
+        yield from ((name, entry) for entry in {shlex.join(gcc_command(e)): e for e in entries}.values())
 
 
 def mistaken():
@@ -61,7 +72,8 @@ def gcc_findings(text):
 def check_gcc(files, part):
     failed, said = False, set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (name, _), result in zip(files, pool.map(lambda f: run_gcc(f[1]), files)):
+        runs = list(each_once(files))
+        for (name, _), result in zip(runs, pool.map(lambda r: run_gcc(r[1]), runs)):
             findings = list(gcc_findings(result.stderr))
             said.update(key for key, _ in findings)
             new = sorted({f"{line} in {key[1]}" for key, line in findings if key not in mistaken()})
@@ -79,7 +91,7 @@ def check_gcc(files, part):
 def check_clang_tidy(files, build):
     failed = False
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (name, _), result in zip(files, pool.map(lambda f: run_clang_tidy(f[1], build), files)):
+        for (name, _), result in zip(files, pool.map(lambda f: run_clang_tidy(f[1][0], build), files)):
             if result.returncode or result.stdout.strip():
                 failed = True
                 print(result.stdout.strip() or f"{name}: clang-tidy failed: {result.stderr}")
