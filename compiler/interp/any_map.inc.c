@@ -33,7 +33,7 @@ static void run_cast(const Call *c) {
     int64_t count = elements(c->node->out[0], c->n);
     switch (c->node->attr.dtype) {
     case DT_BOOL:
-        for (int64_t i = 0; i < count; i++) y[i] = x[i] != 0;
+        for (int64_t i = 0; i < count; i++) y[i] = x[i] != 0 ? 1 : 0;
         break;
     case DT_I64:
         for (int64_t i = 0; i < count; i++) y[i] = trunc(x[i]);

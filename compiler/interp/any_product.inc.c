@@ -45,7 +45,7 @@ static void lrn_scale(const Attrs *a, const real *x, real *scale, int64_t C) {
         real sum = 0;
         for (int64_t i = c < before ? 0 : c - before; i < C && i <= c + after; i++)
             sum += x[i] * x[i];
-        scale[c] = a->args[2] + (real)a->args[0] / a->count * sum;
+        scale[c] = a->args[2] + (real)a->args[0] / (real)a->count * sum;
     }
 }
 
@@ -71,7 +71,7 @@ static void run_lrn(const Call *c) {
 static void lrn_grad_row(const Attrs *a, const real *dy, const real *x, real *dx, real *scale,
                          int64_t C) {
     int64_t before = (a->count - 1) / 2, after = a->count - 1 - before;
-    real b = a->args[1], factor = 2 * (real)a->args[0] * b / a->count;
+    real b = a->args[1], factor = 2 * (real)a->args[0] * b / (real)a->count;
     lrn_scale(a, x, scale, C);
     for (int64_t c = 0; c < C; c++) {
         real sum = 0;

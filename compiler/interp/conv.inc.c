@@ -14,7 +14,7 @@ typedef struct {
 static void copy_runs(real *to, int64_t to_stride, const real *from, int64_t from_stride,
                       int64_t run, int64_t count) {
     enum { BLOCK = 8 };
-    if (run < BLOCK || run > 2 * BLOCK) {
+    if (run < BLOCK || run > (int64_t)2 * BLOCK) {
         for (int64_t i = 0; i < count; i++)
             memcpy(to + i * to_stride, from + i * from_stride, (size_t)run * sizeof(real));
         return;
@@ -254,7 +254,7 @@ static void run_conv2d_grad_kernel(const Call *call) {
             Matrix a = patches_of(call, &c, x, g, first, call->scratch);
             a.transposed = true;
             Matrix b = {dy + first * Q * c.K + g * Kg, c.K, false};
-            multiply(call, c.depth, Kg, lines_from(&c, first) * Q, a, b, first > 0,
+            multiply(call, c.depth, Kg, lines_from(&c, first) * Q, a, b, first > 0 ? 1 : 0,
                      dkernel + g * Kg, c.K);
         }
     }

@@ -6,7 +6,7 @@ typedef struct {
 } Image;
 
 /* Where the translated axis begins in the original: whole pixels, and the share of the next one. */
-static int translation(const Attrs *a, int axis, int size, float u, real *share) {
+static int translation(const Attrs *a, size_t axis, int size, float u, real *share) {
     real from = (real)a->shift[2 * axis], to = (real)a->shift[2 * axis + 1];
     real offset = -(from + (to - from) * (real)u) * (real)size;
     real base = floor(a->linear ? offset : offset + (real)0.5);

@@ -169,7 +169,10 @@ static void run_accuracy(const Call *c) {
     const int32_t *label = c->in[1];
     real *right = c->out[0];
     bool binary = c->node->attr.metric == METRIC_BINARY_ACCURACY;
-    for (int64_t s = 0; s < c->n; s++)
-        right[s] = binary ? binary_accuracy(y + s * C, target + s * C, C)
-                          : argmax(y + s * C, C) == label[s];
+    for (int64_t s = 0; s < c->n; s++) {
+        if (binary)
+            right[s] = binary_accuracy(y + s * C, target + s * C, C);
+        else
+            right[s] = argmax(y + s * C, C) == label[s] ? 1 : 0;
+    }
 }
