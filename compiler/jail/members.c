@@ -1,6 +1,8 @@
 /* Members of archives and gzipped files, unpacked by lathe-parse. */
 #include "jail.h"
 
+#include "../../runtime/files.h"
+
 #include <stdlib.h>
 
 bool jail_has_member(Jail *j, const char *name, bool *has, lathe_error *e) {
@@ -47,7 +49,9 @@ bool jail_read_member(Jail *j, const char *name, unsigned char **bytes, size_t *
     *bytes = NULL;
     jail_ask(j, JAIL_READ_MEMBER, name, "libzip", 0);
     if (!jail_answer(j, e)) return false;
-    if (!wire_get_number(&j->wire, INT64_MAX - 1, &n)) return jail_damaged(j, e);
+    if (!wire_get_number(&j->wire, INT64_MAX - 1, &n) ||
+        !lathe_may_unpack((uint64_t)n, j->file_size))
+        return jail_damaged(j, e);
     *bytes = malloc((size_t)n + 1);
     if (!*bytes) return lathe_fail(e, "out of memory for %zu bytes", (size_t)n);
     *size = (size_t)n;

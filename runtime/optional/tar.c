@@ -94,10 +94,14 @@ static bool is_zero(const unsigned char *block) {
 
 /* The sum of all bytes, those of the sum itself as spaces. */
 static bool check_sum(const unsigned char *block) {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    return block != NULL;
+#else
     int64_t sum = 0;
     for (int i = 0; i < LATHE_TAR_BLOCK; i++)
         sum += i >= SUM_AT && i < SUM_AT + SUM_BYTES ? ' ' : block[i];
     return read_number(block + SUM_AT, SUM_BYTES) == sum;
+#endif
 }
 
 static bool damaged(const lathe_tar *t, const char *what, lathe_error *e) {

@@ -1,6 +1,6 @@
 /* The JSON of a model, to a module. */
 #include "../../compiler/frontend/keras_config.h"
-#include "fuzz.h"
+#include "fuzz_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Arena *a = arena_new();
@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     json_t *v = parse_json((const char *)data, size, "fuzz.json", &d);
     Module *m =
         v ? keras_config_load(a, "fuzz.json", v, json_object_get(v, "compile_config"), &d) : NULL;
-    CHECK(m || d.errors);
+    check_model(m, &d);
     json_decref(v);
     arena_free(a);
     return 0;

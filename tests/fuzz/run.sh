@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs a fuzz target for $LATHE_FUZZ_SECONDS (20) seconds: run.sh TARGET SEEDS CORPUS. Inputs that reach
+# something new are kept in CORPUS, from which the next run goes on. A crash, a leak, more than 5 seconds or
+# more than 1 GB of memory ends it with a message that says how to repeat it.
+set -u
+target=$1 seeds=$2 corpus=$3
+limits=(-rss_limit_mb=1024 -malloc_limit_mb=1024)
+options=(-max_total_time="${LATHE_FUZZ_SECONDS:-20}" -timeout=5 -max_len=1000000 -artifact_prefix="$corpus-"
+  -verbosity=0 -print_final_stats=1)
+[ ! -f "$seeds.dict" ] || options+=(-dict="$seeds.dict")
+mkdir -p "$corpus"
+# What the address sanitizer keeps back of freed memory counts as memory too.
+export ASAN_OPTIONS=quarantine_size_mb=64 LLVM_PROFILE_FILE=/dev/null
+
+"$target" "${limits[@]}" "${options[@]}" "$corpus" "$seeds" && exit
+found=$(ls -t "$corpus"-* 2>/dev/null | head -1)
+# libFuzzer's clock goes on while the machine does something else: what took long is timed by the processor.
+if [[ $found == "$corpus"-timeout-* ]] && (ulimit -t 5 && "$target" "${limits[@]}" -timeout=100 "$found"); then
+  echo "$found took long, but not of the processor"
+  rm "$found"
+  exit
+fi
+echo "to repeat it: ASAN_OPTIONS=$ASAN_OPTIONS $target ${limits[*]} -timeout=5 $found"
+exit 1
