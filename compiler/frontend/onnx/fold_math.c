@@ -131,6 +131,14 @@ static bool integers(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTensor *
     return true;
 }
 
+/* A float result where integers are wanted. */
+static bool to_integer(Op *o, OnnxType type, double x, int64_t *out) {
+    if (!(fabs(x) < 9.0e18))
+        return refuse(o, "%g does not fit into %s", x, onnx_type_name(o->im->arena, type));
+    *out = (int64_t)x;
+    return true;
+}
+
 /* Folds a list of operands from the left: Sum and Max take any number. */
 static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTensor *b) {
     int rank = a->rank;
@@ -153,8 +161,8 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
         double r = float_result(fn, x, y);
         if (f)
             f[k] = (float)r;
-        else
-            v[k] = (int64_t)r;
+        else if (!to_integer(o, type, r, &v[k]))
+            return NULL;
     }
     return c;
 }
@@ -215,8 +223,8 @@ bool fold_unary(Op *o) {
             v[k] = x->i[k] < 0 ? (int64_t)(0 - (uint64_t)x->i[k]) : x->i[k];
         else if (f)
             f[k] = (float)unary_result(fn, (double)x->f[k]);
-        else
-            v[k] = (int64_t)unary_result(fn, number_at(x, k));
+        else if (!to_integer(o, c->type, unary_result(fn, number_at(x, k)), &v[k]))
+            return false;
     }
     return set_constant(o, 0, c);
 }
@@ -281,11 +289,10 @@ bool fold_cast(Op *o) {
             v[k] = wrap_integer(to, x->i[k]);
         else if (to == ONNX_BOOL)
             v[k] = x->f[k] != 0.0f;
-        else if (fabsf(x->f[k]) < 9.0e18f)
-            v[k] = wrap_integer(to, (int64_t)x->f[k]);
+        else if (to_integer(o, to, (double)x->f[k], &v[k]))
+            v[k] = wrap_integer(to, v[k]);
         else
-            return refuse(o, "%g does not fit into %s", (double)x->f[k],
-                          onnx_type_name(o->im->arena, to));
+            return false;
     }
     return set_constant(o, 0, c);
 }
