@@ -214,5 +214,5 @@ bool jail_answer(Jail *j, lathe_error *e) {
     if (!wire_get_number(&j->wire, JAIL_MOST_ERROR, &n) || !wire_get(&j->wire, text, (size_t)n))
         return jail_damaged(j, e);
     text[n] = '\0';
-    return lathe_fail(e, "%s", text);
+    return *text ? lathe_fail(e, "%s", text) : jail_damaged(j, e);
 }
