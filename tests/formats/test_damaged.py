@@ -1,5 +1,4 @@
-"""Bad files: status 1, a message that names the file, the layer and the reason, and nothing written.
-Random damage never ends lathe by a signal."""
+"""Bad files: status 1, a message that names the file, the layer and the reason, and nothing written."""
 import shutil
 import struct
 import unittest

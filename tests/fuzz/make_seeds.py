@@ -190,7 +190,7 @@ def keras_files():
     hdf5_kinds()
 
 
-ONNX_TESTS = 12
+ONNX_TESTS = 5
 
 
 def onnx_model(name, nodes, **weights):
