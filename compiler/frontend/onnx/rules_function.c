@@ -201,7 +201,7 @@ static bool read_depth(Op *o, int64_t *depth) {
     if (!c) return false;
     if (c->count != 1 || c->batch) return refuse(o, "its depth is not one number");
     if (c->f && !(fabsf(c->f[0]) < 1 << 24)) return refuse(o, "its depth is %g", (double)c->f[0]);
-    *depth = c->i ? c->i[0] : (int64_t)c->f[0];
+    *depth = c->f ? (int64_t)c->f[0] : c->i[0];
     return (*depth > 0 && *depth < 1 << 24) || refuse(o, "its depth is %lld", (long long)*depth);
 }
 
