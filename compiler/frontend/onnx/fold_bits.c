@@ -50,8 +50,9 @@ bool fold_bits(Op *o) {
 }
 
 bool fold_bits_not(Op *o) {
-    const OnnxTensor *x = o->in[0]->constant;
+    const OnnxTensor *x = need_constant(o, 0, "its input");
     int64_t *v;
+    if (!x) return false;
     if (!x->i || x->batch) return refuse(o, "its input is no integer");
     OnnxTensor *c = constant_new(o->im, x->type, x->rank, x->dim, NULL, &v);
     for (int64_t k = 0; k < c->count; k++) v[k] = wrap_integer(c->type, ~x->i[k]);
@@ -60,10 +61,11 @@ bool fold_bits_not(Op *o) {
 
 /* The same bits as numbers of another type of the same size. */
 bool fold_bit_cast(Op *o) {
-    const OnnxTensor *x = o->in[0]->constant;
+    const OnnxTensor *x = need_constant(o, 0, "its input");
     OnnxType to = (OnnxType)attr_int(o, "to", 0);
     int64_t *v;
     float *f;
+    if (!x) return false;
     if (!type_bytes(x->type) || type_bytes(x->type) != type_bytes(to) || x->batch)
         return refuse(o, "from %s to %s", onnx_type_name(o->im->arena, x->type),
                       onnx_type_name(o->im->arena, to));

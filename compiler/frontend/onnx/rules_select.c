@@ -238,6 +238,9 @@ static Value *pick(Op *o, Value *v, int axis, int64_t n, const int32_t *at, cons
     return put_resample(o, v, axis, n, 1, at, weight);
 }
 
+/* Elements along an axis: a table of so many is made. */
+enum { MAX_TILED = 1 << 20 };
+
 bool rule_tile(Op *o) {
     Tensor *x = o->in[0];
     int n;
@@ -250,9 +253,9 @@ bool rule_tile(Op *o) {
     for (int i = 0; i < n; i++) {
         if (repeat[i] == 1) continue;
         if (!behind_batch(o, x, i)) return false;
-        dim[i] = x->dim[i] * repeat[i];
-        if (repeat[i] < 1 || repeat[i] > MAX_COMPUTED || dim[i] > MAX_COMPUTED)
+        if (repeat[i] < 1 || repeat[i] > MAX_TILED || x->dim[i] > MAX_TILED / repeat[i])
             return refuse(o, "it repeats %lld times", (long long)repeat[i]);
+        dim[i] = x->dim[i] * repeat[i];
         int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)dim[i]);
         float *one = ARENA_ARRAY(o->im->arena, float, (size_t)dim[i]);
         for (int64_t k = 0; k < dim[i]; k++) {
