@@ -4,6 +4,7 @@
 #include "safetensors.h"
 
 #include "files.h"
+#include "grown.h"
 #include "reader.h"
 
 #include <stdlib.h>
@@ -131,21 +132,11 @@ static bool read_entry(lathe_reader *r, lathe_named_tensor *t) {
     return (!r->failed && seen == 7 && set_count(t)) || lathe_reader_fail(r);
 }
 
-/* The array with room for one more element of `size` bytes; NULL if there is no memory, and then
- * the array is as it was. */
-static void *grown(void *array, int count, int *cap, size_t size) {
-    if (count < *cap) return array;
-    int wanted = *cap ? 2 * *cap : 16;
-    void *p = realloc(array, (size_t)wanted * size);
-    if (p) *cap = wanted;
-    return p;
-}
-
 static bool read_metadata(lathe_reader *r, lathe_safetensors *s) {
     expect_mark(r, '{');
     if (accept_mark(r, '}')) return !r->failed;
     do {
-        lathe_meta *meta = grown(s->meta, s->metas, &s->metas_cap, sizeof *meta);
+        lathe_meta *meta = lathe_grown(s->meta, &s->metas_cap, (size_t)s->metas, sizeof *meta);
         if (!meta) return lathe_reader_fail(r);
         s->meta = meta;
         char *key = read_string(r);
@@ -167,7 +158,8 @@ static bool read_header(lathe_reader *r, lathe_safetensors *s) {
                 continue;
             }
             lathe_named_tensor *tensor =
-                name ? grown(s->tensor, s->tensors, &s->tensors_cap, sizeof *tensor) : NULL;
+                name ? lathe_grown(s->tensor, &s->tensors_cap, (size_t)s->tensors, sizeof *tensor)
+                     : NULL;
             if (!tensor) {
                 free(name);
                 return lathe_reader_fail(r);

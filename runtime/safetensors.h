@@ -29,9 +29,11 @@ typedef struct lathe_safetensors {
     unsigned char *bytes;
     const unsigned char *data; /* where the data section begins in bytes */
     lathe_named_tensor *tensor;
-    int tensors, tensors_cap;
+    int tensors;
+    size_t tensors_cap;
     lathe_meta *meta;
-    int metas, metas_cap;
+    int metas;
+    size_t metas_cap;
 } lathe_safetensors;
 
 bool lathe_safetensors_read(const char *path, lathe_safetensors *s, lathe_error *e);

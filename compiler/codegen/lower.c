@@ -176,7 +176,8 @@ static bool is_clipping(const Node *n) {
     return norm || n->op == OP_CLIP_VALUE || n->op == OP_CLIP_NORM;
 }
 
-bool is_in_place(OpKind op) {
+/* Replaces a parameter's gradient where it lies. */
+static bool is_in_place(OpKind op) {
     return op == OP_REGULARIZE || op == OP_ACCUMULATE || op == OP_CLIP_VALUE || op == OP_CLIP_NORM;
 }
 

@@ -154,8 +154,6 @@ const char *use_kernel(KernelSet *s, const KernelType *type, const void *params,
 
 /* lower.c */
 bool is_optimizer(OpKind op);
-/* Whether the operation replaces its first operand, a parameter's gradient, where that lies. */
-bool is_in_place(OpKind op);
 Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
                      const CodegenOptions *o, const Machine *machine, KernelSet *kernels);
 

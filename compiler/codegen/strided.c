@@ -11,16 +11,12 @@ Space space_over(const Shape *s) {
 
 /* ---- operands ------------------------------------------------------------------------------- */
 
-/* Where v becomes the gradient or the new value of a parameter it is packed as that is. */
+/* Where v lies as the gradient of a parameter or becomes its new value it is packed as that is. */
 static int param_of(const Lower *l, const Value *v) {
     if (v->param >= 0) return v->param;
-    for (int i = 0; i < l->f->nnodes; i++) {
-        const Node *n = l->f->nodes[i];
-        if (!is_optimizer(n->op)) continue;
-        const Value *g = n->in[1];
-        while (g != v && g->producer && is_in_place(g->producer->op)) g = g->producer->in[0];
-        if (g == v) return n->in[0]->param;
-    }
+    const Place *p = &l->layout[v->id].place;
+    for (int i = 0; i < l->m->nparams; i++)
+        if (p->kind == PLACE_GRADS && p->at == l->params->param[i].grad_at) return i;
     for (int i = 0; i < l->f->naliases; i++)
         if (l->f->aliases[i].out == v) return l->f->aliases[i].in->param;
     return -1;

@@ -9,6 +9,8 @@
 
 enum { MAX_JSON = 1 << 28 };
 
+static const char weights_member[] = "model.weights.h5";
+
 /* ---- .keras ---- */
 
 static json_t *archive_json(Jail *j, const char *member, Diag *d) {
@@ -49,7 +51,7 @@ static Module *load_archive(Arena *a, const char *path, Jail *j, Diag *d) {
     if (about) read_metadata(m, about);
     json_decref(about);
     if (d->errors || !m) return NULL;
-    Hdf5File *f = hdf5_open_in(a, j, "model.weights.h5", d);
+    Hdf5File *f = hdf5_open_in(a, j, weights_member, d);
     bool ok = f && read_keras_weights(m, f, d);
     hdf5_close(f);
     return ok ? m : NULL;
@@ -62,6 +64,10 @@ Module *keras_archive_load(Arena *a, const char *path, Diag *d) {
     Module *m = j ? load_archive(a, path, j, d) : NULL;
     jail_close(j);
     return m;
+}
+
+Hdf5File *keras_weights_open(Arena *a, const char *path, Diag *d) {
+    return hdf5_open(a, path, is_zip_file(path) ? weights_member : NULL, d);
 }
 
 /* ---- .h5 ---- */

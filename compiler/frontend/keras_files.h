@@ -8,6 +8,8 @@
 Module *keras_archive_load(Arena *a, const char *path, Diag *d);
 Module *keras_h5_load(Arena *a, const char *path, Diag *d);
 Module *keras_json_load(Arena *a, const char *path, Diag *d);
+/* The weights in a .keras archive, or in a file that is HDF5 itself. */
+Hdf5File *keras_weights_open(Arena *a, const char *path, Diag *d);
 
 /* ---- frontend.c ---- */
 bool is_zip_file(const char *path);

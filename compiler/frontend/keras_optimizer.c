@@ -105,8 +105,7 @@ static bool read_variables(Module *m, Hdf5File *f, uint64_t *steps, Diag *d) {
 bool load_keras_optimizer(Module *m, const char *path, uint64_t *steps, Diag *d) {
     *steps = 0;
     diag_init(d, m->arena, path, NULL);
-    const char *member = is_zip_file(path) ? "model.weights.h5" : NULL;
-    Hdf5File *f = hdf5_open(m->arena, path, member, d);
+    Hdf5File *f = keras_weights_open(m->arena, path, d);
     bool ok = f && read_variables(m, f, steps, d);
     hdf5_close(f);
     return ok;

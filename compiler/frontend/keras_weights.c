@@ -113,8 +113,7 @@ bool read_keras_weights(Module *m, Hdf5File *f, Diag *d) {
 
 bool load_keras_weights(Module *m, const char *path, Diag *d) {
     diag_init(d, m->arena, path, NULL);
-    const char *member = is_zip_file(path) ? "model.weights.h5" : NULL;
-    Hdf5File *f = hdf5_open(m->arena, path, member, d);
+    Hdf5File *f = keras_weights_open(m->arena, path, d);
     bool ok = f && read_keras_weights(m, f, d);
     hdf5_close(f);
     return ok;

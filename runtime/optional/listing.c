@@ -5,6 +5,7 @@
 #include "listing.h"
 
 #include "../files.h"
+#include "../grown.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,14 +13,9 @@
 #include <string.h>
 
 bool lathe_names_add(lathe_names *n, const char *name, lathe_error *e) {
-    if (n->count == n->cap) {
-        int cap = n->cap ? 2 * n->cap : 64;
-        char **p = realloc(n->name, (size_t)cap * sizeof *p);
-        if (!p) return lathe_fail(e, "out of memory for a list of names");
-        n->name = p;
-        n->cap = cap;
-    }
-    char *copy = strdup(name);
+    char **names = lathe_grown(n->name, &n->cap, (size_t)n->count, sizeof *names);
+    if (names) n->name = names;
+    char *copy = names ? strdup(name) : NULL;
     if (!copy) return lathe_fail(e, "out of memory for a list of names");
     n->name[n->count++] = copy;
     return true;

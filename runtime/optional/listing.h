@@ -4,9 +4,12 @@
 
 #include "../error.h"
 
+#include <stddef.h>
+
 typedef struct lathe_names {
     char **name;
-    int count, cap;
+    int count;
+    size_t cap;
 } lathe_names;
 
 bool lathe_names_add(lathe_names *n, const char *name, lathe_error *e);

@@ -1,6 +1,8 @@
 /* External merge sort. */
 #include "name_sort.h"
 
+#include "../grown.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,16 +50,6 @@ void lathe_name_sort_close(lathe_name_sort *s) {
     free(s);
 }
 
-/* The array with room for one more element of `size` bytes; NULL if there is no memory, and then
- * the array is as it was. */
-static void *grown(void *array, size_t *cap, size_t used, size_t size) {
-    if (used < *cap) return array;
-    size_t n = *cap ? 2 * *cap : 64;
-    void *p = realloc(array, n * size);
-    if (p) *cap = n;
-    return p;
-}
-
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -65,7 +57,7 @@ static int by_text(const void *a, const void *b) {
 /* Sorts the names in memory into the spool. */
 static bool write_run(lathe_name_sort *s, lathe_error *e) {
     if (s->names == 0) return true;
-    uint64_t *end = grown(s->end, &s->run_cap, s->runs, sizeof *end);
+    uint64_t *end = lathe_grown(s->end, &s->run_cap, s->runs, sizeof *end);
     if (!end) return lathe_fail(e, "out of memory to sort names");
     s->end = end;
     qsort(s->name, s->names, sizeof *s->name, by_text);
@@ -81,7 +73,7 @@ bool lathe_name_sort_add(lathe_name_sort *s, const char *name, lathe_error *e) {
     size_t n = strlen(name) + 1;
     if (n > LATHE_NAME_MAX + 1) return lathe_fail(e, "%.100s...: the name is too long", name);
     if (s->used + n > RUN_BYTES && !write_run(s, e)) return false;
-    const char **names = grown(s->name, &s->name_cap, s->names, sizeof *names);
+    const char **names = lathe_grown(s->name, &s->name_cap, s->names, sizeof *names);
     if (!names) return lathe_fail(e, "out of memory to sort names");
     s->name = names;
     s->name[s->names++] = memcpy(s->text + s->used, name, n);

@@ -33,7 +33,7 @@ bool fold_bits(Op *o) {
     BitFn fn = (BitFn)o->row->argument;
     int rank = 0;
     int64_t dim[MAX_RANK], *v;
-    if (!has_input(o, 0) || !has_input(o, 1)) return refuse(o, "one of its inputs is missing");
+    if (!has_input(o, 1)) return refuse(o, "one of its inputs is missing");
     const OnnxTensor *a = o->in[0]->constant, *b = o->in[1]->constant;
     if (!a->i || !b->i || a->batch || b->batch) return refuse(o, "its inputs are no integers");
     if (fn == BITS_LEFT && strcmp(attr_text(o, "direction", "LEFT"), "RIGHT") == 0) fn = BITS_RIGHT;
@@ -50,9 +50,8 @@ bool fold_bits(Op *o) {
 }
 
 bool fold_bits_not(Op *o) {
-    const OnnxTensor *x = need_constant(o, 0, "its input");
+    const OnnxTensor *x = o->in[0]->constant;
     int64_t *v;
-    if (!x) return false;
     if (!x->i || x->batch) return refuse(o, "its input is no integer");
     OnnxTensor *c = constant_new(o->im, x->type, x->rank, x->dim, NULL, &v);
     for (int64_t k = 0; k < c->count; k++) v[k] = wrap_integer(c->type, ~x->i[k]);
@@ -61,11 +60,10 @@ bool fold_bits_not(Op *o) {
 
 /* The same bits as numbers of another type of the same size. */
 bool fold_bit_cast(Op *o) {
-    const OnnxTensor *x = need_constant(o, 0, "its input");
+    const OnnxTensor *x = o->in[0]->constant;
     OnnxType to = (OnnxType)attr_int(o, "to", 0);
     int64_t *v;
     float *f;
-    if (!x) return false;
     if (!type_bytes(x->type) || type_bytes(x->type) != type_bytes(to) || x->batch)
         return refuse(o, "from %s to %s", onnx_type_name(o->im->arena, x->type),
                       onnx_type_name(o->im->arena, to));

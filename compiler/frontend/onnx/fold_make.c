@@ -149,11 +149,11 @@ static const struct {
                {"BlackmanWindow", 0.42, 0.5, 0.08}};
 
 bool fold_window(Op *o) {
-    const OnnxTensor *size = o->in[0] ? o->in[0]->constant : NULL;
+    const OnnxTensor *size = o->in[0]->constant;
     OnnxType type = (OnnxType)attr_int(o, "output_datatype", ONNX_FLOAT);
     float *f;
     int w = 0;
-    if (!size || !size->i || size->count != 1 || size->batch)
+    if (!size->i || size->count != 1 || size->batch)
         return refuse(o, "its size is not one integer");
     if (type != ONNX_FLOAT && type != ONNX_DOUBLE)
         return refuse(o, "its type %s is not supported", onnx_type_name(o->im->arena, type));

@@ -238,8 +238,9 @@ void import_node(Import *im, const FlatNode *flat) {
     bool ok = find_inputs(&o);
     make_outputs(&o);
     if (!ok) return;
-    bool bare = o.row->rule == rule_known || o.row->rule == fold_has_element ||
-                o.row->rule == rule_loop || o.row->rule == rule_scan;
+    bool bare = o.row->fold == fold_constant || o.row->fold == fold_sequence_empty ||
+                o.row->rule == fold_has_element || o.row->rule == rule_loop ||
+                o.row->rule == rule_scan;
     if ((o.nin == 0 || !o.in[0]) && !bare) {
         refuse(&o, "input 0 is missing");
         return;
