@@ -173,7 +173,7 @@ static void emit_vector_type(const File *f, const Section *s, int lanes, const c
                       .avx512 = m->lanes == 16,
                       .avx = m->lanes >= 8,
                       .half = (int)f->o->weights_type,
-                      .pick = strstr(kernels, "_pick(") != NULL,
+                      .pick = strstr(kernels, "_pick(") || strstr(kernels, "_which("),
                       .fma = m->fma               ? 1
                              : f->o->reproducible ? 2
                                                   : 0};

@@ -1,14 +1,48 @@
 /* A convolution with a max pooling of 2x2 behind it, in training. One pixel of each window has a
  * gradient. So the feature map between the two is never written: the convolution keeps each
  * window's maximum and its route, the pixel that it came from, and the convolution's gradients are
- * sums over windows: a quarter of the products. */
+ * sums over windows: a quarter of the products. A kernel gradient's vectors run over output
+ * channels where these are many (is_narrow), else over the inputs that lie side by side. */
 #include "lower.h"
 
 enum {
     CHANNELS_AT_A_TIME = 64, /* their weights stay in the nearest cache while the windows pass */
     LEAST_PARTS = 16,
-    TILE_VECTORS = 12 /* enough sums to hide how long one takes, few enough for the registers */
+    TILE_VECTORS = 12, /* enough sums to hide how long one takes, few enough for the registers */
+    MOST_RUN = 64      /* floats that a row of the kernel may read at once */
 };
+
+/* Floats of x from the first that a row of the kernel reads to its last. */
+static int64_t run_floats(const Geometry *g, int64_t pitch) { return (g->S - 1) * pitch + g->C; }
+
+/* How `lanes` and fewer floats at a time make a run. */
+typedef struct {
+    int lanes, less;         /* of a vector; of the narrower one behind them, or 0 */
+    int64_t vectors, floats; /* how many; and at the end */
+} Run;
+
+static Run divide_run(int lanes, int64_t floats) {
+    while (lanes > floats) lanes /= lanes == 4 ? 4 : 2;
+    int rest = (int)(floats % lanes);
+    int less = rest <= 2 ? 0 : rest <= 6 ? 4 : rest <= 10 ? 8 : 16;
+    return (Run){lanes, less, floats / lanes, rest > less ? rest - less : 0};
+}
+
+static int64_t run_sums(const Run *r) { return r->vectors + (r->less > 0) + r->floats; }
+
+/* Whether a kernel gradient by windows whose vectors run over inputs takes fewer steps than one
+ * over all pixels whose vectors run over output channels; a choice of sums, so the same for all
+ * targets: counted for vectors of 16. */
+static bool is_short_run(const Geometry *g) {
+    int64_t floats = run_floats(g, pitch_of(g->C));
+    if (g->groups != 1 || g->dw != 1 || floats > MOST_RUN) return false;
+    Run run = divide_run(16, floats);
+    int64_t steps = g->K * (g->R * run_sums(&run) + 2);
+    return steps < 5 * g->R * g->S * g->C * ((g->K + 15) / 16);
+}
+
+/* Output channels in whole vectors of 16. */
+static bool takes_patches(const Geometry *g) { return is_narrow(g) && g->K % 16 == 0; }
 
 /* For images of few channels: for more of them Winograd's kernels need as few products, and vectors
  * of channels fewer steps. */
@@ -21,8 +55,8 @@ static bool is_routable(Lower *l, const Node *user, const Value *dx) {
     int64_t R = kernel ? user->attr.kernel[0] : w->dim[0],
             S = kernel ? user->attr.kernel[1] : w->dim[1];
     Geometry g = conv_geometry(user, image, &dx->type.shape, R, S);
-    return g.sh == 1 && g.sw == 1 && g.dh == 1 && is_narrow(&g) && g.K % 16 == 0 &&
-           !winograd_tile(l, &g);
+    if (g.sh != 1 || g.sw != 1 || g.dh != 1 || winograd_tile(l, &g)) return false;
+    return takes_patches(&g) || (kernel && is_short_run(&g));
 }
 
 static bool pools_by_two(const Node *n) {
@@ -106,6 +140,8 @@ bool is_routed(const Lower *l, const Value *dy) {
 
 /* ---- kernel gradient ------------------------------------------------------------------------ */
 
+static int64_t kernel_floats(const Geometry *g) { return g->R * g->S * g->C * pitch_of(g->K); }
+
 static Place add_patches(Lower *l, const Node *n, const Geometry *g, Place x) {
     RoutePatchesParams p = {.W = g->W,
                             .C = g->C,
@@ -135,11 +171,11 @@ static const char *routed_tile(Lower *l, const RoutedGradKernelParams *p, const 
                       arena_printf(l->m->arena, "routed_%dx%d_%s", (int)rows, (int)p->L, V));
 }
 
-void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Place dw) {
+static void add_patch_gradient(Lower *l, const Node *n, const Geometry *g, Place x, Place target,
+                               int J) {
     const Value *dy = n->in[1];
     int lanes = machine_lanes(l->machine, panel_of(g->K));
-    int64_t floats = g->R * g->S * g->C * pitch_of(g->K), run = g->S * g->C;
-    int J = ranges_of(l, g);
+    int64_t run = g->S * g->C;
     RoutedGradKernelParams p = {.L = lanes,
                                 .PW = panel_of(g->K),
                                 .K = g->K,
@@ -149,7 +185,7 @@ void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Pla
                                 .windows = g->P / 2 * (g->Q / 2),
                                 .J = J,
                                 .batch = l->o->batch,
-                                .jstep = floats};
+                                .jstep = kernel_floats(g)};
     /* Two vectors a part share what they read of the patches, where parts are enough. */
     p.GW = g->K % 32 == 0 && g->K / 32 * J >= LEAST_PARTS ? 32 : 16;
     int64_t tiles = (run + l->machine->accumulators - 1) / l->machine->accumulators;
@@ -160,12 +196,80 @@ void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Pla
     p.tile = routed_tile(l, &p, V, p.MR);
     p.tile_tail = run % p.MR ? routed_tile(l, &p, V, run % p.MR) : "";
     Place t = add_patches(l, n, g, x);
-    Place target =
-        J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
     STEP(l, n->name, &kernel_routed_grad_kernel, &p, stem_of(l, "routed_grad_kernel", 0, lanes),
          conv_comment(l, "kernel gradient, by windows,", g), in(t),
          in(find_derived(l, DERIVED_WINDOWS, dy, NULL)),
          in(find_derived(l, DERIVED_ROUTES, dy, NULL)), out(target));
+}
+
+static const char *runs_tile(Lower *l, const RoutedRunsParams *p, const Geometry *g, int64_t KB) {
+    int64_t floats = run_floats(g, p->XP);
+    Run run = divide_run(l->machine->lanes, floats);
+    RoutedRunsTileParams t = {.V = vector_name(l->machine, run.lanes),
+                              .L = run.lanes,
+                              .NV = run.vectors,
+                              .VT = run.less ? vector_name(l->machine, run.less) : "",
+                              .LT = run.less,
+                              .V1 = vector_name(l->machine, 1),
+                              .N1 = run.floats,
+                              .KB = KB,
+                              .RT = p->RT,
+                              .W = p->W,
+                              .C = p->C,
+                              .XP = p->XP,
+                              .xs = p->xs,
+                              .S = p->S,
+                              .RUN = floats,
+                              .P = g->P / 2,
+                              .Q = g->Q / 2,
+                              .KP = p->KP,
+                              .PW = p->PW};
+    return use_kernel(
+        l->kernels, &kernel_routed_runs_tile, &t,
+        arena_printf(l->m->arena, "runs_%dx%dx%d_%s", (int)KB, (int)t.RT, (int)floats, t.V));
+}
+
+/* All rows of the kernel in a tile if that leaves registers for two output channels. */
+static void choose_runs(const Lower *l, RoutedRunsParams *p, const Geometry *g) {
+    Run run = divide_run(l->machine->lanes, run_floats(g, p->XP));
+    int64_t sums = run_sums(&run);
+    p->RT = 2 * p->R * sums <= l->machine->accumulators ? p->R : 1;
+    p->KB = p->PW;
+    while (p->KB > 1 && p->KB * p->RT * sums > l->machine->accumulators) p->KB /= 2;
+}
+
+static void add_run_gradient(Lower *l, const Node *n, const Geometry *g, Place x, Place target,
+                             int J) {
+    const Value *dy = n->in[1];
+    RoutedRunsParams p = {.W = g->W,
+                          .C = g->C,
+                          .XP = g->XP,
+                          .xs = g->H * g->W * g->XP,
+                          .R = g->R,
+                          .S = g->S,
+                          .K = g->K,
+                          .windows = g->P / 2 * (g->Q / 2),
+                          .KP = pitch_of(g->K),
+                          .PW = panel_of(g->K),
+                          .J = J,
+                          .batch = l->o->batch,
+                          .jstep = kernel_floats(g)};
+    choose_runs(l, &p, g);
+    p.m = p.windows * g->R * g->S * g->C * g->K;
+    p.tile = runs_tile(l, &p, g, p.KB);
+    p.tile_tail = p.K % p.KB ? runs_tile(l, &p, g, p.K % p.KB) : "";
+    STEP(l, n->name, &kernel_routed_runs, &p, stem_of(l, "routed_runs", 0, l->machine->lanes),
+         conv_comment(l, "kernel gradient, by windows,", g), in(x),
+         in(find_derived(l, DERIVED_WINDOWS, dy, NULL)),
+         in(find_derived(l, DERIVED_ROUTES, dy, NULL)), out(target));
+}
+
+void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Place dw) {
+    int J = ranges_of(l, g);
+    int64_t floats = kernel_floats(g);
+    Place target =
+        J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
+    (takes_patches(g) ? add_patch_gradient : add_run_gradient)(l, n, g, x, target, J);
     if (J > 1) add_combine(l, target, dw, floats, 0, 1);
 }
 

@@ -54,6 +54,12 @@ const Net nets[] = {
           "x = MaxPooling2D(2)(Conv2D(64, (3, 2), activation='relu')(s))\n"
           "x = Concatenate()([Flatten()(s), Flatten()(x)])\n",
           4, 0.0),
+    /* to few, whose vectors are runs of the image: with a narrower vector, floats, a panel's rest
+     */
+    CONV("runs", "(9, 11, 3)", "Conv2D(8, 3, activation='relu'), MaxPooling2D(2)", 9),
+    CONV("runs_same", "(8, 9, 2)",
+         "Conv2D(6, (2, 5), padding='same', use_bias=False), MaxPooling2D(2)", 5),
+    CONV("runs_wide", "(9, 10, 4)", "Conv2D(20, (3, 5), activation='relu'), MaxPooling2D(2)", 3),
     /* strides, dilation, padding, kernels of every kind */
     CONV("stride2", "(11, 12, 3)", "Conv2D(8, 3, strides=2), Conv2D(9, 3, strides=2)", 5),
     CONV("stride_same", "(11, 12, 5)",
