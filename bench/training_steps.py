@@ -2,10 +2,11 @@
 
     training_steps.py SYSTEM JOB.json      a worker
 """
-import ctypes
+import csv
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import time
@@ -50,38 +51,43 @@ def keras_steps(job):
         model.fit(x[:count * batch], y[:count * batch], batch_size=batch, epochs=1, verbose=0)
 
     version = "%s on %s %s" % (keras.__version__, backend, sys.modules[backend].__version__)
-    return version, "fit", run
+    return version, "fit", timed(run, job["steps"])
+
+
+def timed(run, steps):
+    """A block: milliseconds of a step, after some to warm up."""
+    run(min(20, steps))
+    run(steps)
+
+    def block():
+        start = time.perf_counter()
+        run(steps)
+        return [(time.perf_counter() - start) / steps * 1e3]
+
+    return block
 
 
 def lathe_steps(job):
-    """The entry point that `lathe compile --train` writes, the gathering of the batch included."""
-    import peers_lathe
-    from peers_lathe import lathe_abi
+    """lathe train, as its users run it: milliseconds of a step of the last of three epochs, as history.csv has them."""
+    output = os.path.join(os.path.dirname(job["data"]), "run")
+    words = ["train", job["model"], "--data", job["data"], "--threads", str(job["threads"]), "--epochs", "3", "-o", output,
+             *job["lathe_words"]]
+    memory = {}
 
-    batch = job["batch"]
-    trainer = lathe_abi.Trainer(job["library"])
-    threads = peers_lathe.thread_pool(os.path.dirname(job["library"]), job["threads"]) if job["threads"] > 1 else {}
-    table = trainer.table
-    x, y = random_data(table.input[0].dim[:table.input[0].rank], table.output[0].count, batch * job["steps"])
-    random = np.random.default_rng(1)
-    # As in lathe train, batches are gathered into the same memory, and a step is one call.
-    images, labels = x[:batch].copy(), y[:batch].copy()
-    step = lathe_abi.Step(n=batch, target=-1, learning_rate=table.learning_rate, **threads)
-    metrics = (lathe_abi.Metrics * (1 + table.losses))()
-    arguments = (trainer.state.ctypes.data, trainer.workspace.ctypes.data, ctypes.byref(step),
-                 lathe_abi.pointers([images]), lathe_abi.pointers([labels]), metrics)
+    def block():
+        shutil.rmtree(output, ignore_errors=True)
+        with subprocess.Popen([os.environ["LATHE"], *words], stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                memory.update(turns.resident(process.pid))
+                time.sleep(0.05)
+        if process.returncode:
+            raise RuntimeError("lathe train failed")
+        with open(os.path.join(output, "history.csv")) as f:
+            return [float(list(csv.DictReader(f))[-1]["ms_per_step"])]
 
-    def run(count):
-        order = random.permutation(count * batch)
-        for i in range(count):
-            part = order[i * batch:(i + 1) * batch]
-            np.take(x, part, 0, images, "clip")
-            np.take(y, part, 0, labels, "clip")
-            step.step = i
-            table.train_step(*arguments)
-
-    run.kept = trainer
-    return lathe_abi.lathe("--version").split()[-1], job["lathe_settings"], run
+    block.memory = lambda: memory
+    version = subprocess.run([os.environ["LATHE"], "--version"], check=True, capture_output=True, text=True).stdout
+    return version.split()[-1], "train, " + " ".join(job["lathe_words"]), block
 
 
 def torch_steps(job, compiled=False):
@@ -98,7 +104,8 @@ def torch_steps(job, compiled=False):
         for chosen in torch.randperm(count * batch).split(batch):
             step(chosen)
 
-    return version, "channels_last, %s, %d threads" % ("torch.compile" if compiled else "eager", job["threads"]), run
+    settings = "channels_last, %s, %d threads" % ("torch.compile" if compiled else "eager", job["threads"])
+    return version, settings, timed(run, job["steps"])
 
 
 def compiled_torch_steps(job):
@@ -111,32 +118,27 @@ STEPS = {"lathe": lathe_steps, "keras-jax": keras_steps, "keras-tensorflow": ker
 
 def prepare(system, job):
     turns.hold_to_cores(job["threads"])
-    version, settings, run = STEPS[system](job)
-    run(min(20, job["steps"]))
-    run(job["steps"])
-
-    def block():
-        """Milliseconds of a step, over the whole block."""
-        start = time.perf_counter()
-        run(job["steps"])
-        return [(time.perf_counter() - start) / job["steps"] * 1e3]
-
+    version, settings, block = STEPS[system](job)
     return {"version": version, "settings": settings}, block
 
 
 # ---- the measurement -----------------------------------------------------------------------------
 
-def compile_lathe(training, folder, options):
-    """The library of generated code, how it was made, and the seconds that lathe and the C compiler took."""
-    from peers_lathe import lathe_abi
-
-    words = ["--train", "--batch", str(training.batch), "--target", options.isa]
+def lathe_words(training, options):
+    words = ["--batch", str(training.batch), "--target", options.isa]
     with open(training.model) as f:
         if "model.compile(" not in f.read():
             words += ["--loss", LOSS, "--optimizer", OPTIMIZER]
+    return words
+
+
+def compile_seconds(training, folder, words):
+    """What lathe and the C compiler take."""
+    from peers_lathe import lathe_abi
+
     start = time.perf_counter()
-    library = lathe_abi.build(training.model, os.path.join(folder, "lathe"), *words)
-    return library, "compile %s; pool of %d" % (" ".join(words), options.threads), time.perf_counter() - start
+    lathe_abi.build(training.model, os.path.join(folder, "lathe"), "--train", *words)
+    return time.perf_counter() - start
 
 
 def describe_for_torch(training, path):
@@ -158,15 +160,17 @@ def measure(training, systems, options):
     """All of one network."""
     folder = os.path.join(options.out, "training", training.name)
     os.makedirs(folder, exist_ok=True)
-    library, settings, seconds = compile_lathe(training, folder, options)
-    job = {"model": training.model, "batch": training.batch, "threads": options.threads, "steps": options.steps or training.steps,
-           "library": library, "lathe_settings": settings,
-           "architecture": describe_for_torch(training, os.path.join(folder, "architecture.json"))}
+    words, steps = lathe_words(training, options), options.steps or training.steps
+    architecture = describe_for_torch(training, os.path.join(folder, "architecture.json"))
+    job = {"model": training.model, "batch": training.batch, "threads": options.threads, "steps": steps,
+           "data": os.path.join(folder, "data.npz"), "lathe_words": words, "architecture": architecture}
+    x, y = random_data(architecture["shape"], architecture["classes"], training.batch * steps)
+    np.savez(job["data"], x_train=x, y_train=y)
     missing = {s: {"failure": reason} for s, reason in ((s, peers_workers.not_installed(s)) for s in systems) if reason}
     workers, loads = peers_workers.in_turn("training_steps.py", [s for s in systems if s not in missing], job, folder,
                                            options)
     return {"network": training.name, "batch": training.batch, "must": training.must, "loads": loads,
-            "compile_seconds": seconds, "systems": {**{w.system: peers_workers.times_of(w) for w in workers}, **missing}}
+            "compile_seconds": compile_seconds(training, folder, words), "systems": {**{w.system: peers_workers.times_of(w) for w in workers}, **missing}}
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ PAUSE = 0.25  # seconds between blocks: threads of the last system that wait by 
 
 def serve(prepare):
     """prepare() gives what the system says of itself (a dictionary) and a function that runs one block;
-    its result, and at last the process's memory, go to the measuring process as JSON."""
+    its result, and at last the process's memory, go to the measuring process as JSON. A function that has
+    another process do the work has `memory`, which gives that process's."""
     try:
         about, block = prepare()
         say("ready", about)
         for _ in sys.stdin:
             say("took", block())
-        say("memory", resident())
+        say("memory", getattr(block, "memory", resident)())
     except Exception as error:
         traceback.print_exc()
         say("failed", "%s: %s" % (type(error).__name__, str(error).split("\n")[0][:200]))
@@ -33,10 +34,12 @@ def say(word, value):
     print(word, json.dumps(value), flush=True)
 
 
-def resident():
-    """Bytes of memory that the process holds now, and held at most."""
-    with open("/proc/self/status") as f:
+def resident(process="self"):
+    """Bytes of memory that a process holds now, and held at most; nothing of one that has ended."""
+    with open("/proc/%s/status" % process) as f:
         fields = dict(line.split(":", 1) for line in f)
+    if "VmHWM" not in fields:
+        return {}
     return {"now": 1024 * int(fields["VmRSS"].split()[0]), "most": 1024 * int(fields["VmHWM"].split()[0])}
 
 

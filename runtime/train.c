@@ -83,10 +83,27 @@ void lathe_trainer_close(lathe_trainer *t) {
     *t = (lathe_trainer){0};
 }
 
+typedef struct {
+    const lathe_source *from;
+    const uint32_t *order;
+    char *to;
+} Gathering;
+
+static void gather_one(void *closure, int i) {
+    const Gathering *g = closure;
+    size_t bytes = g->from->bytes;
+    memcpy(g->to + (size_t)i * bytes, g->from->data + g->order[i] * bytes, bytes);
+}
+
+enum { BYTES_FOR_ONE_THREAD = 1 << 16 };
+
+/* Samples lie far apart: where they are large, every thread waits for some of them. */
 static void gather_from(const lathe_trainer *t, lathe_source from, void *to, int64_t first, int n) {
-    for (int i = 0; i < n; i++)
-        memcpy((char *)to + (size_t)i * from.bytes, from.data + t->order[first + i] * from.bytes,
-               from.bytes);
+    Gathering g = {&from, t->order + first, to};
+    if (t->pool && from.bytes * (size_t)n > BYTES_FOR_ONE_THREAD)
+        lathe_pool_run(t->pool, n, gather_one, &g);
+    else
+        for (int i = 0; i < n; i++) gather_one(&g, i);
 }
 
 /* Copies samples order[first ..] and their labels into the batch's buffers. */
