@@ -16,6 +16,7 @@ import runs
 CHARTS = {"curves", "times", "plan"}
 CLASSES = {"confusion", "pca-variance", "pca", "tsne"}
 PICTURES = {"predictions", "filters", "features"}
+FULL = bool(os.environ.get("LATHE_FULL"))
 
 
 def pictures(report):
@@ -55,6 +56,7 @@ class Kinds(unittest.TestCase):
         self.assertIn("Validation accuracy, last epoch (best)", page)
         self.assertIn("image 2", page)
 
+    @unittest.skipUnless(FULL, "drawing takes long: with LATHE_FULL")
     def test_many_grey_classes_without_validation(self):
         folder = runs.fresh("many")
         runs.train_images(folder, 120, (9, 9, 1), train=360, test=240)
@@ -63,6 +65,7 @@ class Kinds(unittest.TestCase):
         self.assertNotIn("Validation", page)
         self.assertIn("the others are grey", page)
 
+    @unittest.skipUnless(FULL, "drawing takes long: with LATHE_FULL")
     def test_without_test_set(self):
         folder = runs.fresh("training")
         runs.train_images(folder, 2, (8, 8, 1), test=0)
