@@ -45,6 +45,26 @@ def check(lathe, folder, name, data, words):
         print(f"{name}: exit status {done.returncode}, missing {missing}:\n{done.stderr}")
 
 
+def expect_little_memory(lathe):
+    """The largest constants that small files may compute: not a gigabyte of memory, nor five seconds."""
+    sizes = [("s", np.array([36, 1 << 20, 4])), ("b", np.array(0, np.int64)), ("d", np.array(1, np.int64))]
+    one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
+    filled = model([node("ConstantOfShape", ["s"], ["c"], value=one), node("Relu", ["x"])], weights=sizes)
+    counted = model([node("Range", ["b", "e", "d"], ["r"]), node("Cast", ["r"], ["f"], to=TensorProto.FLOAT),
+                     node("Reshape", ["f", "w"], ["k"]), node("Conv", ["x", "k"])],
+                    weights=[*sizes, ("e", np.array(35 << 20)), ("w", np.array([35 << 17, 8, 1, 1]))],
+                    inputs=[port("x", [None, 8, 1, 1])])
+    for name, data in (("filled", filled), ("counted", counted)):
+        with tempfile.NamedTemporaryFile(suffix=".onnx") as f:
+            f.write(data.SerializeToString())
+            f.flush()
+            process = subprocess.Popen([lathe, "summary", f.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            used = os.wait4(process.pid, 0)[2]
+        if used.ru_maxrss > 1 << 20 or used.ru_utime + used.ru_stime > 5:
+            FAILED.append(name)
+            print(f"{name}: {used.ru_maxrss} KB, {used.ru_utime + used.ru_stime} s")
+
+
 def stored_outside(**entries):
     """A model whose weights lie where the entries say."""
     m = model([node("Add", ["x", "w"])], weights=[("w", np.zeros(3, np.float32))],
@@ -168,6 +188,7 @@ def main():
            "the_compress", "longer than its axis")
     external(lathe)
     not_numbers(lathe, w.copy())
+    expect_little_memory(lathe)
     print(f"{len(FAILED)} failed")
     return 1 if FAILED else 0
 

@@ -6,18 +6,23 @@
 
 #include "import.h"
 
-/* Elements that all computed constants of a model have together: a small file must not ask for
- * gigabytes. (VGG-19 with computed weights has 144 million, which are made in two steps.) A fuzzer
- * would spend its time with little else. */
+/* What all computed constants of a model may cost, in units of 4 bytes: a small file must not ask
+ * for gigabytes. An element costs COMPUTED_COST, for it may take 8 bytes and be copied once more,
+ * but 1 or 2 where all are equal, which nothing copies: VGG-19 with such weights has 144 million.
+ * What the file holds may be computed with besides. A fuzzer would spend its time with little else.
+ */
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 enum { MAX_COMPUTED = 1 << 20 };
 #else
-enum { MAX_COMPUTED = 288 << 20 };
+enum { MAX_COMPUTED = 145 << 20 };
 #endif
+enum { STORED_ALLOWANCE = 2 * COMPUTED_COST };
 
 /* False, with a message, where a constant of these dims cannot be computed: one is negative or
  * together they are too large. To be asked before its elements are made. */
 bool can_compute(Op *o, int rank, const int64_t *dim);
+/* The same for one whose elements are all equal. */
+bool can_fill(Op *o, OnnxType type, int rank, const int64_t *dim);
 
 /* Element k, of either type. */
 static inline double number_at(const OnnxTensor *c, int64_t k) {

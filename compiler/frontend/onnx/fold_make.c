@@ -33,21 +33,13 @@ bool fold_constant_of_shape(Op *o) {
     const int64_t *dim = need_ints(o, 0, "the shape", &n, NULL);
     const OnnxAttr *a = find_attr(o, "value");
     const OnnxTensor *value = a && a->kind == ONNX_ATTR_TENSOR ? a->tensor : NULL;
-    int64_t *v;
-    float *f;
+    OnnxType type = value ? value->type : ONNX_FLOAT;
     if (!dim) return false;
     if (n > MAX_RANK) return refuse(o, "%d dimensions; accepted: at most %d", n, MAX_RANK);
-    if (!can_compute(o, n, dim)) return false;
+    if (!can_fill(o, type, n, dim)) return false;
     if (value && (value->count != 1 || (!value->f && !value->i)))
         return refuse(o, "its value is not one number");
-    OnnxTensor *c = constant_new(o->im, value ? value->type : ONNX_FLOAT, n, dim, &f, &v);
-    for (int64_t k = 0; value && k < c->count; k++) {
-        if (value->f)
-            f[k] = value->f[0];
-        else
-            v[k] = value->i[0];
-    }
-    return set_constant(o, 0, c);
+    return set_constant(o, 0, constant_filled(o->im, type, n, dim, value));
 }
 
 bool rule_known(Op *o) {
@@ -69,7 +61,7 @@ bool fold_range(Op *o) {
         x[i] = number_at(c[i], 0);
     }
     double count = ceil((x[1] - x[0]) / x[2]);
-    if (!(count <= MAX_COMPUTED)) return refuse(o, "its range has no end or is too long");
+    if (!(count <= (double)o->im->budget)) return refuse(o, "its range has no end or is too long");
     int64_t n = count > 0 ? (int64_t)count : 0;
     if (!can_compute(o, 1, &n)) return false;
     OnnxTensor *r = constant_new(o->im, c[0]->type, 1, &n, &f, &v);

@@ -3,13 +3,21 @@
 
 #include <string.h>
 
-bool can_compute(Op *o, int rank, const int64_t *dim) {
-    int64_t total = 1;
+static bool can_afford(Op *o, int cost, int rank, const int64_t *dim) {
+    int64_t total = cost;
     for (int i = 0; i < rank; i++)
         if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) ||
-            o->im->computed + total > MAX_COMPUTED)
+            total > o->im->budget - o->im->computed)
             return refuse(o, "its shape %s is negative or too large", dims_text(o->im, rank, dim));
     return true;
+}
+
+bool can_compute(Op *o, int rank, const int64_t *dim) {
+    return can_afford(o, COMPUTED_COST, rank, dim);
+}
+
+bool can_fill(Op *o, OnnxType type, int rank, const int64_t *dim) {
+    return can_afford(o, fill_cost(type), rank, dim);
 }
 
 View view_of(const OnnxTensor *c) {
@@ -48,6 +56,8 @@ static void copy_element(const Room *r, int64_t to, const OnnxTensor *from, int6
 }
 
 OnnxTensor *copy_view(Import *im, const OnnxTensor *of, const View *v) {
+    if (of->uniform && count_dims(v->rank, v->dim) == of->count)
+        return with_shape(im, of, v->rank, v->dim);
     Room r = make_room(im, of, of->batch != NULL, v->rank, v->dim);
     int64_t at[MAX_RANK] = {0}, from = v->offset;
     for (int64_t k = 0; k < r.c->count; k++) {

@@ -353,9 +353,12 @@ static void add_number(Import *im) {
 
 /* For constants that an operator made without asking can_compute. */
 static bool within_reason(Import *im, const FlatNode *last) {
-    if (im->computed <= MAX_COMPUTED) return true;
-    diag_error(im->diag, "%s: with it, constants of %lld elements are computed; accepted: %d",
-               node_text(im, last->node, last->opset), (long long)im->computed, MAX_COMPUTED);
+    if (im->computed <= im->budget) return true;
+    diag_error(im->diag,
+               "%s: with it, computed constants take up to %lld bytes; accepted: %lld, for a model "
+               "of this size",
+               node_text(im, last->node, last->opset), 4 * (long long)im->computed,
+               4 * (long long)im->budget);
     return false;
 }
 
@@ -365,7 +368,6 @@ static void attempt(Import *im, const char *name) {
     im->function = module_add_function(im->module, "forward");
     im->tensors = im->names = im->layers = (NameMap){0};
     im->mixes = im->freezes = false;
-    im->computed = 0;
     im->inner = 0;
     im->own_inputs = ARENA_ARRAY(im->arena, Shape, (size_t)im->model->graph.ninputs + 1);
     im->own_index = ARENA_ARRAY(im->arena, int, (size_t)im->model->graph.ninputs + 1);
@@ -383,9 +385,16 @@ static void attempt(Import *im, const char *name) {
     if (im->function->ninputs == 0) add_unused_input(im);
 }
 
+static int64_t stored_elements(const OnnxGraph *g) {
+    int64_t n = 0;
+    for (int i = 0; i < g->ninitializers; i++) n += g->initializers[i].count;
+    return n;
+}
+
 /* Begins again in static form, or with more constants, until nothing asks for it. */
 static Module *run_attempts(Import *im, const char *name) {
     Diag before = *im->diag;
+    im->budget = MAX_COMPUTED + STORED_ALLOWANCE * stored_elements(&im->model->graph);
     for (int i = 0; i < im->model->graph.ninputs + 3; i++) {
         attempt(im, name);
         if (im->freezes) {

@@ -57,6 +57,7 @@ typedef struct {
     int *place;       /* of each input of the graph among those that a caller gives, or -1 */
     bool *frozen;     /* for each input of the graph: taken as a constant */
     bool is_static;   /* static form */
+    int64_t computed, budget; /* what computed constants cost, and may cost: fold.h */
     /* of one attempt: */
     Module *module;
     Function *function;
@@ -69,7 +70,6 @@ typedef struct {
     bool mixes;       /* a node mixes dimension 0 with others: try static form */
     bool freezes;     /* an input must be known: begin again */
     uint32_t streams; /* random streams given so far */
-    int64_t computed; /* elements of computed constants */
     int inner;        /* nodes of graphs inside of nodes */
     Layer row;        /* of the node at hand */
 } Import;
@@ -157,6 +157,12 @@ const OnnxTensor *need_constant(Op *o, int i, const char *what);
  * is given, which then is their factors or NULL. */
 const int64_t *need_ints(Op *o, int i, const char *what, int *n, const int64_t **batch);
 const float *need_floats(Op *o, int i, const char *what, int *n);
+/* What an element of a computed constant costs: fold.h. */
+enum { COMPUTED_COST = 4 };
+int fill_cost(OnnxType type);
+/* A constant whose elements are all that of `value`, or 0. */
+OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *dim,
+                            const OnnxTensor *value);
 /* A new constant of this shape, to be filled. */
 OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim, float **f,
                          int64_t **v);

@@ -109,7 +109,7 @@ Value *put_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims) {
 Value *put_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
                     const float *weight) {
     Shape s = {.rank = 2, .dim = {size, taps}};
-    o->im->computed += 3 * size * taps;
+    o->im->computed += COMPUTED_COST * 3 * size * taps;
     float *at = ARENA_ARRAY(o->im->arena, float, (size_t)size *(size_t)taps);
     for (int64_t i = 0; i < size * taps; i++) at[i] = (float)index[i];
     Value *in[] = {x, put_param(o, "index", s, PARAM_CONST, false, at),

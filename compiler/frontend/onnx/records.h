@@ -45,6 +45,7 @@ typedef struct {
     const float *f;
     const int64_t *i;
     const int64_t *batch; /* integers i[k] + batch[k] * samples; NULL: batch is 0 everywhere */
+    bool uniform;         /* all elements are known to be equal */
 } OnnxTensor;
 
 typedef enum {

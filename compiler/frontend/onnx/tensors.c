@@ -73,7 +73,7 @@ OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim
     OnnxTensor *c = ARENA_NEW(im->arena, OnnxTensor);
     *c = (OnnxTensor){.name = "", .type = type, .rank = rank, .count = count_dims(rank, dim)};
     for (int i = 0; i < rank; i++) c->dim[i] = dim[i];
-    im->computed += c->count;
+    im->computed += COMPUTED_COST * c->count;
     if (f) *f = NULL;
     if (v) *v = NULL;
     if (onnx_type_is_float(type)) {
@@ -84,6 +84,24 @@ OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim
         int64_t *p = ARENA_ARRAY(im->arena, int64_t, (size_t)c->count + 1);
         c->i = p;
         if (v) *v = p;
+    }
+    return c;
+}
+
+int fill_cost(OnnxType type) { return onnx_type_is_float(type) ? 1 : 2; }
+
+OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *dim,
+                            const OnnxTensor *value) {
+    float *f;
+    int64_t *v;
+    OnnxTensor *c = constant_new(im, type, rank, dim, &f, &v);
+    im->computed -= (COMPUTED_COST - fill_cost(type)) * c->count;
+    c->uniform = true;
+    for (int64_t k = 0; value && k < c->count; k++) {
+        if (f)
+            f[k] = value->f[0];
+        else
+            v[k] = value->i[0];
     }
     return c;
 }
