@@ -92,12 +92,18 @@ Place new_buffer(Lower *l, const char *name, int64_t floats) {
     return (Place){.kind = PLACE_BUFFER, .at = p->nbuffers - 1};
 }
 
+static int64_t columns_of(const Shape *s) { return s->rank ? s->dim[s->rank - 1] : 1; }
+
+int64_t packed_floats(const Shape *s) {
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < s->rank; i++) rows *= s->dim[i];
+    return pitch_of(columns_of(s)) * rows;
+}
+
 /* Values without samples are parameters' gradients and statistics: packed as parameters are. */
 static Layout define_packed(Lower *l, const Value *v) {
     const Shape *s = &v->type.shape;
-    int64_t rows = 1, columns = s->rank ? s->dim[s->rank - 1] : 1;
-    for (int i = 0; i + 1 < s->rank; i++) rows *= s->dim[i];
-    Layout y = {.pitch = (pitch_of(columns) * rows + 15) / 16 * 16, .rows = 1, .channels = columns};
+    Layout y = {.pitch = (packed_floats(s) + 15) / 16 * 16, .rows = 1, .channels = columns_of(s)};
     y.place = new_buffer(l, v->name, y.pitch);
     define_as(l, v, y);
     return y;

@@ -58,6 +58,9 @@ Layout layout_of(Lower *l, const Value *v);
 bool is_half(const Lower *l, const Value *v);
 Place stored_place(const Lower *l, const Value *v);
 int64_t sample_floats(const Layout *y);
+/* The floats of a parameter's gradient: behind them is a gap up to a whole cache line, which no
+ * step writes. */
+int64_t packed_floats(const Shape *s);
 /* Gives v a layout: its own buffer with the usual pitch, or the place that the function's interface
  * fixes (gradients of parameters, new values of parameters). */
 Layout define(Lower *l, const Value *v);

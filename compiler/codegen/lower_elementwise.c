@@ -12,7 +12,7 @@ static void add_elementwise(Lower *l, ElementwiseParams p, const Attrs *attr, co
     bool batch = is_batch(y);
     Layout first = layout_of(l, a), result = define_with_pitch(l, y, first.pitch);
     Layout x = batch ? with_pitch(l, a, result.pitch) : first;
-    p.count = batch ? sample_floats(&result) : result.pitch;
+    p.count = batch ? sample_floats(&result) : packed_floats(&y->type.shape);
     p.L = machine_lanes(l->machine, batch ? 16 : p.count);
     p.V = vector_name(l->machine, (int)p.L);
     p.V1 = vector_name(l->machine, 1);

@@ -66,4 +66,15 @@ x3 = layers.Dense(2)(layers.Flatten()(x2))
 model = keras.Model(x0, x3)
 model.compile(keras.optimizers.SGD(clipvalue=0.1), loss='mse')
 """),
+    # The bias of a layer that is called twice: its gradient's norm took in what lay behind the gradient.
+    "norm_of_shared_bias": Kept(3000511, """
+x0 = layers.Input((14, 6))
+layer1 = layers.Dense(6)
+x1 = layer1(x0)
+x2 = layer1(layers.Average()([x1, x1, x0]))
+x3 = layers.Maximum()([layers.Average()([x0, x2]), x1])
+x4 = layers.Dense(3)(layers.Flatten()(x3))
+model = keras.Model(x0, x4)
+model.compile(keras.optimizers.AdamW(epsilon=0.001, clipnorm=0.1), loss='mse')
+""", kernels=86),
 }
