@@ -77,4 +77,13 @@ x4 = layers.Dense(3)(layers.Flatten()(x3))
 model = keras.Model(x0, x4)
 model.compile(keras.optimizers.AdamW(epsilon=0.001, clipnorm=0.1), loss='mse')
 """, kernels=86),
+    # Pixels between the windows of a pooling got no gradient of zero where as many windows times their size fill the image.
+    "gaps_of_pooling": Kept(3000497, """
+x0 = layers.Input((6, 6, 16))
+x1 = layers.Conv2D(filters=32, kernel_size=3, use_bias=False, activation='relu')(x0)
+x2 = layers.MaxPooling2D(pool_size=2, strides=3, padding='same')(x1)
+x3 = keras.activations.hard_sigmoid(x2)
+model = keras.Model(x0, layers.Flatten()(x3))
+model.compile(keras.optimizers.SGD(), loss='mse')
+""", kernels=1, batch=4, short=2),
 }
