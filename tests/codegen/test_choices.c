@@ -127,7 +127,7 @@ static void test(int seed, const char *target) {
     ConvCell c;
     for (int i = 0; i < f->nnodes; i++)
         if (conv_cell(&b->o, f, i, &c)) met[c.variant][c.epilogue][c.tail]++;
-    built_compile(b, "-O1");
+    built_compile(b, "-O0");
     draw_again();
     run(b);
     built_free(b);
