@@ -5,7 +5,8 @@
     run.py --count 300 --seed 7
     run.py --any --count 1000 --seed 3 [--skip 200]
                              networks as they are drawn, none chosen; without the first 200 of them
-    run.py --only 123        one network again; --kernels K: with other kernels
+    run.py --only 123 456    these networks again; --kernels K: with other kernels
+    run.py --any --unlike L  only networks for which the lathe at L writes other C
 
 A network that fails is made smaller while it fails in the same way, and printed as a Keras script. Environment:
 LATHE and INTERPRETED name the programs, CC the C compiler, RANDOM_FLAGS its options (default: -O0: other options
@@ -34,6 +35,7 @@ import found
 import interpreted
 import lathe_abi
 import reduce
+import unlike
 
 CANDIDATES = 16  # for each network, where cells are empty
 MOST_LEFT_OUT = 0.05  # of the networks: more would hide something
@@ -78,6 +80,9 @@ class Run:
         for i, other in enumerate(made):
             other.kernels = i
         return made
+
+    def alike(self, net, lathe):
+        return unlike.alike(net, os.path.join(self.folder, "alike"), os.environ["LATHE"], lathe)
 
     def check(self, net):
         start = time.time()
@@ -151,14 +156,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--any", action="store_true", help="choose no networks; empty cells are no failure")
     parser.add_argument("--skip", type=int, default=0, metavar="COUNT", help="with --any: the first so many")
-    parser.add_argument("--only", type=int, metavar="SEED", help="this network alone")
+    parser.add_argument("--only", type=int, nargs="+", metavar="SEED", help="these networks alone")
     parser.add_argument("--kernels", type=int, help="of --only")
     parser.add_argument("--reduce", type=int, default=reduce.SECONDS, metavar="SECONDS", help="0: print as drawn")
     parser.add_argument("--first", action="store_true", help="stop at the first that fails")
-    parser.add_argument("--print", action="store_true", help="print the network of --only, compare nothing")
+    parser.add_argument("--unlike", metavar="LATHE", help="pass over networks for which this one writes the same")
+    parser.add_argument("--print", action="store_true", help="print the networks of --only, compare nothing")
     o = parser.parse_args()
     if o.print:
-        print(draw.draw(o.only).script())
+        print(*(draw.draw(seed).script() for seed in o.only), sep="\n")
         return 0
     with tempfile.TemporaryDirectory(dir=os.environ["ORACLE_FOLDER"]) as folder:
         run = Run(folder, o.reduce)
@@ -166,16 +172,18 @@ def main():
         if missing:
             print("cells.txt does not mention: %s" % ", ".join(missing))
             return 1
-        if o.only is not None:
-            net = draw.draw(o.only)
-            net.kernels = net.kernels if o.kernels is None else o.kernels
-            run.check(net)
+        if o.only:
+            for net in map(draw.draw, o.only):
+                net.kernels = net.kernels if o.kernels is None else o.kernels
+                run.check(net)
             return bool(run.failed)
         gc.freeze()  # Keras collects garbage before each network: not among what was imported
         if not o.any:
             run.check_found()
         for seeds in list(seeds_for(o.seed, o.count, 1 if o.any else CANDIDATES))[o.skip:]:
             net = draw.draw(seeds[0]) if o.any or not run.matrix.empty(cells.MANY) else run.choose(seeds)
+            if o.unlike and run.alike(net, o.unlike):
+                continue
             try:
                 run.check(net)
             except Exception:
