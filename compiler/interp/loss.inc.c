@@ -17,6 +17,11 @@ static real row_sum(const real *y, int64_t C) {
     return sum;
 }
 
+/* The sum but for the label's: 1 - p of probabilities, where 1 - p itself would be all rounding. */
+static real others_sum(const real *y, int32_t label, int64_t C) {
+    return row_sum(y, label) + row_sum(y + label + 1, C - label - 1);
+}
+
 /* log(sum(exp(y))) */
 static real log_sum_exp(const real *y, int64_t C) {
     real most = y[0];
@@ -90,20 +95,20 @@ static void crossentropy_gradient(const real *y, int32_t label, int64_t C, bool 
     if (from_logits) {
         real shift = log_sum_exp(y, C);
         for (int64_t i = 0; i < C; i++) dy[i] = scale * exp(y[i] - shift);
-        dy[label] -= scale;
+        dy[label] = -others_sum(dy, label, C);
         return;
     }
     real sum = row_sum(y, C);
     if (clipped(y[label] / sum)) return;
     for (int64_t i = 0; i < C; i++) dy[i] = scale / sum;
-    dy[label] -= scale / y[label];
+    dy[label] = -scale * others_sum(y, label, C) / (y[label] * sum);
 }
 
 static void binary_gradient(const real *y, const real *t, int64_t C, bool from_logits, real scale,
                             real *dy) {
     for (int64_t i = 0; i < C; i++) {
         if (from_logits)
-            dy[i] = scale * (sigmoid(y[i]) - t[i]);
+            dy[i] = scale * ((1 - t[i]) * sigmoid(y[i]) - t[i] * sigmoid(-y[i]));
         else
             dy[i] = clipped(y[i]) ? 0 : scale * (y[i] - t[i]) / (y[i] * (1 - y[i]));
     }
@@ -142,7 +147,7 @@ static void run_softmax_loss_grad(const Call *c) {
         memset(dx, 0, (size_t)C * sizeof(real));
         if (label[s] < 0 || label[s] >= C || clipped(p[label[s]])) continue;
         for (int64_t i = 0; i < C; i++) dx[i] = each * p[i];
-        dx[label[s]] -= each;
+        dx[label[s]] = -each * others_sum(p, label[s], C);
     }
 }
 

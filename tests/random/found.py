@@ -86,4 +86,15 @@ x3 = keras.activations.hard_sigmoid(x2)
 model = keras.Model(x0, layers.Flatten()(x3))
 model.compile(keras.optimizers.SGD(), loss='mse')
 """, kernels=1, batch=4, short=2),
+    # p - 1 of a probability near 1 was all rounding, and so were the gradients of networks that are sure of themselves.
+    "sure": Kept(3000964, """
+x0 = layers.Input((5,))
+x1 = layers.Dense(3)(layers.Rescaling(12)(x0))
+x2 = layers.Dense(3, activation='softmax')(layers.Rescaling(8)(x0))
+x3 = layers.Dense(1)(layers.Rescaling(20)(x0))
+model = keras.Model(x0, [x1, x2, x3])
+model.compile(keras.optimizers.SGD(learning_rate=0.001),
+              loss=[keras.losses.SparseCategoricalCrossentropy(from_logits=True), 'sparse_categorical_crossentropy',
+                    keras.losses.BinaryCrossentropy(from_logits=True)])
+""", batch=1),
 }
