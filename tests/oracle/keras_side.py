@@ -123,13 +123,15 @@ class KerasModel:
                 for (i, loss, _), label in zip(self.losses(), labels, strict=True)]
 
     def loss_of(self, y, prediction, loss=None, sample_weight=None):
+        """A sample's weight counts for all of it, as Keras's manual says. Its losses would multiply weights without
+        further axes along the last axis of a loss that has one number a place."""
         function = keras.losses.get(loss or self.model.loss)
         if sample_weight is None:
             return keras.ops.mean(function(y, prediction))
+        weight = sample_weight.reshape((-1,) + (1,) * (len(prediction.shape) - 2))
         if isinstance(function, keras.Loss):
-            return function(y, prediction, sample_weight=sample_weight)
-        values = function(y, prediction)  # one a sample, or one a place
-        return keras.ops.mean(values * sample_weight.reshape((-1,) + (1,) * (len(values.shape) - 1)))
+            return function(y, prediction, sample_weight=weight)
+        return keras.ops.mean(function(y, prediction) * weight)
 
     def _mean_loss(self, trainable, fixed, x, y, masks, sample_weight=None):
         for layer, mask in zip(self.dropouts, masks):

@@ -426,6 +426,7 @@ LAYERS = {
     "LeakyReLU": (leaky_relu, (1, 2, 3), 1), "ELU": (elu, (1, 2, 3), 1), "PReLU": (prelu, (1, 2, 3), 1),
     "Softmax": (softmax, (1, 2, 3), 1), "Identity": (same, (1, 2, 3), 1),
 }
+NOT_FROZEN = ("SpatialDropout1D", "SpatialDropout2D")  # take no `trainable` in Keras
 # Of two or three tensors of one shape, or of shapes that join; Concatenate's may differ along its axis.
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 
@@ -629,7 +630,7 @@ class Drawing:
         args, shape = rule(self.d, self.shape(i))
         if not self.fits(shape):
             return False
-        if self.d.chance(0.08):
+        if self.d.chance(0.08) and name not in NOT_FROZEN:
             args["trainable"] = False
         self.put(name, args, [i], shape)
         return True
