@@ -34,9 +34,14 @@ choose() { printf '{"lathe_tuning": 1, "layers": {"%s": {"variant": "%s"}}}' "$1
 succeeds tune net.py -o tuned.json --budget 12 --threads 2
 grep -qE '^[0-9] of 5 layers changed; a call takes [0-9.]+ ms' out || complain "no last line: $(cat out)"
 grep -q '^round 2 of 6: ' err || complain "no progress: $(cat err)"
+# A slow machine does not come to all of them, and says so.
+rounds=$(grep -c '^round [1-6] of 6: ' err)
+[ "$rounds" = 6 ] || grep -qF "the budget ends after $rounds of 6 rounds" err || complain "rounds: $(cat err)"
 cat >check.py <<'PYTHON'
 import json
+import sys
 
+rounds = int(sys.argv[1])
 report = json.load(open("tuned.json"))
 winograd = {f"winograd{m}/{form}" for m in (2, 4) for form in ("steps", "blocks")}
 direct = {"direct/channels", "direct/bands"}
@@ -49,9 +54,9 @@ for name, layer in report["layers"].items():
     assert layer["variant"] in legal[name] and layer["ms"].keys() <= legal[name], (name, layer)
     assert all(ms > 0 for ms in layer["ms"].values()), (name, layer)
 for name in "same", "side":
-    assert report["layers"][name]["ms"].keys() == legal[name], report
+    assert len(report["layers"][name]["ms"]) == rounds, report
 PYTHON
-python3 check.py 2>err || complain "$(cat err): $(cat tuned.json)"
+python3 check.py "$rounds" 2>err || complain "$(cat err): $(cat tuned.json)"
 succeeds compile net.py -o tuned --tuned tuned.json
 grep -q 'kernels chosen by a tuning file, hash [0-9a-f]\{16\}' tuned/net.c || complain "no hash"
 succeeds bench net.py --inference --batch 1 --runs 3 --tuned tuned.json
