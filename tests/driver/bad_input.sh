@@ -63,6 +63,46 @@ done
 "$lathe" compile good.py -o named --name Other_2 >out 2>err && [ -f named/Other_2.weights ] &&
   grep -q "int Other_2_weights_open(" named/Other_2.h || complain "--name: $(cat err)"
 
+# Options that do not go together, and values that they do not take.
+compile() { refuses "$1" "$lathe" compile "${@:2}" -o run; }
+compile "unknown type of weights 'f8'; accepted: f32, f16, bf16" good.py --weights-type f8
+compile "--weights-type goes with inference" good.py --train --weights-type f16
+compile "--layers goes with inference and a folder" good.py --train --layers
+compile "--python goes with inference and a folder" good.py --python --embed-weights
+refuses "the Python module would overwrite ./good.py" "$lathe" compile ./good.py --python -o .
+compile "--shorter goes with --resize" good.py --shorter 40
+compile "--shorter takes at most" good.py --resize box --shorter 99999999
+compile "--resize cubic: accepted are nearest, box, bilinear" good.py --resize cubic
+compile "--preprocess and --resize go with inference" good.py --train --preprocess tf
+compile "there is no preprocessing 'tff'" good.py --preprocess tff
+compile "there is no preprocessing '1,0'" good.py --preprocess 1,0
+compile "--classes imagenet has 1000 names, the model's output 10 numbers" good.py --classes imagenet
+compile "names: No such file" good.py --classes names
+train "--input-scale takes a positive number, not '0'" good.py data --input-scale 0
+compile "--learning-rate takes a number above 0, not '1e'" good.py --train --learning-rate 1e
+for weights in 1 1:x 1:-2 x:1; do
+  train "--class-weight takes CLASS:WEIGHT" good.py data --class-weight "$weights"
+done
+refuses "the module has no function 'evel'; did you mean 'eval'?" "$lathe" inspect good.py --train evel
+refuses "there are no published weights of 'vgg'" "$lathe" fetch vgg
+# ... while every built-in network has some.
+names() { sed -n '/^ *\(accepted\|built in\):/,$p' err | tr -cs 'a-z0-9_' '\n' | grep -vxE 'accepted|built|in|' | sort; }
+names >published
+refuses "built in: " "$lathe" summary alexnet
+[ "$(names | comm -23 - published)" = "" ] && [ "$(names | wc -l)" -gt 30 ] || complain "fetch has no $(names | comm -23 - published)"
+refuses "HOME is not set: say where the file goes with -o DIR" env -u HOME "$lathe" fetch vgg16
+refuses "cannot make the folder" "$lathe" fetch vgg16 -o /dev/null/weights
+echo 'a
+b' >two && compile "--classes two has 2 names, the model's output 10 numbers" good.py --classes two
+cat >flat.py <<'PYTHON'
+from keras import Sequential
+from keras.layers import Dense, Input
+
+model = Sequential([Input((4,)), Dense(2)])
+PYTHON
+compile "--resize is for a model whose only input is an image" flat.py --resize box
+compile "preprocessing needs a model whose only input is an image of 3 channels, not (None, 4)" flat.py --preprocess tf
+
 plain() { refuses "$1" "$lathe" compile good.py --plain "${@:2}"; }
 plain "--plain goes with --train" -o run.c
 plain "--plain writes one file: -o FILE.c" --train -o run

@@ -38,6 +38,8 @@ static const Case cases[] = {
      "slot 'm' belongs to nothing trainable"},
     {"param @s : f32[4] statistic trainable init constant(0, 0)", "trainable but no weight"},
     {"param @s : f32[4] weight init uniform(nan, 1)", "not finite"},
+    {"param @s : f32[4] stored [5] weight init constant(0, 0)",
+     "stored with another number of elements"},
 
     /* values */
     {"fn f(%x: f32[4,N]) params() -> () { }", "'x' has a bad dimension"},
@@ -94,6 +96,66 @@ static const Case cases[] = {
     {PARAMS "fn f(%x: f32[N,3]) params(@w) -> () { %a = sgd(@w, %x) {momentum=0, weight_decay=0} "
             ": f32[4,4] }",
      "'x' has shape (None, 3), but (4, 4) is expected"},
+
+    {"fn f(%x: f32[4]) params() -> () { %a = transpose(%x) : f32[4] }",
+     "'x' (4,) has no batch dimension"},
+    {"fn f(%x: f32[N,4,4,3]) params() -> () { %a = transpose(%x) {perm=[1,1,3]} : f32[N,4,4,3] }",
+     "axis 1 of the permutation does not fit"},
+    {"fn f(%x: f32[N,4,4,3]) params() -> () { %a = concat(%x, %x) {axis=4} : f32[N,4,4,3] }",
+     "(None, 4, 4, 3) has the axes 1 to 3"},
+    {"fn f(%x: f32[N,4,4,3], %y: f32[N,4,5,3]) params() -> () { %a = concat(%x, %y) {axis=1} : "
+     "f32[N,8,4,3] }",
+     "cannot be joined along axis 1"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = reduce(%x) {reduction=mean, axes=8, keep=0} : "
+     "f32[N] }",
+     "the set of axes 0x8 does not fit (None, 4)"},
+    {"fn f(%x: f32[N,4], %y: f32[N,3]) params() -> () { %a = binary(%x, %y) {function=add} : "
+     "f32[N,4] }",
+     "do not go together"},
+    {"fn f(%x: f32[4], %y: f32[4]) params() -> () { %a = binary(%x, %y) {function=add} : f32[4] }",
+     "none of its inputs has a batch dimension"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = broadcast(%x) {dims=[3]} : f32[N,3] }",
+     "(None, 4) cannot be repeated to (None, 3)"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = cast(%x) {dtype=u8} : u8[N,4] }",
+     "numbers are f32, i64 or bool, not u8"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = slice(%x) {start=[2], step=[1], dims=[3]} : "
+     "f32[N,3] }",
+     "3 elements from 2 by steps of 1 do not lie in axis 1 of size 4"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = slice(%x) {start=[0], step=[1], dims=[1,1]} : "
+     "f32[N,1,1] }",
+     "have different ranks"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = pad_any(%x) {before=[-1], after=[0], value=0} : "
+     "f32[N,3] }",
+     "padding (-1, 0): it must not be negative"},
+    {"fn f(%x: f32[4,4], %i: i64[N,2]) params() -> () { %a = gather(%x, %i) {axis=2} : f32[N,2] }",
+     "axis 2 does not fit (4, 4)"},
+    {"fn f(%x: f32[4,4], %i: i64[N,2]) params() -> () { %a = gather(%x, %i) {axis=1} : f32[N,2] }",
+     "a table is read along its axis 0, not 1"},
+    {"fn f(%x: f32[N,4,4], %i: i64[N,2,2,2,2,2,2,2]) params() -> () { %a = gather(%x, %i) {axis=1} "
+     ": "
+     "f32[N,4] }",
+     "has more than 8 axes"},
+    {"fn f(%x: f32[N,4,4], %i: i64[4], %t: f32[4]) params() -> () { %a = resample(%x, %i, %t) "
+     "{axis=1} : f32[N,4,4] }",
+     "the table of indices has shape (4,)"},
+    {"fn f(%x: f32[N,4], %y: f32[N,4]) params() -> () { %a = matmul(%x, %y) : f32[N,4] }",
+     "(None, 4) is no matrix a sample"},
+    {"fn f(%x: f32[N,4,3], %y: f32[N,4,3]) params() -> () { %a = matmul(%x, %y) : f32[N,4,4] }",
+     "cannot be multiplied"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = lrn(%x) {count=0} : f32[N,4] }",
+     "a window of 0 channels over (None, 4)"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = augment(%x) {augment=1} : f32[N,4] }",
+     "'x' is no batch of images"},
+    {"fn f(%x: f32[N,4,4,3]) params() -> () { %a = augment(%x) {augment=9} : f32[N,4,4,3] }",
+     "augment=9, fill=0: there is no such thing"},
+    {"fn f(%x: f32[N,4,4,3]) params() -> () { %a = augment(%x) {augment=3, size=[5,2]} : "
+     "f32[N,5,2,3] }",
+     "size 5 does not fit into 4 pixels"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a = top_k(%x) {axis=1, count=5} : f32[N,5] }",
+     "top_k has 1 results"},
+    {"fn f(%x: f32[N,4]) params() -> () { %a, %i = top_k(%x) {axis=1, count=5} : f32[N,5], "
+     "i64[N,5] }",
+     "5 elements are sought of 4"},
 
     /* aliases */
     {PARAMS "fn f() params(@w, @v) -> () { %n = sgd(@w, @v) {momentum=0, weight_decay=0} : "
