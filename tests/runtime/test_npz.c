@@ -81,6 +81,20 @@ static void test_x_and_y(void **state) {
     lathe_dataset_free(&d);
 }
 
+/* A number for each training sample. */
+static void test_sample_weight(void **state) {
+    (void)state;
+    const Array a[] = {{"x", "|u1", "(2, 2)", bytes, 4},
+                       {"y", "<i8", "(2,)", longs, 16},
+                       {"sample_weight", "<f4", "(2,)", floats, 8}};
+    lathe_dataset d;
+    lathe_error e;
+    write_npz(a, 3);
+    assert_true(load(LATHE_TRAIN, &d, &e));
+    assert_true(d.train.weight[0] == 0.5f && d.train.weight[1] == 1.0f);
+    lathe_dataset_free(&d);
+}
+
 static void assert_refused(const char *text) {
     lathe_dataset d;
     lathe_error e;
@@ -111,6 +125,11 @@ static void test_bad(void **state) {
     const Array empty[] = {{"x", "|u1", "(0, 2)", bytes, 0}, {"y", "<i8", "(0,)", longs, 0}};
     write_npz(empty, 2);
     assert_refused("0 inputs");
+    const Array weights[] = {{"x", "|u1", "(2, 2)", bytes, 4},
+                             {"y", "<i8", "(2,)", longs, 16},
+                             {"sample_weight", "<f4", "(3,)", floats, 12}};
+    write_npz(weights, 3);
+    assert_refused("sample_weight has 3 numbers, but there are 2 training samples");
 }
 
 /* Neither truncation nor a damaged byte leads anywhere but to a message. */
@@ -166,11 +185,9 @@ static void test_bomb(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train_and_test),
-        cmocka_unit_test(test_x_and_y),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_false_sizes),
+        cmocka_unit_test(test_train_and_test), cmocka_unit_test(test_x_and_y),
+        cmocka_unit_test(test_sample_weight),  cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_false_sizes),
         cmocka_unit_test(test_bomb),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

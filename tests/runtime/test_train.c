@@ -1,4 +1,5 @@
 /* The training loop: shuffling, partial batches, divergence, stopping and going on. */
+#include "../../runtime/schedule.h"
 #include "../../runtime/shuffle.h"
 #include "../../runtime/train.h"
 #include "cmocka_all.h"
@@ -142,11 +143,85 @@ static void test_stopping_keeps_the_bits(void **state) {
     lathe_samples_free(&s);
 }
 
+/* Rates that Keras's formulas give at steps where they can be told by hand. */
+static void test_schedules(void **state) {
+    (void)state;
+    static const double boundary[] = {3, 6}, value[] = {1, 0.5, 0.1};
+    static const struct {
+        lathe_schedule s;
+        uint64_t step;
+        double rate;
+    } cases[] = {
+        {{.kind = LATHE_EXPONENTIAL_DECAY, .initial = 0.1, .rate = 0.5, .steps = 10}, 20, 0.025},
+        {{.kind = LATHE_EXPONENTIAL_DECAY,
+          .initial = 0.1,
+          .rate = 0.5,
+          .steps = 10,
+          .staircase = true},
+         19,
+         0.05},
+        {{.kind = LATHE_INVERSE_TIME_DECAY, .initial = 1, .rate = 3, .steps = 10}, 10, 0.25},
+        {{.kind = LATHE_PIECEWISE_CONSTANT_DECAY, .count = 2, .boundary = boundary, .value = value},
+         3,
+         1},
+        {{.kind = LATHE_PIECEWISE_CONSTANT_DECAY, .count = 2, .boundary = boundary, .value = value},
+         4,
+         0.5},
+        {{.kind = LATHE_PIECEWISE_CONSTANT_DECAY, .count = 2, .boundary = boundary, .value = value},
+         7,
+         0.1},
+        {{.kind = LATHE_POLYNOMIAL_DECAY, .initial = 1, .end = 0.2, .power = 2, .steps = 10},
+         5,
+         0.4},
+        {{.kind = LATHE_POLYNOMIAL_DECAY, .initial = 1, .end = 0.2, .power = 2, .steps = 10},
+         99,
+         0.2},
+        {{.kind = LATHE_POLYNOMIAL_DECAY,
+          .initial = 1,
+          .end = 0.2,
+          .power = 2,
+          .steps = 10,
+          .cycle = true},
+         15,
+         0.25},
+        {{.kind = LATHE_COSINE_DECAY, .initial = 1, .alpha = 0.1, .steps = 10}, 5, 0.55},
+        {{.kind = LATHE_COSINE_DECAY,
+          .initial = 1,
+          .steps = 10,
+          .warms_up = true,
+          .warmup_target = 2,
+          .warmup_steps = 4},
+         2,
+         1.5},
+        {{.kind = LATHE_COSINE_DECAY,
+          .initial = 1,
+          .alpha = 0.1,
+          .steps = 10,
+          .warms_up = true,
+          .warmup_target = 2,
+          .warmup_steps = 4},
+         9,
+         1.1},
+        {{.kind = LATHE_COSINE_DECAY_RESTARTS, .initial = 1, .t_mul = 1, .m_mul = 0.5, .steps = 10},
+         15,
+         0.25},
+        {{.kind = LATHE_COSINE_DECAY_RESTARTS, .initial = 1, .t_mul = 2, .m_mul = 0.5, .steps = 10},
+         20,
+         0.25},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double rate = lathe_schedule_rate(&cases[i].s, cases[i].step);
+        if (fabs(rate - cases[i].rate) > 1e-12)
+            fail_msg("case %zu: %.15g instead of %.15g", i, rate, cases[i].rate);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shuffle_is_a_permutation),
         cmocka_unit_test(test_shuffle_is_uniform),
         cmocka_unit_test(test_last_batch_is_short),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_order_does_not_depend_on_batch),
         cmocka_unit_test(test_another_interface),
