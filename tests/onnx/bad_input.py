@@ -65,6 +65,39 @@ def expect_little_memory(lathe):
             print(f"{name}: {used.ru_maxrss} KB, {used.ru_utime + used.ru_stime} s")
 
 
+def refused_operators(lathe):
+    """Attributes and shapes that an operator cannot have."""
+    kernel, large = np.zeros((4, 3, 3, 3), np.float32), np.zeros((4, 3, 9, 9), np.float32)
+    image, wide = [port("x", [None, 3, 8, 8])], [port("x", [1, 3, 64, 64])]
+    volume, deep = [port("x", [None, 3, 8, 8, 8])], np.zeros((4, 3, 3, 3, 3), np.float32)
+    fixed = [port("x", [2, 3, 4])]
+    cases = [
+        (node("Conv", ["x", "w"], kernel_shape=[5, 5]), image, kernel, "kernel_shape does not agree with its weights"),
+        (node("Conv", ["x", "w"]), image, large, "its window does not fit into"),
+        (node("Conv", ["x", "w"]), [port("x", [None, 3])], kernel, "cannot be convolved by weights"),
+        (node("ConvTranspose", ["x", "v"], pads=[3] * 6), volume, deep, "padding that is larger than the kernel"),
+        (node("ConvTranspose", ["x", "v"], pads=[5] * 4), image, kernel, "nothing is left of its result"),
+        (node("MaxPool", ["x"]), image, kernel, "it has no kernel_shape"),
+        (node("MaxPool", ["x"], kernel_shape=[2, 2]), [port("x", [None, 3])], kernel, "has no spatial axes, or too many"),
+        (node("MaxPool", ["x"], ["y", "i"], kernel_shape=[33, 33]), wide, kernel, "windows of more than 1024 elements"),
+        (node("LpPool", ["x"], kernel_shape=[2, 2], p=0), image, kernel, "p must be at least 1"),
+        (node("Transpose", ["x"], perm=[0, 1, 1, 2]), image, kernel, "perm is no permutation of the axes"),
+        (node("Transpose", ["x"], perm=[0, 1]), image, kernel, "perm has 2 numbers for rank 4"),
+        (node("Squeeze", ["x", "one"]), image, kernel, "axis 1 has size 3, not 1"),
+        (node("DepthToSpace", ["x"], blocksize=3), image, kernel, "blocks of 3 do not fit"),
+        (node("SpaceToDepth", ["x"], blocksize=3), image, kernel, "blocks of 3 do not fit"),
+        (node("Reshape", ["x", "seven"]), fixed, kernel, "does not fit into"),
+        (node("Reshape", ["x", "rest"]), fixed, kernel, "does not fit into"),
+        (node("Reshape", ["x", "twice"]), fixed, kernel, "its shape has more than one -1"),
+        (node("Reshape", ["x", "minus"]), fixed, kernel, "is negative or too large"),
+        (node("Cast", ["x"], to=TensorProto.STRING), image, kernel, "are not computed with"),
+    ]
+    lists = {"one": [1], "seven": [7], "rest": [-1, 7], "twice": [2, -1, -1], "minus": [2, -2, 6]}
+    for n, inputs, w, word in cases:
+        weights = [("w", w), ("v", w[:3, :3])] + [(k, np.array(v, np.int64)) for k, v in lists.items()]
+        expect(lathe, n.op_type, model([n], inputs=inputs, weights=weights), n.name, word)
+
+
 def stored_outside(**entries):
     """A model whose weights lie where the entries say."""
     m = model([node("Add", ["x", "w"])], weights=[("w", np.zeros(3, np.float32))],
@@ -176,6 +209,14 @@ def main():
     axes = helper.make_tensor_value_info("a", TensorProto.INT64, [1])
     expect(lathe, "no elements", model([node("Mul", ["x", "x"], ["z"]), node("ReduceSum", ["z", "a"])],
                                        inputs=[port("x", [2, 0, 4]), axes]), "not known before")
+    sparse = model([node("Relu", ["x"])])
+    sparse.graph.sparse_initializer.add()
+    expect(lathe, "sparse", sparse, "sparse initialisers")
+    for op, opset in (("Cast", 5), ("Tile", 5)):
+        expect(lathe, f"old {op}", model([node(op, ["x"])], opset=opset), op, "accepted: from opset 6 on")
+    many = ["d"] * 9
+    expect(lathe, "rank", model([node("Relu", ["x"])], inputs=[port("x", many)]), "more than 7 dimensions")
+    expect(lathe, "no rank", model([node("Relu", ["x"])], inputs=[port("x", None)]), "its rank is not known")
     huge_shape = np.array([1 << 20, 1 << 20], np.int64)
     expect(lathe, "huge constant", model([node("ConstantOfShape", ["s"])], weights=[("s", huge_shape)]), "too large")
     index = np.array([0, 7], np.int64)
@@ -186,6 +227,7 @@ def main():
     expect(lathe, "no sequence", model([node("SequenceLength", ["x"])]), "is no sequence")
     expect(lathe, "place", model([node("Compress", ["x", "i"])], weights=[("i", index)], inputs=[port("x", [1])]),
            "the_compress", "longer than its axis")
+    refused_operators(lathe)
     external(lathe)
     not_numbers(lathe, w.copy())
     expect_little_memory(lathe)

@@ -169,7 +169,6 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
 
 bool fold_binary(Op *o) {
     BinaryFn fn = (BinaryFn)o->row->argument;
-    if (o->nin < 1 || !o->in[0]) return refuse(o, "it has no inputs");
     if (fn == BINARY_MOD && attr_int(o, "fmod", 0)) fn = BINARY_FMOD;
     OnnxTensor *c = ARENA_NEW(o->im->arena, OnnxTensor);
     *c = *o->in[0]->constant;

@@ -149,7 +149,6 @@ bool rule_conv(Op *o) {
     Value *bias;
     int order[MAX_RANK] = {0};
     int64_t groups = attr_int(o, "group", 1), dim[MAX_RANK];
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (has_input(o, 1) && !o->in[1]->constant && !need_constant(o, 1, "its weights")) return false;
     if (!check_weights(o, x, 1, &w) || !read_window(o, x, &w, false)) return false;
     const Tensor *t = o->in[1];
@@ -278,7 +277,6 @@ bool rule_conv_transpose(Op *o) {
     Value *bias, *kernel;
     int order[MAX_RANK] = {0};
     int64_t groups = attr_int(o, "group", 1), dim[MAX_RANK];
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (has_input(o, 1) && !o->in[1]->constant && !need_constant(o, 1, "its weights")) return false;
     if (!check_weights(o, x, 0, &w) || !transposed_sizes(o, x, &w)) return false;
     const OnnxTensor *c = o->in[1]->constant;

@@ -218,7 +218,6 @@ static void lead_with_value(Op *o) {
 bool rule_binary(Op *o) {
     BinaryFn fn = (BinaryFn)o->row->argument;
     Joined j;
-    if (o->nin < 1 || !o->in[0]) return refuse(o, "it has no inputs");
     if (fn == BINARY_MOD && attr_int(o, "fmod", 0)) fn = BINARY_FMOD;
     OnnxType type = o->in[0]->type;
     double bound = INFINITY;

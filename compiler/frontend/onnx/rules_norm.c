@@ -138,7 +138,6 @@ static bool set_statistics(Op *o, Tensor *x, Value *v, uint32_t axes, int axis, 
 }
 
 static bool read_axis(Op *o, Tensor *x, int *axis) {
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (!wrap_axis(o, attr_int(o, "axis", -1), x->rank, axis)) return false;
     if (*axis == 0 && !o->im->is_static) return mixes_batch(o, "it runs over dimension 0");
     return true;
@@ -251,7 +250,6 @@ bool rule_mvn(Op *o) {
     int n, axis;
     const int64_t *axes = attr_ints(o, "axes", &n), usual[] = {0, 2, 3};
     uint32_t set = 0;
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     for (int i = 0; i < (axes ? n : 3); i++) {
         if (!wrap_axis(o, axes ? axes[i] : usual[i], x->rank, &axis)) return false;
         if (axis == 0 && !o->im->is_static) return mixes_batch(o, "it runs over dimension 0");

@@ -7,7 +7,6 @@
 #include <string.h>
 
 static bool read_pool(Op *o, Tensor *x, Window *w) {
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     int n;
     if (!attr_ints(o, "kernel_shape", &n)) return refuse(o, "it has no kernel_shape");
     if (x->rank < 3 || x->rank - 2 > MAX_SPATIAL)

@@ -226,7 +226,6 @@ bool rule_resize(Op *o) {
     Lists l = {0};
     Axis axis[MAX_RANK];
     int64_t dim[MAX_RANK];
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (!read_lists(o, x, &l)) return false;
     double common = common_scale(o, x, &l);
     memcpy(dim, x->dim, sizeof dim);

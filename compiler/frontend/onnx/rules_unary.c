@@ -7,10 +7,6 @@
 
 /* The operand's value in the order in which it is stored. */
 static Value *operand(Op *o, const int **perm) {
-    if (!has_input(o, 0)) {
-        refuse(o, "it has no input");
-        return NULL;
-    }
     *perm = o->in[0]->constant ? NULL : o->in[0]->perm;
     return value_in(o, o->in[0], *perm);
 }
@@ -210,9 +206,7 @@ bool rule_prelu(Op *o) {
 /* ---- the same value ---------------------------------------------------------------------------
  */
 
-bool rule_identity(Op *o) {
-    return has_input(o, 0) ? set_same(o, 0, o->in[0]) : refuse(o, "it has no input");
-}
+bool rule_identity(Op *o) { return set_same(o, 0, o->in[0]); }
 
 /* Training mode with a seed: the elements stay whose number, of those that ONNX's reference
  * implementation draws, is not below the ratio (onnx/reference/ops/op_dropout.py). */
@@ -243,7 +237,6 @@ bool rule_dropout(Op *o) {
     float rate = attr_float(o, "ratio", 0.5f);
     bool training = false;
     int n;
-    if (!has_input(o, 0)) return refuse(o, "it has no input");
     if (o->opset >= 12 && has_input(o, 1)) {
         const float *p = need_floats(o, 1, "the ratio", &n);
         if (!p) return false;
