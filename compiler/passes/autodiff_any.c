@@ -203,6 +203,15 @@ static Value *extreme_share(Autodiff *a, Node *n, Value *y) {
     return binary(a, n, x, BINARY_DIV, hit, count);
 }
 
+/* softmax(x). exp(x - y) is all wrong by one factor where y, a large number, is rounded: that
+ * leaves with the sum. */
+static Value *exp_share(Autodiff *a, Node *n, Value *y) {
+    Value *x = n->in[0];
+    Value *e = unary(a, n, x, ACT_EXP, binary(a, n, x, BINARY_SUB, x, y), 0, 0);
+    Value *sum = e ? sum_over(a, n, x, e, n->attr.axes, true) : NULL;
+    return binary(a, n, x, BINARY_DIV, e, sum);
+}
+
 static int64_t reduced_count(const Node *n) {
     const Shape *s = &n->in[0]->type.shape;
     int64_t count = 1;
@@ -223,8 +232,7 @@ static Value *reduction_factor(Autodiff *a, Node *n, Value *y) {
         return binary(a, n, x, BINARY_DIV, x, unary(a, n, x, ACT_CLIP, y, 1e-30f, INFINITY));
     case REDUCTION_SUM_SQUARE: return scaled(a, n, x, x, 2);
     case REDUCTION_LOG_SUM: return unary(a, n, x, ACT_EXP, unary(a, n, x, ACT_NEG, y, 0, 0), 0, 0);
-    case REDUCTION_LOG_SUM_EXP:
-        return unary(a, n, x, ACT_EXP, binary(a, n, x, BINARY_SUB, x, y), 0, 0);
+    case REDUCTION_LOG_SUM_EXP: return exp_share(a, n, y);
     default: return NULL;
     }
 }

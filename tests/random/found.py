@@ -97,4 +97,11 @@ model.compile(keras.optimizers.SGD(learning_rate=0.001),
               loss=[keras.losses.SparseCategoricalCrossentropy(from_logits=True), 'sparse_categorical_crossentropy',
                     keras.losses.BinaryCrossentropy(from_logits=True)])
 """, batch=1),
+    # The gradient of log_softmax took over what log(sum(exp(x))) is rounded by where x is large.
+    "large_log_softmax": Kept(3000098, """
+x0 = layers.Input((5,))
+x1 = keras.activations.log_softmax(layers.Dense(3)(layers.Rescaling(30000)(x0)))
+model = keras.Model(x0, layers.Dense(3)(x1))
+model.compile(keras.optimizers.SGD(learning_rate=1e-15), loss='mse')
+"""),
 }
