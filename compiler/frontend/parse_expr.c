@@ -158,15 +158,19 @@ static Expr *parse_comprehension(Parser *p, Expr *value, bool list) {
     return measure(p, e);
 }
 
+static Expr *starred_or_expression(Parser *p) {
+    SrcLoc loc = parser_token(p)->loc;
+    if (!parser_accept(p, "*")) return parse_expression(p);
+    return parser_node(p, EXPR_STARRED, loc, parse_expression(p), NULL, NULL);
+}
+
 /* After "(", "[" with the closing bracket ahead; the items of a tuple or list. */
 static Expr *parse_sequence(Parser *p, const char *closer, SrcLoc loc) {
     bool list = *closer == ']';
     Expr *e = parser_node(p, list ? EXPR_LIST : EXPR_TUPLE, loc, NULL, NULL, NULL);
     bool comma = false;
     while (!p->failed && !parser_is(p, closer)) {
-        Expr *item = parser_accept(p, "*") ? parser_node(p, EXPR_STARRED, parser_token(p)->loc,
-                                                         parse_expression(p), NULL, NULL)
-                                           : parse_expression(p);
+        Expr *item = starred_or_expression(p);
         if (parser_accept(p, ":=")) {
             parse_expression(p);
             item->kind = EXPR_OTHER;
@@ -486,12 +490,6 @@ static Expr *comma_list(Parser *p, Expr *(*item)(Parser *)) {
     push_item(p, e, first);
     while (!p->failed && parser_accept(p, ",") && !ends_list(p)) push_item(p, e, item(p));
     return measure(p, e);
-}
-
-static Expr *starred_or_expression(Parser *p) {
-    SrcLoc loc = parser_token(p)->loc;
-    if (!parser_accept(p, "*")) return parse_expression(p);
-    return parser_node(p, EXPR_STARRED, loc, parse_expression(p), NULL, NULL);
 }
 
 Expr *parse_expression_list(Parser *p) { return comma_list(p, starred_or_expression); }
