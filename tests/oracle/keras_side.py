@@ -1,10 +1,8 @@
 """The same scripts under Keras (JAX backend): outputs, gradients and optimizer steps as numpy arrays
 under lathe's tensor names ("conv2d/kernel", slots "conv2d/kernel/m")."""
-import os
 import runpy
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+import keras_quick  # before JAX and Keras
 
 import jax
 import keras

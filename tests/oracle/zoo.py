@@ -26,9 +26,7 @@ import tempfile
 import time
 import zlib
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # every operation is compiled
+import keras_quick  # before JAX and Keras
 
 import jax
 import keras
