@@ -170,7 +170,8 @@ def measure(training, systems, options):
     workers, loads = peers_workers.in_turn("training_steps.py", [s for s in systems if s not in missing], job, folder,
                                            options)
     return {"network": training.name, "batch": training.batch, "must": training.must, "loads": loads,
-            "compile_seconds": compile_seconds(training, folder, words), "systems": {**{w.system: peers_workers.times_of(w) for w in workers}, **missing}}
+            "compile_seconds": compile_seconds(training, folder, words),
+            "systems": {**{w.system: peers_workers.times_of(w) for w in workers}, **missing}}
 
 
 if __name__ == "__main__":

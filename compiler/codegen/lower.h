@@ -195,8 +195,13 @@ int winograd_tile(const Lower *l, const Geometry *g);
 void winograd_forward(Lower *l, const Node *n, const Geometry *g, Layout y);
 void winograd_grad_input(Lower *l, const Node *n, const Geometry *g, Layout dx);
 void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g);
+/* Floats of a packed kernel gradient. */
+int64_t kernel_floats(const Geometry *g);
 /* Ranges of samples whose kernel gradients are summed apart. */
 int ranges_of(const Lower *l, const Geometry *g);
+/* Where J ranges leave their kernel gradients, of so many floats each, for add_combine: dw itself
+ * if there is one range. */
+Place ranges_place(Lower *l, const Node *n, int64_t J, int64_t floats, Place dw);
 const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last, int64_t rows,
                        int64_t panel);
 

@@ -370,11 +370,16 @@ const char *outer_tile(Lower *l, const Geometry *g, const Groups *gr, bool last,
     return runs_tile(l, g, gr, last, rows, panel, rows, 0, false);
 }
 
+int64_t kernel_floats(const Geometry *g) { return g->R * g->S * g->C * pitch_of(g->K); }
+
 /* Few outputs and many samples: partial sums over ranges of samples, so that there is work for
  * every core. The rule looks at the layer only. */
 int ranges_of(const Lower *l, const Geometry *g) {
-    int64_t outputs = g->R * g->S * g->C * pitch_of(g->K);
-    return outputs <= 16384 && g->P * g->Q > 1 ? sample_ranges(l) : 1;
+    return kernel_floats(g) <= 16384 && g->P * g->Q > 1 ? sample_ranges(l) : 1;
+}
+
+Place ranges_place(Lower *l, const Node *n, int64_t J, int64_t floats, Place dw) {
+    return J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
 }
 
 enum { GRAD_KERNEL_PARTS = 16, GRAD_KERNEL_MACS = 500000, NEAR_BYTES = 24576 };
@@ -444,7 +449,7 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
     bool merged = g->XP == g->C && g->dw == 1;
     int J = ranges_of(l, g);
     int64_t panel = g->R * g->S * g->C * gr.panel;
-    int64_t floats = g->R * g->S * g->C * pitch_of(g->K);
+    int64_t floats = kernel_floats(g);
     Conv2dGradKernelParams p = {.B0 = g->R,
                                 .B1 = merged ? 1 : g->S,
                                 .b0 = g->dh * g->W * g->XP,
@@ -468,8 +473,7 @@ static void add_grad_kernel(Lower *l, const Node *n, Geometry *g, Place x, Place
     block_pixels(&p, g);
     p.moved = 4 * (p.xs + p.ys);
     choose_outer_tiles(l, g, &gr, panel, &p);
-    Place target =
-        J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
+    Place target = ranges_place(l, n, J, floats, dw);
     STEP(l, n->name, &kernel_conv2d_grad_kernel, &p, stem_of(l, "conv2d_grad_kernel", 0, gr.lanes),
          conv_comment(l, "kernel gradient", g), in(x), in(dy), out(target));
     if (J > 1) add_combine(l, target, dw, floats, 0, 1);

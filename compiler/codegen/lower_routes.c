@@ -140,8 +140,6 @@ bool is_routed(const Lower *l, const Value *dy) {
 
 /* ---- kernel gradient ------------------------------------------------------------------------ */
 
-static int64_t kernel_floats(const Geometry *g) { return g->R * g->S * g->C * pitch_of(g->K); }
-
 static Place add_patches(Lower *l, const Node *n, const Geometry *g, Place x) {
     RoutePatchesParams p = {.W = g->W,
                             .C = g->C,
@@ -267,8 +265,7 @@ static void add_run_gradient(Lower *l, const Node *n, const Geometry *g, Place x
 void routed_grad_kernel(Lower *l, const Node *n, const Geometry *g, Place x, Place dw) {
     int J = ranges_of(l, g);
     int64_t floats = kernel_floats(g);
-    Place target =
-        J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), J * floats) : dw;
+    Place target = ranges_place(l, n, J, floats, dw);
     (takes_patches(g) ? add_patch_gradient : add_run_gradient)(l, n, g, x, target, J);
     if (J > 1) add_combine(l, target, dw, floats, 0, 1);
 }

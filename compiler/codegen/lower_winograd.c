@@ -539,8 +539,7 @@ void winograd_grad_kernel(Lower *l, const Node *n, const Geometry *g) {
     Place dm = gather ? dy.x.place : transformed(l, &t, &dy);
     Place scratch = new_buffer(l, arena_printf(l->m->arena, "%s/scratch", n->name),
                                p.slots * p.E * (p.PG * p.de + (gather ? p.ve + p.me : 0)));
-    Place target =
-        p.J > 1 ? new_buffer(l, arena_printf(l->m->arena, "%s/parts", n->name), p.J * p.jstep) : dw;
+    Place target = ranges_place(l, n, p.J, p.jstep, dw);
     STEP(l, n->name, &kernel_winograd_grad_kernel, &p,
          stem_of(l, tile_stem(l, "conv2d_grad_kernel", t.m), 0, gr.lanes),
          comment_of(l, "kernel gradient", &t, g), in(v), in(dm), out(target), out(scratch));

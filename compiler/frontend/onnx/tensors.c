@@ -68,12 +68,12 @@ Tensor *tensor_constant(Import *im, const char *name, const OnnxTensor *c) {
     return t;
 }
 
-OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim, float **f,
-                         int64_t **v) {
+static OnnxTensor *make_constant(Import *im, int cost, OnnxType type, int rank, const int64_t *dim,
+                                 float **f, int64_t **v) {
     OnnxTensor *c = ARENA_NEW(im->arena, OnnxTensor);
     *c = (OnnxTensor){.name = "", .type = type, .rank = rank, .count = count_dims(rank, dim)};
     for (int i = 0; i < rank; i++) c->dim[i] = dim[i];
-    im->computed += COMPUTED_COST * c->count;
+    im->computed += cost * c->count;
     if (f) *f = NULL;
     if (v) *v = NULL;
     if (onnx_type_is_float(type)) {
@@ -88,14 +88,18 @@ OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim
     return c;
 }
 
+OnnxTensor *constant_new(Import *im, OnnxType type, int rank, const int64_t *dim, float **f,
+                         int64_t **v) {
+    return make_constant(im, COMPUTED_COST, type, rank, dim, f, v);
+}
+
 int fill_cost(OnnxType type) { return onnx_type_is_float(type) ? 1 : 2; }
 
 OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *dim,
                             const OnnxTensor *value) {
     float *f;
     int64_t *v;
-    OnnxTensor *c = constant_new(im, type, rank, dim, &f, &v);
-    im->computed -= (COMPUTED_COST - fill_cost(type)) * c->count;
+    OnnxTensor *c = make_constant(im, fill_cost(type), type, rank, dim, &f, &v);
     c->uniform = true;
     for (int64_t k = 0; value && k < c->count; k++) {
         if (f)
