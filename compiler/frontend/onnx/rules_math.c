@@ -89,8 +89,11 @@ static Value *operand_value(Op *o, Tensor *t, const Joined *j) {
     return put_transpose(o, put_reshape(o, value_in(o, t, NULL), j->rank, dim), move);
 }
 
-/* A known operand that stands alone: repeated along the batch. */
+/* A known operand that stands alone: repeated along the batch, in whose place nothing else may be.
+ */
 static Value *repeated(Op *o, const Tensor *t, const Joined *j) {
+    if (!o->im->is_static && j->rank > 0 && j->dim[0] != 1 && j->dim[0] != DIM_BATCH)
+        return mixes_batch(o, "constants are joined along dimension 0"), NULL;
     Shape s = stored_shape(o->im, j->rank, j->dim, j->perm);
     Attrs a = {0};
     for (int i = 1; i < s.rank; i++) a.dims[i - 1] = (int32_t)s.dim[i];

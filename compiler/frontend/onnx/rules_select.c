@@ -4,7 +4,7 @@
 #include <string.h>
 
 static bool behind_batch(Op *o, const Tensor *x, int axis) {
-    if (axis || x->rank == 0 || x->dim[0] != DIM_BATCH) return true;
+    if (axis || x->rank == 0 || o->im->is_static) return true;
     return mixes_batch(o, "it works along dimension 0");
 }
 
@@ -67,7 +67,7 @@ bool rule_split(Op *o) {
     int axis, n;
     int64_t at = 0;
     if (!wrap_axis(o, attr_int(o, "axis", 0), x->rank, &axis)) return false;
-    if (!behind_batch(o, x, axis)) return false;
+    if (!x->constant && !behind_batch(o, x, axis)) return false;
     const int64_t *sizes = attr_ints(o, "split", &n);
     if (!sizes && has_input(o, 1) && !(sizes = need_ints(o, 1, "the sizes", &n, NULL)))
         return false;
