@@ -8,13 +8,22 @@ limits=(-rss_limit_mb=1024 -malloc_limit_mb=1024)
 seconds=${LATHE_FUZZ_SECONDS:-20}
 options=(-max_total_time="$seconds" -timeout=5 -max_len=1000000 -artifact_prefix="$corpus-"
   -verbosity=0 -print_final_stats=1)
-[ "$seconds" -gt 20 ] || options+=(-seed=1) # short runs look for the same every time
 [ ! -f "$seeds.dict" ] || options+=(-dict="$seeds.dict")
 mkdir -p "$corpus"
+# Short runs look for the same every time. libFuzzer takes a folder in the order in which the disk has it, and makes
+# inputs of numbers that were compared, addresses among them.
+inputs=("$corpus" "$seeds")
+same_addresses=()
+if [ "$seconds" -le 20 ]; then
+  find "$seeds" -type f | LC_ALL=C sort | tr '\n' , >"$corpus.list"
+  options+=(-seed=1 -seed_inputs="@$corpus.list")
+  inputs=("$corpus")
+  ! setarch -R true 2>/dev/null || same_addresses=(setarch -R)
+fi
 # What the address sanitizer keeps back of freed memory counts as memory too.
 export ASAN_OPTIONS=quarantine_size_mb=64 LLVM_PROFILE_FILE=/dev/null
 
-"$target" "${limits[@]}" "${options[@]}" "$corpus" "$seeds" && exit
+"${same_addresses[@]}" "$target" "${limits[@]}" "${options[@]}" "${inputs[@]}" && exit
 found=$(ls -t "$corpus"-* 2>/dev/null | head -1)
 # libFuzzer's clock goes on while the machine does something else: what took long is timed by the processor.
 if [[ $found == "$corpus"-timeout-* ]] && (ulimit -t 5 && "$target" "${limits[@]}" -timeout=100 "$found"); then

@@ -6,7 +6,9 @@
 #include "../../compiler/jail/protocol.h"
 #include "../../compiler/jail/wire.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -44,6 +46,11 @@ static bool spawn(void) {
     return child > 0;
 }
 
+static bool wait_for_lock(const struct timespec *time) {
+    const int lock = 1;
+    return syscall(SYS_futex, &lock, FUTEX_WAIT, lock, time, NULL, 0L) == -1 && errno == ETIMEDOUT;
+}
+
 static bool attempt(Probe what, void *page, uint64_t memory) {
     char *const no_words[] = {NULL};
     const struct rlimit more = {1 << 20, 1 << 20};
@@ -62,6 +69,7 @@ static bool attempt(Probe what, void *page, uint64_t memory) {
     case PROBE_LIMIT: return setrlimit(RLIMIT_NOFILE, &more) == 0;
     case PROBE_OTHER_CALLS: return other_calls();
     case PROBE_SLEEP: return nanosleep(&short_time, NULL) == 0;
+    case PROBE_WAIT: return wait_for_lock(&short_time);
     case PROBE_MEMORY: return allocate(PROBE_SMALL) && !allocate((size_t)memory);
     case PROBE_LOOP:
         for (;;) __asm__ volatile("");

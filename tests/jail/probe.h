@@ -16,6 +16,7 @@ typedef enum {
     PROBE_LIMIT,       /* its own limits away */
     PROBE_OTHER_CALLS, /* system calls of 32-bit programs, which have other numbers */
     PROBE_SLEEP,
+    PROBE_WAIT,  /* for a lock, a while */
     PROBE_CALLS, /* the number of those above */
     PROBE_MEMORY = PROBE_CALLS,
     PROBE_LOOP,
