@@ -190,6 +190,7 @@ refuses "pipe.h5: error: cannot read it: not a regular file" timeout 20 "$lathe"
   grep -q "nan.safetensors: warning: .*: 1 of its .* values are no finite numbers" err || complain "NaN in weights: $(cat err)"
 refuses "good.py: not a safetensors file" "$lathe" predict good.py --weights good.py picture.png
 refuses "takes either" "$lathe" predict good.py --weights $weights
+refuses "takes either" "$lathe" predict good.py --weights $weights --output y.npy
 refuses "go together" "$lathe" predict good.py --weights $weights --input x.npy
 refuses "go together" "$lathe" predict good.py --weights $weights --grid x.png
 refuses "takes a FILE.png, for one image" "$lathe" predict good.py --weights $weights a.png b.png --output x.png
