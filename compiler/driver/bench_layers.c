@@ -120,8 +120,9 @@ Layers *layers_new(Arena *a, const Function *f, int n, const Native *profile, in
     l->generated = ARENA_ARRAY(a, double, times);
     l->interpreted = ARENA_ARRAY(a, double, times);
     l->sgemm = ARENA_ARRAY(a, double, times);
-    trace.event = ARENA_ARRAY(a, Event, steps);
-    trace.capacity = nsteps;
+    /* Many samples may be computed a few at a time: all steps for these, then again. */
+    trace.capacity = nsteps * n;
+    trace.event = ARENA_ARRAY(a, Event, (size_t)trace.capacity);
     *profile->profile = note_step;
     return l;
 }

@@ -66,6 +66,16 @@ for layer in conv2d max_pooling2d flatten dense dense_1 conv2d/kernel/grad optim
   grep -qE "^$layer +.*[0-9]\.[0-9]{4} " out || complain "no row of $layer: $(cat out)"
 done
 
+# feature maps so large that the samples of a batch go through the network one after the other
+cat >wide.py <<'PYTHON'
+from keras import Input, Sequential
+from keras.layers import Conv2D
+
+model = Sequential([Input((128, 128, 2)), Conv2D(48, 3, activation="relu"), Conv2D(2, 1)])
+PYTHON
+"$lathe" bench wide.py --inference --batch 8 --runs 1 --layers >out 2>err || complain "samples one by one: $(cat err)"
+[ "$(grep -cE "^conv2d_1 +conv2d +[0-9]\.[0-9]{4} " out)" = 2 ] || complain "samples one by one: $(cat out)"
+
 # --- the slowest calls
 bench --tail --threads 2
 for row in "2 threads" "1 thread" ratio; do
