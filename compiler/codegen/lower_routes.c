@@ -22,6 +22,7 @@ typedef struct {
 } Run;
 
 static Run divide_run(int lanes, int64_t floats) {
+    CHECK(floats > 0);
     while (lanes > floats) lanes /= lanes == 4 ? 4 : 2;
     int rest = (int)(floats % lanes);
     int less = rest <= 2 ? 0 : rest <= 6 ? 4 : rest <= 10 ? 8 : 16;
