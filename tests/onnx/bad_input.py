@@ -90,9 +90,12 @@ def refused_operators(lathe):
         (node("Reshape", ["x", "rest"]), fixed, kernel, "does not fit into"),
         (node("Reshape", ["x", "twice"]), fixed, kernel, "its shape has more than one -1"),
         (node("Reshape", ["x", "minus"]), fixed, kernel, "is negative or too large"),
+        (node("Reshape", ["x", "both"]), image, kernel, "its shape has more than one -1"),
+        (node("Reshape", ["x", "below"]), image, kernel, "is negative or too large"),
         (node("Cast", ["x"], to=TensorProto.STRING), image, kernel, "are not computed with"),
     ]
-    lists = {"one": [1], "seven": [7], "rest": [-1, 7], "twice": [2, -1, -1], "minus": [2, -2, 6]}
+    lists = {"one": [1], "seven": [7], "rest": [-1, 7], "twice": [2, -1, -1], "minus": [2, -2, 6],
+             "both": [-1, -1], "below": [-2, 192]}
     for n, inputs, w, word in cases:
         weights = [("w", w), ("v", w[:3, :3])] + [(k, np.array(v, np.int64)) for k, v in lists.items()]
         expect(lathe, n.op_type, model([n], inputs=inputs, weights=weights), n.name, word)

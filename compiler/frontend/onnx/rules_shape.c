@@ -37,9 +37,10 @@ static bool resolve_shape(Op *o, const Tensor *x, int n, const int64_t *want, co
         }
         if (is_batch && !samples) return mixes_batch(o, "a constant is repeated for the samples");
         if (is_batch) dim[i] = DIM_BATCH;
-        if (samples && i == 0) continue;
+        if (samples && i == 0 && want[0] >= -1) continue;
         if (dim[i] == DIM_BATCH && want[i] == -1) {
-            if (open >= 0) return refuse(o, "its shape has more than one -1");
+            if (open >= 0 || (samples && want[0] == -1))
+                return refuse(o, "its shape has more than one -1");
             open = i;
             continue;
         }
