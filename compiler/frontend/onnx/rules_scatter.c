@@ -365,7 +365,7 @@ bool rule_scatter_nd(Op *o) {
 bool rule_tensor_scatter(Op *o) {
     Tensor *x = o->in[0];
     int axis;
-    int64_t at[MAX_RANK];
+    int64_t at[MAX_RANK] = {0};
     if (!fits_row(o, x)) return false;
     if (!has_input(o, 1)) return refuse(o, "input 1 is missing");
     const Tensor *update = o->in[1];
