@@ -149,8 +149,7 @@ static bool refuse_no_inputs(void) {
     return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"), false;
 }
 
-/* Exactly one of the three ways to give inputs, with what it needs; a model may turn out to have
- * none. */
+/* One of the three ways to give inputs, or none, for a model may have none; and what each needs. */
 static bool check_options(const Options *o) {
     bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
     bool grid = option_given(o, OPTION_GRID), output = option_given(o, OPTION_OUTPUT);
