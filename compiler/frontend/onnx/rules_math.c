@@ -89,8 +89,7 @@ static Value *operand_value(Op *o, Tensor *t, const Joined *j) {
     return put_transpose(o, put_reshape(o, value_in(o, t, NULL), j->rank, dim), move);
 }
 
-/* A known operand that stands alone: repeated along the batch, for which it has a dimension of 1.
- */
+/* A known operand that stands alone: repeated along the batch, so its own dimension 0 is 1. */
 static Value *repeated(Op *o, const Tensor *t, const Joined *j) {
     if (!o->im->is_static && j->rank > 0 && j->dim[0] != 1 && j->dim[0] != DIM_BATCH)
         return mixes_batch(o, "constants are joined along dimension 0"), NULL;
