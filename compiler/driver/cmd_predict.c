@@ -141,11 +141,7 @@ static bool is_png_name(const char *path) {
     return n > 4 && !strcmp(path + n - 4, ".png");
 }
 
-static bool no_inputs_given(const Options *o) {
-    return o->nargs == 1 && !option_given(o, OPTION_INPUT) && !option_given(o, OPTION_GRID);
-}
-
-static bool refuse_no_inputs(void) {
+static bool refuse_inputs(void) {
     return user_error("lathe predict takes either images, --input X.npy or --grid FILE.png"), false;
 }
 
@@ -153,8 +149,9 @@ static bool refuse_no_inputs(void) {
 static bool check_options(const Options *o) {
     bool images = o->nargs > 1, array = option_given(o, OPTION_INPUT);
     bool grid = option_given(o, OPTION_GRID), output = option_given(o, OPTION_OUTPUT);
-    if (images + array + grid > 1 || (no_inputs_given(o) && !output)) return refuse_no_inputs();
-    if (!images && !no_inputs_given(o) && array != output)
+    int ways = images + array + grid;
+    if (ways > 1 || (ways == 0 && !output)) return refuse_inputs();
+    if ((array || grid) && array != output)
         return user_error("--input X.npy and --output Y.npy go together"), false;
     if (images && option_given(o, OPTION_OUTPUT) &&
         (o->nargs != 2 || !is_png_name(o->text[OPTION_OUTPUT])))
@@ -166,9 +163,10 @@ static bool check_options(const Options *o) {
 
 /* Only a file whose arrays have shapes of their own may compute from constants alone. */
 static bool has_no_inputs(const Module *m) {
-    for (int i = 0; m->own_outputs && i < module_function(m, "forward")->ninputs; i++)
+    if (!m->own_outputs) return false;
+    for (int i = 0; i < module_function(m, "forward")->ninputs; i++)
         if (m->own_index[i] >= 0) return false;
-    return m->own_outputs != NULL;
+    return true;
 }
 
 static bool prepare(PredictJob *j) {
@@ -177,8 +175,9 @@ static bool prepare(PredictJob *j) {
     const char *weights = o->text[OPTION_WEIGHTS];
     int batch = j->module->whole_batch ? 1 : DEFAULT_BATCH;
     if (weights ? !open_weights(j->module, weights) : !check_weights(j->module)) return false;
-    bool images = !option_given(o, OPTION_INPUT) && !no_inputs_given(o);
-    if (no_inputs_given(o) && !has_no_inputs(j->module)) return refuse_no_inputs();
+    bool images = o->nargs > 1 || option_given(o, OPTION_GRID);
+    if (!images && !option_given(o, OPTION_INPUT) && !has_no_inputs(j->module))
+        return refuse_inputs();
     if (!preprocess(j->module, o, o->nargs > 1) || (images && !take_images(j->module)) ||
         !open_classes(j->module, o) || !run_passes(j->module, false, o) ||
         !codegen_options(o, false, batch, &c) || !open_tuning(j->module, o, &c) ||
@@ -192,10 +191,9 @@ static bool prepare(PredictJob *j) {
 
 static int predict(PredictJob *j) {
     const Options *o = j->options;
-    if (option_given(o, OPTION_INPUT) || no_inputs_given(o))
-        return j->module->own_outputs ? predict_own_arrays(j) : predict_arrays(j);
     if (option_given(o, OPTION_GRID))
         return predict_grid(j, o->text[OPTION_GRID], o->text[OPTION_DATA]);
+    if (o->nargs == 1) return j->module->own_outputs ? predict_own_arrays(j) : predict_arrays(j);
     if (option_given(o, OPTION_OUTPUT))
         return predict_picture(j, o->args[1], o->text[OPTION_OUTPUT]);
     return predict_images(j, o->args + 1, o->nargs - 1);

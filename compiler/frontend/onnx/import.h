@@ -175,6 +175,8 @@ bool exact_in_float(Op *o, const Tensor *t);
 
 /* The IR axis of axis k of t as it is stored. */
 int stored_axis(const Op *o, const Tensor *t, int k);
+/* Whether the elements of a constant of these dims lie where the samples of a batch do. */
+bool lies_along_batch(const Import *im, int rank, const int64_t *dim);
 bool is_plain(const Tensor *t);
 /* The order N, spatial..., C. */
 void channels_last(int rank, int perm[MAX_RANK]);

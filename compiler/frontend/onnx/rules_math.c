@@ -91,7 +91,7 @@ static Value *operand_value(Op *o, Tensor *t, const Joined *j) {
 
 /* A known operand that stands alone: repeated along the batch, so its own dimension 0 is 1. */
 static Value *repeated(Op *o, const Tensor *t, const Joined *j) {
-    if (!o->im->is_static && j->rank > 0 && j->dim[0] != 1 && j->dim[0] != DIM_BATCH)
+    if (lies_along_batch(o->im, j->rank, j->dim))
         return mixes_batch(o, "constants are joined along dimension 0"), NULL;
     Shape s = stored_shape(o->im, j->rank, j->dim, j->perm);
     Attrs a = {0};

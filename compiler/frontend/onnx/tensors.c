@@ -259,14 +259,17 @@ bool exact_in_float(Op *o, const Tensor *t) {
     return true;
 }
 
-/* A constant for an operation that repeats it along the batch. In batch form its own dimension 0
- * must be of size 1. */
+bool lies_along_batch(const Import *im, int rank, const int64_t *dim) {
+    return !im->is_static && rank > 0 && dim[0] != 1 && dim[0] != DIM_BATCH;
+}
+
+/* A constant for an operation that repeats it along the batch. */
 static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
     Import *im = o->im;
     int plain[MAX_RANK];
     plain_order(plain);
     if (!perm) perm = plain;
-    if (t->constant->batch || (!im->is_static && t->rank > 0 && t->dim[0] != 1)) {
+    if (t->constant->batch || lies_along_batch(im, t->rank, t->dim)) {
         mixes_batch(o, "a constant along dimension 0");
         return NULL;
     }
