@@ -11,6 +11,8 @@ bool is_constant(const Tensor *t) { return t->constant != NULL; }
 int64_t count_dims(int rank, const int64_t *dim) {
     int64_t n = 1;
     for (int i = 0; i < rank; i++)
+        if (dim[i] == 0) return 0;
+    for (int i = 0; i < rank; i++)
         if (dim[i] != DIM_BATCH && __builtin_mul_overflow(n, dim[i], &n)) return INT64_MAX;
     return n;
 }

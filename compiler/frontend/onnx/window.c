@@ -23,6 +23,8 @@ bool read_strides(Op *o, const Tensor *x, Window *w) {
     if (x->rank < 3 || w->n > MAX_SPATIAL)
         return refuse(o, "its input %s has no spatial axes, or too many",
                       dims_text(o->im, x->rank, x->dim));
+    if (count_dims(x->rank, x->dim) == 0)
+        return refuse(o, "its input %s is empty", dims_text(o->im, x->rank, x->dim));
     if (!attr_list(o, "strides", w->n, 1, w->stride) ||
         !attr_list(o, "dilations", w->n, 1, w->dilation) ||
         !attr_list(o, "pads", 2 * w->n, 0, pads))
