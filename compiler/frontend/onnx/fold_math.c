@@ -171,9 +171,9 @@ bool fold_binary(Op *o) {
     BinaryFn fn = (BinaryFn)o->row->argument;
     if (fn == BINARY_MOD && attr_int(o, "fmod", 0)) fn = BINARY_FMOD;
     OnnxTensor *c = ARENA_NEW(o->im->arena, OnnxTensor);
+    if (!operands_fit(o, fn)) return false;
     *c = *o->in[0]->constant;
     for (int i = 1; i < o->nin; i++) {
-        if (!o->in[i]) return refuse(o, "one of its inputs is missing");
         c = combine(o, fn, c, o->in[i]->constant);
         if (!c) return false;
     }

@@ -83,8 +83,11 @@ static bool read_attr_graph(Reader *r, const LatheOnnx__Attribute *p, OnnxAttr *
 
 static bool read_attr(Reader *r, const LatheOnnx__Attribute *p, OnnxAttr *o) {
     *o = (OnnxAttr){.name = text(r, p->name), .kind = attr_kind(p), .f = p->f, .i = p->i};
-    if (p->ref_attr_name && *p->ref_attr_name) o->ref = text(r, p->ref_attr_name);
-    if (o->ref) return true;
+    if (p->ref_attr_name && *p->ref_attr_name) {
+        o->ref = text(r, p->ref_attr_name);
+        o->kind = ONNX_ATTR_NONE;
+        return true;
+    }
     switch (o->kind) {
     case ONNX_ATTR_TEXT: o->text = bytes_text(r, &p->s); return true;
     case ONNX_ATTR_TENSOR: return read_attr_tensor(r, p, o);

@@ -17,6 +17,8 @@ typedef struct {
 
 /* The joined shape takes in that of `like` (or NULL), which is no operand. */
 bool join_operands(Op *o, Tensor **in, int n, bool weights, const Tensor *like, Joined *j);
+/* False, with a message, where an operand is missing, or a number where a truth value is wanted. */
+bool operands_fit(Op *o, BinaryFn fn);
 bool rule_binary(Op *o);
 bool rule_mean(Op *o);
 bool rule_where(Op *o);

@@ -188,6 +188,17 @@ static bool integers_fit(Op *o, BinaryFn fn, double *bound) {
 /* ---- rules ------------------------------------------------------------------------------------
  */
 
+bool operands_fit(Op *o, BinaryFn fn) {
+    bool logical = fn == BINARY_AND || fn == BINARY_OR || fn == BINARY_XOR;
+    for (int i = 0; i < o->nin; i++) {
+        if (!o->in[i]) return refuse(o, "input %d is missing", i);
+        if (logical && onnx_type_is_float(o->in[i]->type))
+            return refuse(o, "its input '%s' is of type %s; accepted: bool", o->in[i]->name,
+                          onnx_type_name(o->im->arena, o->in[i]->type));
+    }
+    return true;
+}
+
 /* Before opset 7 the second operand's place could be given by `axis`. */
 static bool old_broadcast(Op *o) {
     int axis;
@@ -224,7 +235,8 @@ bool rule_binary(Op *o) {
     OnnxType type = o->in[0]->type;
     double bound = INFINITY;
     bool integer = onnx_type_is_integer(type), truth = binary_is_truth(fn);
-    if (!old_broadcast(o) || (integer && !integers_fit(o, fn, &bound))) return false;
+    if (!operands_fit(o, fn) || !old_broadcast(o) || (integer && !integers_fit(o, fn, &bound)))
+        return false;
     bool weights = fn == BINARY_ADD || fn == BINARY_MUL;
     lead_with_value(o);
     if (!join_operands(o, o->in, o->nin, weights, NULL, &j)) return false;
