@@ -193,7 +193,7 @@ void plan_homes(Lower *l) {
 static Layout define_with_halo(Lower *l, const Value *v, const int32_t *halo) {
     const Shape *s = &v->type.shape;
     int64_t H = s->dim[1] + halo[0] + halo[1], W = s->dim[2] + halo[2] + halo[3];
-    Layout y = {.rows = s->dim[1] * s->dim[2], .channels = s->dim[3], .pitch = pitch_of(s->dim[3])};
+    Layout y = {.rows = s->dim[1] * s->dim[2], .channels = s->dim[3], .pitch = own_pitch(l, v)};
     y.line = W * y.pitch;
     y.sample = H * y.line;
     y.place = new_buffer(l, v->name, y.sample * l->o->batch);
@@ -215,8 +215,7 @@ static Layout define_with_halo(Lower *l, const Value *v, const int32_t *halo) {
 
 bool define_at_home(Lower *l, const Value *v) {
     const Home *h = &l->home[v->id];
-    if (h->over &&
-        layout_of(l, h->over).pitch == pitch_of(v->type.shape.dim[v->type.shape.rank - 1])) {
+    if (h->over && layout_of(l, h->over).pitch == own_pitch(l, v)) {
         define_as(l, v, layout_of(l, h->over));
     } else if (h->whole) {
         Layout y = define(l, h->whole);

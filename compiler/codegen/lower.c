@@ -34,8 +34,26 @@ static Layout layout_with_pitch(const Value *v, int64_t pitch) {
     const Shape *s = &v->type.shape;
     Layout y = {.rows = 1, .channels = s->rank > 1 ? s->dim[s->rank - 1] : 1};
     for (int i = 1; i + 1 < s->rank; i++) y.rows *= s->dim[i];
-    y.pitch = pitch ? pitch : s->rank > 1 ? pitch_of(y.channels) : 1;
+    y.pitch = pitch;
     return y;
+}
+
+/* A flattened feature map has no lanes to spare between samples: its gradient goes back by the same
+ * addresses. */
+static bool is_reshaped(const Lower *l, const Value *v) {
+    for (int i = 0; i < l->f->nnodes; i++) {
+        const Node *n = l->f->nodes[i];
+        if (n->op == OP_RESHAPE && n->in[0] == v) return true;
+    }
+    return false;
+}
+
+int64_t own_pitch(const Lower *l, const Value *v) {
+    const Shape *s = &v->type.shape;
+    if (s->rank < 2) return 1;
+    int64_t pitch = pitch_of(s->dim[s->rank - 1]);
+    bool image = s->rank == 4 && s->dim[1] * s->dim[2] > 1 && !l->o->train;
+    return image && pitch % SET_FLOATS == 0 && !is_reshaped(l, v) ? pitch + 16 : pitch;
 }
 
 static Layout param_layout(const Lower *l, int index) {
@@ -113,20 +131,10 @@ Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch) {
     if (l->defined[v->id]) return l->layout[v->id];
     if (!has_batch(v)) return define_packed(l, v);
     if (define_at_home(l, v)) return l->layout[v->id];
-    Layout y = layout_with_pitch(v, pitch);
+    Layout y = layout_with_pitch(v, pitch ? pitch : own_pitch(l, v));
     y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
     define_as(l, v, y);
     return y;
-}
-
-/* A flattened feature map has no lanes to spare between samples: its gradient goes back by the same
- * addresses. */
-static bool is_reshaped(const Lower *l, const Value *v) {
-    for (int i = 0; i < l->f->nnodes; i++) {
-        const Node *n = l->f->nodes[i];
-        if (n->op == OP_RESHAPE && n->in[0] == v) return true;
-    }
-    return false;
 }
 
 Layout define(Lower *l, const Value *v) {
@@ -265,8 +273,8 @@ static void place_inputs(Lower *l) {
     int data = module_function(l->m, "forward")->ninputs;
     CHECK(l->f->ninputs >= data);
     for (int i = 0; i < l->f->ninputs; i++) {
-        Layout x = layout_with_pitch(l->f->inputs[i], 0);
-        x.pitch = x.channels;
+        const Shape *s = &l->f->inputs[i]->type.shape;
+        Layout x = layout_with_pitch(l->f->inputs[i], s->rank > 1 ? s->dim[s->rank - 1] : 1);
         x.place = i < data ? (Place){.kind = PLACE_INPUT, .at = i}
                            : (Place){.kind = PLACE_LABELS, .at = i - data};
         define_as(l, l->f->inputs[i], x);

@@ -61,6 +61,11 @@ int64_t sample_floats(const Layout *y);
 /* The floats of a parameter's gradient: behind them is a gap up to a whole cache line, which no
  * step writes. */
 int64_t packed_floats(const Shape *s);
+/* Of a first cache: floats after which lines share a set. */
+enum { SET_FLOATS = 1024 };
+/* Floats from a row of v to the next where nothing else decides. Pixels whose lines would share a
+ * set, of which a register block reads a dozen at once, have a line between them in inference. */
+int64_t own_pitch(const Lower *l, const Value *v);
 /* Gives v a layout: its own buffer with the usual pitch, or the place that the function's interface
  * fixes (gradients of parameters, new values of parameters). */
 Layout define(Lower *l, const Value *v);

@@ -30,8 +30,8 @@ Groups choose_groups(const Machine *m, int64_t floats, int panel) {
     return groups_of(m, floats, panel, panel == 16 && floats >= 32 ? m->group : 1);
 }
 
-/* Of a first cache: floats after which lines share a set, and lines that a set holds. */
-enum { SET_FLOATS = 1024, WAYS = 8 };
+/* Lines that a set of a first cache holds. */
+enum { WAYS = 8 };
 
 Groups choose_pixel_groups(const Machine *m, int64_t floats, int panel, int64_t step) {
     Groups g = choose_groups(m, floats, panel);
@@ -90,6 +90,17 @@ enum { MOST_SPILLED = 24 };
 
 static bool is_long(int act) { return act && act != ACT_RELU; }
 
+/* Weights of a part that do not stay in a first cache while its tiles pass are asked for so many k
+ * before they are needed. */
+enum { NEAR_BYTES = 1 << 15, NEAR_AHEAD = 8 };
+
+static int near_of(const SweepShape *s, const Groups *g, bool last) {
+    int64_t width = last ? g->last_width : g->width;
+    bool stays = 4 * s->T1 * s->T2 * s->CI * width <= NEAR_BYTES;
+    return stays || s->half || width % 16 || (last ? g->last_lanes : g->lanes) == 1 ? 0
+                                                                                    : NEAR_AHEAD;
+}
+
 static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
                                   int64_t rows, int64_t qb, int64_t ahead) {
     int lanes = last ? g->last_lanes : g->lanes;
@@ -99,6 +110,7 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .QB = qb,
                         .NV = last ? g->last_vectors : g->vectors,
                         .ahead = ahead,
+                        .near = near_of(s, g, last),
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,
@@ -131,13 +143,13 @@ const char *use_tile(Lower *l, const SweepShape *s, const Groups *g, bool last, 
     return use_tile_ahead(l, s, g, last, rows, qb, 0);
 }
 
-/* Floats by which each k asks for the next group: a line, but half of one, in twice as many tiles,
- * where panels are neighbours and there are few tiles: memory is no faster. */
+/* Floats by which each k asks for the next group: a line, but half of one where panels are
+ * neighbours and there are twice as many tiles: memory is no faster. */
 static int64_t floats_ahead(const SweepShape *s, const Groups *g, const Blocks *b, bool last) {
     int64_t tiles = b->pn * (b->qn + (b->qt > 0)) + (b->pt > 0);
     bool neighbours = s->panel == s->T1 * s->T2 * s->CI * g->panel;
-    bool few = tiles * g->panel <= 2 * (last ? g->last_width : g->width);
-    return neighbours && few ? g->panel / 2 : g->panel;
+    bool many = tiles * g->panel >= 2 * (last ? g->last_width : g->width);
+    return neighbours && many ? g->panel / 2 : g->panel;
 }
 
 const char *use_sweep(Lower *l, const SweepShape *s, const Groups *g, bool last) {
