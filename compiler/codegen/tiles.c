@@ -91,14 +91,14 @@ enum { MOST_SPILLED = 24 };
 static bool is_long(int act) { return act && act != ACT_RELU; }
 
 /* Weights of a part that do not stay in a first cache while its tiles pass are asked for so many k
- * before they are needed. */
-enum { NEAR_BYTES = 1 << 15, NEAR_AHEAD = 8 };
+ * before they are needed; not where each is used for a few rows only, as fast as it comes. */
+enum { NEAR_BYTES = 1 << 15, NEAR_AHEAD = 8, NEAR_ROWS = 4 };
 
-static int near_of(const SweepShape *s, const Groups *g, bool last) {
+static int near_of(const SweepShape *s, const Groups *g, bool last, int64_t rows) {
     int64_t width = last ? g->last_width : g->width;
     bool stays = 4 * s->T1 * s->T2 * s->CI * width <= NEAR_BYTES;
-    return stays || s->half || width % 16 || (last ? g->last_lanes : g->lanes) == 1 ? 0
-                                                                                    : NEAR_AHEAD;
+    bool scalar = (last ? g->last_lanes : g->lanes) == 1;
+    return stays || scalar || rows < NEAR_ROWS || s->half || width % 16 ? 0 : NEAR_AHEAD;
 }
 
 static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
@@ -110,7 +110,7 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .QB = qb,
                         .NV = last ? g->last_vectors : g->vectors,
                         .ahead = ahead,
-                        .near = near_of(s, g, last),
+                        .near = near_of(s, g, last, rows),
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,
