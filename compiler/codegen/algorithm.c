@@ -36,7 +36,8 @@ static double direct_ns(const Node *n) {
 int64_t winograd_floats(const Node *n, int m) {
     const Shape *w = &n->in[1]->type.shape;
     WinogradTiles t = winograd_tiles(m, conv_rows(n), conv_columns(n));
-    return t.points * t.count * (pitch_of(w->dim[2]) + pitch_of(w->dim[3]));
+    int64_t groups = n->attr.groups > 1 ? n->attr.groups : 1;
+    return t.points * t.count * (pitch_of(groups * w->dim[2]) + pitch_of(w->dim[3]));
 }
 
 static double winograd_ns(const Node *n, int m) {
@@ -57,13 +58,15 @@ static bool is_plain_3x3(const Node *n) {
     const Attrs *a = &n->attr;
     const Shape *w = &n->in[1]->type.shape;
     bool dilated = a->dilation[0] > 1 || a->dilation[1] > 1;
-    return n->op == OP_CONV2D && a->groups <= 1 && !dilated && a->stride[0] == 1 &&
-           a->stride[1] == 1 && w->rank == 4 && w->dim[0] == 3 && w->dim[1] == 3;
+    return n->op == OP_CONV2D && !dilated && a->stride[0] == 1 && a->stride[1] == 1 &&
+           w->rank == 4 && w->dim[0] == 3 && w->dim[1] == 3;
 }
 
 static bool is_legal(const CodegenOptions *o, const Node *n) {
     if (o->exact || o->train || o->weights_type != WEIGHTS_F32 || !is_plain_3x3(n)) return false;
-    return n->in[1]->type.shape.dim[2] % 16 == 0 && conv_rows(n) > 1 && conv_columns(n) > 1;
+    const Shape *w = &n->in[1]->type.shape;
+    bool panels = n->attr.groups <= 1 || w->dim[3] / n->attr.groups % 16 == 0;
+    return w->dim[2] % 16 == 0 && panels && conv_rows(n) > 1 && conv_columns(n) > 1;
 }
 
 bool can_be_winograd(const CodegenOptions *o, const Node *n, int m) {

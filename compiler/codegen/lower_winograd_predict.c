@@ -76,6 +76,12 @@ static int64_t rows_last(const Winograd *w) {
     return left < rows ? left : 0;
 }
 
+/* Of the channels that see the same input. */
+static Groups output_groups(const Winograd *w) {
+    int64_t outputs = w->g->groups > 1 ? w->g->Kg : w->KP;
+    return choose_groups(w->l->machine, outputs, panel_of(w->g->K));
+}
+
 /* The sweeps of the products over `tiles` rows. */
 static void choose_sweeps(const Winograd *w, const Groups *gr, int64_t tiles, bool ahead,
                           const char **sweep, const char **sweep_last) {
@@ -122,14 +128,16 @@ static void lower_shared(const Winograd *w) {
          arena_printf(l->m->arena, "winograd%d_transform", t->m), comment(w, "input"),
          in(w->x.place), out(v));
 
-    Groups gr = choose_groups(l->machine, w->KP, panel_of(w->g->K));
+    Groups gr = output_groups(w);
     Place m = new_buffer(l, arena_printf(l->m->arena, "%s/products", w->n->name),
                          t->points * me * l->o->batch);
     WinoProductsParams p = {.E = t->points,
+                            .parts = w->g->groups,
+                            .vo = w->g->C,
+                            .uo = w->g->Kg * t->points * w->g->C,
+                            .mo = w->g->Kg,
                             .G = gr.groups,
                             .GW = gr.width,
-                            .per = gr.groups,
-                            .parts = 1,
                             .gstep = gr.width * t->points * w->g->C,
                             .vs = t->points * ve,
                             .ve = ve,
@@ -170,13 +178,17 @@ static int64_t rows_of_block(const Winograd *w) {
 static void lower_blocks(const Winograd *w) {
     Lower *l = w->l;
     const WinogradTiles *t = &w->t;
-    Groups gr = choose_groups(l->machine, w->KP, panel_of(w->g->K));
+    Groups gr = output_groups(w);
     int64_t R = rows_of_block(w), tiles = R * t->columns;
     WinoFusedParams p = {.E = t->points,
                          .TP = t->rows,
                          .R = R,
                          .slots = SLOTS,
                          .rows_last = rows_last(w),
+                         .parts = w->g->groups,
+                         .vo = w->g->C,
+                         .uo = w->g->Kg * t->points * w->g->C,
+                         .mo = w->g->Kg,
                          .G = gr.groups,
                          .GW = gr.width,
                          .gstep = gr.width * t->points * w->g->C,
@@ -215,7 +227,7 @@ void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                   .t = winograd_tiles(m, conv_rows(n), conv_columns(n)),
                   .ph = pools ? n->attr.pool[0] : 1,
                   .pw = pools ? n->attr.pool[1] : 1,
-                  .CP = pitch_of(g->C),
+                  .CP = pitch_of(g->groups * g->C),
                   .KP = pitch_of(g->K)};
     if (variant_blocks(choose_conv(l->o, n)))
         lower_blocks(&w);

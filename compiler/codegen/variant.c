@@ -77,20 +77,20 @@ static Variant from_outside(const CodegenOptions *o, const Node *n, unsigned leg
 
 /* ---- convolutions --------------------------------------------------------------------------- */
 
-/* One that meets the whole image at once is a dense layer; those in groups have one kernel. */
-static bool has_choice(const Node *n) {
+/* One that meets the whole image at once is a dense layer. */
+static bool is_dense(const Node *n) {
     const Shape *x = &n->in[0]->type.shape, *w = &n->in[1]->type.shape;
-    return n->op == OP_CONV2D && n->attr.groups <= 1 &&
-           (x->dim[1] > w->dim[0] || x->dim[2] > w->dim[1]);
+    return x->dim[1] <= w->dim[0] && x->dim[2] <= w->dim[1];
 }
 
 unsigned conv_variants(const CodegenOptions *o, const Node *n) {
-    if (!has_choice(n)) return 0;
-    unsigned set = 1u << VARIANT_CHANNELS | 1u << VARIANT_BANDS;
+    if (n->op != OP_CONV2D || is_dense(n)) return 0;
+    bool grouped = n->attr.groups > 1;
+    unsigned direct = 1u << VARIANT_CHANNELS | (grouped ? 0 : 1u << VARIANT_BANDS), set = direct;
     if (has_pixel_vectors(n)) set |= 1u << VARIANT_PIXELS;
     if (can_be_winograd(o, n, 2)) set |= 1u << VARIANT_F2_STEPS | 1u << VARIANT_F2_BLOCKS;
     if (can_be_winograd(o, n, 4)) set |= 1u << VARIANT_F4_STEPS | 1u << VARIANT_F4_BLOCKS;
-    return set;
+    return grouped && set == direct ? 0 : set;
 }
 
 /* Bands where there are more pixels than weights, and than stay near while the channels pass. */
@@ -106,7 +106,7 @@ static bool prefers_bands(const Node *n) {
 static Variant cheapest(const CodegenOptions *o, const Node *n) {
     int m = cheapest_winograd(o, n);
     if (!m && has_pixel_vectors(n)) return VARIANT_PIXELS;
-    if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
+    if (!m) return n->attr.groups <= 1 && prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
     bool blocks = winograd_floats(n, m) > SHARED_FLOATS;
     if (m == 2) return blocks ? VARIANT_F2_BLOCKS : VARIANT_F2_STEPS;
     return blocks ? VARIANT_F4_BLOCKS : VARIANT_F4_STEPS;

@@ -34,7 +34,7 @@ const Net nets[] = {
          "Conv2D(72, 1, activation='relu'), Conv2D(33, 3, strides=2, padding='same')", 2),
     CONV("bands_pooled", "(48, 46, 16)", "Conv2D(40, 3, activation='relu'), MaxPooling2D(2)", 2),
     /* maps of all samples leave a cache: four samples at a time, then three */
-    CONV("rounds", "(40, 40, 3)", "Conv2D(32, 3, activation='relu'), AveragePooling2D(4)", 7),
+    CONV("rounds", "(60, 60, 3)", "Conv2D(32, 3, activation='relu'), AveragePooling2D(4)", 7),
     /* one channel to few: vectors of pixels, a row that ends within one, an odd row, too few */
     CONV("pixels", "(12, 37, 1)", "Conv2D(6, 5, activation='tanh'), AveragePooling2D(2)", 3),
     CONV("pixels_odd", "(11, 13, 1)",
@@ -119,6 +119,10 @@ const Net nets[] = {
     CONV("groups_large", "(6, 7, 32)",
          "Conv2D(96, 3, groups=2, padding='same', activation='relu'), Conv2D(64, 3, groups=2, "
          "strides=2, padding='same'), Conv2D(48, 2, groups=2, dilation_rate=2, padding='same')",
+         3),
+    CONV("groups_winograd", "(9, 10, 32)",
+         "Conv2D(32, 3, groups=2, padding='same', use_bias=False), Conv2D(160, 3, groups=2, "
+         "activation='relu'), MaxPooling2D(2), Conv2D(48, 2, groups=2, padding='same')",
          3),
     CONV("groups_odd", "(6, 6, 9)",
          "Conv2D(15, 3, groups=3, padding='same', activation='sigmoid'), Conv2D(12, 2, groups=3), "
