@@ -2,7 +2,7 @@
  * is asked for. */
 #include "hdf5_file.h"
 
-#include "namemap.h"
+#include "../support/namemap.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * weights in order. Layers are found by name; where names differ, by order. */
 #include "keras_files.h"
 
-#include "namemap.h"
+#include "../support/namemap.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* Writing the files of Keras: .keras, .weights.h5 and .h5. */
 #include "../../runtime/files.h"
+#include "../support/namemap.h"
 #include "frontend.h"
 #include "hdf5_write.h"
 #include "keras_files.h"
 #include "keras_optimizer.h"
-#include "namemap.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #define LATHE_FRONTEND_OBJECT_H
 
 #include "../support/arena.h"
+#include "../support/namemap.h"
 #include "ast.h"
-#include "namemap.h"
 
 typedef struct Obj Obj;
 typedef struct ScriptLayer ScriptLayer;

@@ -38,15 +38,33 @@ void module_remove_function(Module *m, const char *name) {
 }
 
 int module_find_param(const Module *m, const char *name) {
+    const int *index = m->param_names ? namemap_get(m->param_names, name) : NULL;
+    if (m->param_names) return index ? *index : -1;
     for (int i = 0; i < m->nparams; i++) {
         if (strcmp(m->params[i].name, name) == 0) return i;
     }
     return -1;
 }
 
+void module_map_names(Module *m, Function *f) {
+    CHECK(m->nparams == 0 && f->next_id == 0);
+    m->param_names = ARENA_NEW(m->arena, NameMap);
+    f->value_names = ARENA_NEW(m->arena, NameMap);
+}
+
+void module_drop_names(Module *m, Function *f) {
+    m->param_names = NULL;
+    f->value_names = NULL;
+}
+
 int module_add_param(Module *m, Param p) {
     CHECK(module_find_param(m, p.name) < 0);
     p.name = arena_strdup(m->arena, p.name);
+    if (m->param_names) {
+        int *index = ARENA_NEW(m->arena, int);
+        *index = m->nparams;
+        namemap_set(m->arena, m->param_names, p.name, index);
+    }
     ARENA_PUSH(m->arena, m->params, m->nparams, m->params_cap, p);
     return m->nparams - 1;
 }
@@ -69,6 +87,7 @@ static bool name_taken(const Function *f, const char *name) {
 /* `name`, or the first of name.1, name.2, ... that no value of f has. */
 static const char *unique_name(Module *m, const Function *f, const char *name) {
     const char *candidate = arena_strdup(m->arena, name);
+    if (f->value_names) return namemap_take(m->arena, f->value_names, candidate);
     for (int i = 1; name_taken(f, candidate); i++)
         candidate = arena_printf(m->arena, "%s.%d", name, i);
     return candidate;
@@ -88,8 +107,8 @@ Value *function_add_input(Module *m, Function *f, const char *name, Type type) {
 
 Value *function_param(Module *m, Function *f, int index) {
     CHECK(index >= 0 && index < m->nparams);
-    int at = 0;
-    while (at < f->nparams && f->params[at]->param < index) at++;
+    int at = f->nparams; /* most are the last */
+    while (at > 0 && f->params[at - 1]->param >= index) at--;
     if (at < f->nparams && f->params[at]->param == index) return f->params[at];
     Value *v = new_value(m, f, m->params[index].name, m->params[index].type);
     v->param = index;

@@ -18,6 +18,7 @@
 
 #include "../support/arena.h"
 #include "../support/diag.h"
+#include "../support/namemap.h"
 #include "../support/strbuf.h"
 
 #include <stdbool.h>
@@ -215,6 +216,7 @@ typedef struct {
     Alias *aliases;
     int naliases, aliases_cap;
     int next_id;
+    NameMap *value_names; /* as Module's param_names */
 } Function;
 
 /* ---- parameters ----------------------------------------------------------------------------- */
@@ -343,6 +345,7 @@ typedef struct {
                                   --preprocess spells it; else NULL */
     Param *params;
     int nparams, params_cap;
+    NameMap *param_names; /* NULL outside of module_map_names and module_drop_names */
     Function **functions;
     int nfunctions, functions_cap;
     Layer *layers;
@@ -363,6 +366,10 @@ Module *module_new(Arena *a, const char *name);
 Function *module_function(const Module *m, const char *name); /* NULL if there is none */
 Function *module_add_function(Module *m, const char *name);
 void module_remove_function(Module *m, const char *name);
+/* Until the names are dropped they are looked up in maps. For who makes a function of many nodes,
+ * and takes none away from it. */
+void module_map_names(Module *m, Function *f);
+void module_drop_names(Module *m, Function *f);
 int module_add_param(Module *m, Param p); /* returns its index; the name must be new */
 int module_find_param(const Module *m, const char *name); /* -1 if there is none */
 /* The shape that files and tables give it. */

@@ -45,13 +45,33 @@ static bool type_equal(const Type *a, const Type *b) {
     return a->dtype == b->dtype && shape_equal(&a->shape, &b->shape);
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char **names_new(int n) {
+    const char **names = malloc(((size_t)n + 1) * sizeof *names);
+    if (!names) PANIC("out of memory");
+    return names;
+}
+
+/* One of the names that stands there twice, or NULL. Frees the list. */
+static const char *find_twice(const char **names, int count) {
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    const char *twice = NULL;
+    for (int i = 1; i < count && !twice; i++)
+        if (strcmp(names[i - 1], names[i]) == 0) twice = names[i];
+    free(names);
+    return twice;
+}
+
 /* ---- parameters and layers ------------------------------------------------------------------ */
 
 static bool check_param(Verifier *v, int index) {
     const Param *p = &v->m->params[index];
     if (!check_type(v, p->name, &p->type, false)) return false;
-    if (module_find_param(v->m, p->name) != index)
-        return REJECT(v, "two parameters are called '%s'", p->name);
     if ((p->role == PARAM_SLOT) != (p->owner >= 0))
         return REJECT(v, "parameter '%s': exactly slots have an owner", p->name);
     if (p->owner >= v->m->nparams || (p->owner >= 0 && !v->m->params[p->owner].trainable))
@@ -65,6 +85,13 @@ static bool check_param(Verifier *v, int index) {
     if (!isfinite(p->init.a) || !isfinite(p->init.b))
         return REJECT(v, "parameter '%s' has an initialiser that is not finite", p->name);
     return true;
+}
+
+static bool check_param_names(Verifier *v) {
+    const char **names = names_new(v->m->nparams);
+    for (int i = 0; i < v->m->nparams; i++) names[i] = v->m->params[i].name;
+    const char *twice = find_twice(names, v->m->nparams);
+    return !twice || REJECT(v, "two parameters are called '%s'", twice);
 }
 
 static bool check_layer(Verifier *v, const Layer *l) {
@@ -112,21 +139,12 @@ static bool define_params(Verifier *v) {
     return true;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool check_names(Verifier *v) {
     int count = 0;
-    const char **names = malloc(((size_t)v->f->next_id + 1) * sizeof *names);
-    if (!names) PANIC("out of memory");
+    const char **names = names_new(v->f->next_id);
     for (int i = 0; i < v->f->next_id; i++)
         if (v->defined[i].value) names[count++] = v->defined[i].value->name;
-    qsort(names, (size_t)count, sizeof *names, compare_names);
-    const char *twice = NULL;
-    for (int i = 1; i < count && !twice; i++)
-        if (strcmp(names[i - 1], names[i]) == 0) twice = names[i];
-    free(names);
+    const char *twice = find_twice(names, count);
     return !twice || REJECT(v, "two values are called '%s'", twice);
 }
 
@@ -251,6 +269,7 @@ const char *verify_module(Module *m) {
     for (int i = 0; i < m->nparams; i++) {
         if (!check_param(&v, i)) return v.message;
     }
+    if (!check_param_names(&v)) return v.message;
     for (int i = 0; i < m->nlayers; i++) {
         if (!check_layer(&v, &m->layers[i])) return v.message;
     }

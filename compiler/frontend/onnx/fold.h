@@ -21,8 +21,14 @@ enum { STORED_ALLOWANCE = 2 * COMPUTED_COST };
 /* False, with a message, where a constant of these dims cannot be computed: one is negative or
  * together they are too large. To be asked before its elements are made. */
 bool can_compute(Op *o, int rank, const int64_t *dim);
-/* The same for one whose elements are all equal. */
+/* The same for the tables of put_resample. */
+bool can_resample(Op *o, int64_t size, int64_t taps);
+/* The same for a constant whose elements are all equal. */
 bool can_fill(Op *o, OnnxType type, int rank, const int64_t *dim);
+
+/* Room for a table of numbers that a rule makes up: what it costs is counted. NULL, with a message,
+ * where it is too large. */
+float *table_new(Op *o, int64_t rows, int64_t columns);
 
 /* Element k, of either type. */
 static inline double number_at(const OnnxTensor *c, int64_t k) {

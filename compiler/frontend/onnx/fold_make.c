@@ -58,6 +58,7 @@ bool fold_range(Op *o) {
             return refuse(o, "its inputs are not three numbers");
         c[i] = o->in[i]->constant;
         if (c[i]->batch) return mixes_batch(o, "a range over the samples");
+        if (c[i]->type != c[0]->type) return refuse(o, "its inputs are of different types");
         x[i] = number_at(c[i], 0);
     }
     double count = ceil((x[1] - x[0]) / x[2]);
@@ -69,7 +70,7 @@ bool fold_range(Op *o) {
         if (f)
             f[k] = (float)(x[0] + (double)k * x[2]);
         else
-            v[k] = c[0]->i[0] + k * c[2]->i[0];
+            v[k] = (int64_t)((uint64_t)c[0]->i[0] + (uint64_t)k * (uint64_t)c[2]->i[0]);
     }
     return set_constant(o, 0, r);
 }

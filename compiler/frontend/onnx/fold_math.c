@@ -345,6 +345,8 @@ bool fold_reduce(Op *o) {
         if (gone) inner *= x->dim[i];
         if (!gone || keep) dim[rank++] = full[i];
     }
+    /* Of an empty tensor, whose other sizes are any. */
+    if (!can_compute(o, rank, dim)) return false;
     OnnxTensor *c = constant_new(o->im, x->type, rank, dim, &f, &v);
     double *sum = ARENA_ARRAY(o->im->arena, double, (size_t)c->count + 1);
     int64_t at[MAX_RANK] = {0}, stride[MAX_RANK] = {0}, step = 1;

@@ -4,12 +4,9 @@
 #include <string.h>
 
 static bool can_afford(Op *o, int cost, int rank, const int64_t *dim) {
-    int64_t total = cost;
-    for (int i = 0; i < rank; i++)
-        if (dim[i] < 0 || __builtin_mul_overflow(total, dim[i], &total) ||
-            total > o->im->budget - o->im->computed)
-            return refuse(o, "its shape %s is negative or too large", dims_text(o->im, rank, dim));
-    return true;
+    int64_t left = o->im->budget - o->im->computed;
+    return onnx_sizes_fit(rank, dim, left > 0 ? left / cost : 0) ||
+           refuse(o, "its shape %s is negative or too large", dims_text(o->im, rank, dim));
 }
 
 bool can_compute(Op *o, int rank, const int64_t *dim) {
@@ -18,6 +15,16 @@ bool can_compute(Op *o, int rank, const int64_t *dim) {
 
 bool can_fill(Op *o, OnnxType type, int rank, const int64_t *dim) {
     return can_afford(o, fill_cost(type), rank, dim);
+}
+
+bool can_resample(Op *o, int64_t size, int64_t taps) {
+    return can_afford(o, RESAMPLE_COST, 2, (int64_t[]){size, taps});
+}
+
+float *table_new(Op *o, int64_t rows, int64_t columns) {
+    if (!can_fill(o, ONNX_FLOAT, 2, (int64_t[]){rows, columns})) return NULL;
+    o->im->computed += fill_cost(ONNX_FLOAT) * rows * columns;
+    return ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns) + 1);
 }
 
 View view_of(const OnnxTensor *c) {

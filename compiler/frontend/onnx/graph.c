@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 16, MAX_NODES = 1 << 18, OLDEST = 1, NEWEST = 27 };
+enum { MAX_DEPTH = 16, MAX_NODES = 1 << 18, MAX_CALLS = 1 << 16, OLDEST = 1, NEWEST = 27 };
 
 const char *node_text(Import *im, const OnnxNode *n, int64_t opset) {
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";
@@ -89,6 +89,16 @@ static void bind_attrs(Flatten *fl, const OnnxFunction *f, const OnnxNode *call,
     n->nattrs = kept;
 }
 
+/* Calls count as well: functions without nodes may call each other. */
+static bool few_nodes(Flatten *fl) {
+    if (fl->failed) return false;
+    fl->failed = fl->im->nnodes > MAX_NODES || fl->calls > MAX_CALLS;
+    if (fl->failed)
+        diag_error(fl->im->diag, "the model has more than %d nodes, or %d calls of functions",
+                   MAX_NODES, MAX_CALLS);
+    return !fl->failed;
+}
+
 static void flatten_nodes(Flatten *fl, const OnnxNode *nodes, int n, int64_t opset, int depth);
 
 static void flatten_call(Flatten *fl, const OnnxFunction *f, const OnnxNode *call, int64_t opset,
@@ -96,6 +106,7 @@ static void flatten_call(Flatten *fl, const OnnxFunction *f, const OnnxNode *cal
     Import *im = fl->im;
     int number = fl->calls++;
     int64_t own = main_opset(im, f->opsets, f->nopsets);
+    if (!few_nodes(fl)) return;
     if (own < 0 || depth >= MAX_DEPTH) {
         if (depth >= MAX_DEPTH)
             diag_error(im->diag, "%s: functions call each other more than %d deep",
@@ -127,9 +138,7 @@ static void flatten_nodes(Flatten *fl, const OnnxNode *nodes, int n, int64_t ops
             flatten_call(fl, f, &nodes[i], opset, depth);
         else
             ARENA_PUSH(im->arena, im->nodes, im->nnodes, fl->capacity, flat);
-        if (im->nnodes <= MAX_NODES) continue;
-        diag_error(im->diag, "the model has more than %d nodes", MAX_NODES);
-        fl->failed = true;
+        if (!few_nodes(fl)) return;
     }
 }
 

@@ -108,22 +108,23 @@ static bool add_input(Import *im, int index, int64_t *batch) {
     t->input = index;
     namemap_set(im->arena, &im->tensors, p->name, t);
     if (!input_dims(im, index, t)) return false;
-    if (count_dims(t->rank, t->dim) == 0) {
-        freeze_empty(im, index, t);
-        return true;
-    }
-    if (!im->is_static) {
+    bool empty = count_dims(t->rank, t->dim) == 0;
+    if (!empty && !im->is_static) {
         if (!agree_on_batch(t, batch)) im->mixes = true;
         if (im->mixes) return true;
         t->dim[0] = DIM_BATCH;
     }
-    Type type = {.dtype = DT_F32, .shape = stored_shape(im, t->rank, t->dim, NULL)};
-    int64_t total;
-    if (!shape_total(&type.shape, 1, &total) || total > INT32_MAX) {
+    int samples = t->rank > 0 && t->dim[0] == DIM_BATCH;
+    if (!onnx_sizes_fit(t->rank - samples, t->dim + samples, INT32_MAX)) {
         diag_error(im->diag, "input '%s': %s is too large", p->name,
                    dims_text(im, t->rank, t->dim));
         return false;
     }
+    if (empty) {
+        freeze_empty(im, index, t);
+        return true;
+    }
+    Type type = {.dtype = DT_F32, .shape = stored_shape(im, t->rank, t->dim, NULL)};
     im->own_inputs[im->function->ninputs] = own_shape(t);
     im->own_index[im->function->ninputs] = im->place[index];
     t->value = function_add_input(im->module, im->function, p->name, type);
@@ -152,11 +153,7 @@ static bool add_inputs(Import *im) {
 
 static const char *layer_name(Import *im, const OnnxNode *n) {
     const char *name = *n->name ? n->name : n->nout && *n->out[0] ? n->out[0] : n->op;
-    const char *candidate = name;
-    for (int i = 1; namemap_get(&im->layers, candidate); i++)
-        candidate = arena_printf(im->arena, "%s.%d", name, i);
-    namemap_set(im->arena, &im->layers, candidate, im);
-    return candidate;
+    return namemap_take(im->arena, &im->layers, name);
 }
 
 /* Constants of types that nothing computes with (texts, complex numbers) have no values. */
@@ -232,6 +229,15 @@ static bool refuse_sequences(Op *o) {
     return true;
 }
 
+/* For constants that an operator made without asking can_compute. */
+static void check_budget(Op *o) {
+    if (o->im->computed > o->im->budget)
+        refuse(o,
+               "with it, computed constants take up to %lld bytes; accepted: %lld, for a model "
+               "of this size",
+               4 * (long long)o->im->computed, 4 * (long long)o->im->budget);
+}
+
 void import_node(Import *im, const FlatNode *flat) {
     Op o = {.im = im, .node = flat->node, .opset = flat->opset};
     o.row = find_operator(flat->node->domain, flat->node->op);
@@ -248,11 +254,12 @@ void import_node(Import *im, const FlatNode *flat) {
     if (!refuse_sequences(&o)) return;
     if (o.row->fold && all_constant(&o)) {
         o.row->fold(&o);
-        return;
+    } else {
+        o.name = layer_name(im, flat->node);
+        im->row = (Layer){0};
+        if (o.row->rule(&o) && o.parts) add_row(&o);
     }
-    o.name = layer_name(im, flat->node);
-    im->row = (Layer){0};
-    if (o.row->rule(&o) && o.parts) add_row(&o);
+    check_budget(&o);
 }
 
 /* Operators that meant something else in old opsets, and since when they have meant what the rules
@@ -351,21 +358,11 @@ static void add_number(Import *im) {
 /* ---- attempts ---------------------------------------------------------------------------------
  */
 
-/* For constants that an operator made without asking can_compute. */
-static bool within_reason(Import *im, const FlatNode *last) {
-    if (im->computed <= im->budget) return true;
-    diag_error(im->diag,
-               "%s: with it, computed constants take up to %lld bytes; accepted: %lld, for a model "
-               "of this size",
-               node_text(im, last->node, last->opset), 4 * (long long)im->computed,
-               4 * (long long)im->budget);
-    return false;
-}
-
 static void attempt(Import *im, const char *name) {
     im->module = module_new(im->arena, name);
     im->module->model_name = *im->model->graph.name ? im->model->graph.name : name;
     im->function = module_add_function(im->module, "forward");
+    module_map_names(im->module, im->function);
     im->tensors = im->names = im->layers = (NameMap){0};
     im->mixes = im->freezes = false;
     im->inner = 0;
@@ -378,7 +375,7 @@ static void attempt(Import *im, const char *name) {
     if (!add_inputs(im)) return;
     for (int i = 0; i < im->nnodes && !im->mixes && !im->freezes; i++) {
         import_node(im, &im->nodes[i]);
-        if (!within_reason(im, &im->nodes[i])) return;
+        if (im->computed > im->budget) return;
     }
     if (!im->mixes && !im->freezes && !im->diag->errors) add_outputs(im);
     if (!im->diag->errors && im->function->noutputs == 0) add_number(im);
@@ -405,6 +402,7 @@ static Module *run_attempts(Import *im, const char *name) {
         *im->diag = before;
     }
     if (im->diag->errors) return NULL;
+    module_drop_names(im->module, im->function);
     im->module->own_inputs = im->own_inputs;
     im->module->own_outputs = im->own_outputs;
     im->module->own_index = im->own_index;

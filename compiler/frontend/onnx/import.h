@@ -15,7 +15,7 @@
 
 #include "../../../runtime/error.h"
 #include "../../ir/ops.h"
-#include "../namemap.h"
+#include "../../support/namemap.h"
 #include "onnx.h"
 #include "records.h"
 
@@ -34,7 +34,9 @@ struct Tensor {
     const OnnxNode *producer; /* NULL for inputs and initialisers */
     const char *layer;        /* row of the module's layers that gives it, or NULL */
     int input;                /* index of the graph's input, or -1 */
-    int weight[2];    /* parameter made of the constant as it is, and as a kernel; -1: none */
+    int weight[2]; /* parameter made of the constant as it is, and as a kernel; -1: none */
+    int search;    /* the last one that came here, and what it found: tensors.c */
+    bool found;
     bool is_sequence; /* a list of tensors: it has neither elements nor a value */
     Tensor **items;
     int nitems;
@@ -58,6 +60,8 @@ typedef struct {
     bool *frozen;     /* for each input of the graph: taken as a constant */
     bool is_static;   /* static form */
     int64_t computed, budget; /* what computed constants cost, and may cost: fold.h */
+    int emitted;              /* nodes of the IR: put.c */
+    int search;               /* number of searches for inputs: tensors.c */
     /* of one attempt: */
     Module *module;
     Function *function;
@@ -149,7 +153,7 @@ Tensor *tensor_new(Import *im, const char *name);
 Tensor *tensor_constant(Import *im, const char *name, const OnnxTensor *c);
 /* Whether the elements of t could be known: all inputs of the graph that it depends on are given.
  */
-bool can_know(Import *im, const Tensor *t);
+bool can_know(Import *im, Tensor *t);
 /* The elements of input i, which must be known now: freezes graph inputs where that helps; NULL
  * after an error or at the end of the attempt. `what` names it for the message. */
 const OnnxTensor *need_constant(Op *o, int i, const char *what);
@@ -157,8 +161,9 @@ const OnnxTensor *need_constant(Op *o, int i, const char *what);
  * is given, which then is their factors or NULL. */
 const int64_t *need_ints(Op *o, int i, const char *what, int *n, const int64_t **batch);
 const float *need_floats(Op *o, int i, const char *what, int *n);
-/* What an element of a computed constant costs: fold.h. */
-enum { COMPUTED_COST = 4 };
+/* What an element of a computed constant costs, and of a resampling, which has an index, the same
+ * as a number, and a weight: fold.h. */
+enum { COMPUTED_COST = 4, RESAMPLE_COST = 3 };
 int fill_cost(OnnxType type);
 /* A constant whose elements are all that of `value`, or 0. */
 OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *dim,
@@ -197,6 +202,20 @@ bool set_constant(Op *o, int k, const OnnxTensor *c);
 bool set_same(Op *o, int k, const Tensor *t);
 
 /* ---- emitting (put.c) ---------------------------------------------------------------------- */
+
+/* Nodes of the IR in all attempts, of about 700 bytes. Like MAX_COMPUTED it is small for a fuzzer.
+ */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+enum { MAX_EMITTED = 1 << 14 };
+#else
+enum { MAX_EMITTED = 1 << 17 };
+#endif
+/* Values that one node of the model is taken apart into. */
+enum { MAX_PARTS = 1 << 16 };
+/* Counts another node of the IR; false, with a message, where they are too many. */
+bool can_emit(Op *o);
+/* Room for the n parts of a node; NULL, with a message, where they are too many. */
+Value **parts_new(Op *o, int64_t n);
 
 Value *put_node(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr);
 Value *put_node1(Op *o, OpKind op, Value *x, const Attrs *attr);

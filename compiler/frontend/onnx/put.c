@@ -2,10 +2,16 @@
  * an earlier one. */
 #include "import.h"
 
+bool can_emit(Op *o) {
+    return ++o->im->emitted <= MAX_EMITTED ||
+           refuse(o, "with it, the model takes more than %d operations", MAX_EMITTED);
+}
+
 Value *put_node(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr) {
     for (int i = 0; i < n; i++)
         if (!in[i]) return NULL;
     Import *im = o->im;
+    if (!can_emit(o)) return NULL;
     Diag inner;
     diag_init(&inner, im->arena, NULL, NULL);
     Node *node = function_add_node(im->module, im->function, op, o->name, in, n, attr,
@@ -13,6 +19,12 @@ Value *put_node(Op *o, OpKind op, Value *const *in, int n, const Attrs *attr) {
     o->parts++;
     if (node) return node->out[0];
     refuse(o, "%s", inner.count ? inner.messages[0].text : "its sizes are too large");
+    return NULL;
+}
+
+Value **parts_new(Op *o, int64_t n) {
+    if (n <= MAX_PARTS) return ARENA_ARRAY(o->im->arena, Value *, (size_t)n + 1);
+    refuse(o, "it takes %lld parts; accepted: at most %d", (long long)n, MAX_PARTS);
     return NULL;
 }
 
@@ -109,7 +121,7 @@ Value *put_reduce(Op *o, int fn, Value *x, uint32_t axes, bool keepdims) {
 Value *put_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int32_t *index,
                     const float *weight) {
     Shape s = {.rank = 2, .dim = {size, taps}};
-    o->im->computed += COMPUTED_COST * 3 * size * taps;
+    o->im->computed += RESAMPLE_COST * size * taps;
     float *at = ARENA_ARRAY(o->im->arena, float, (size_t)size *(size_t)taps);
     for (int64_t i = 0; i < size * taps; i++) at[i] = (float)index[i];
     Value *in[] = {x, put_param(o, "index", s, PARAM_CONST, false, at),
@@ -121,19 +133,10 @@ Value *put_resample(Op *o, Value *x, int axis, int64_t size, int taps, const int
 /* ---- parameters -------------------------------------------------------------------------------
  */
 
-/* `name`, or name.1, name.2, ... */
-static const char *free_name(Import *im, const char *name) {
-    const char *candidate = *name ? name : "constant";
-    for (int i = 1; namemap_get(&im->names, candidate); i++)
-        candidate = arena_printf(im->arena, "%s.%d", *name ? name : "constant", i);
-    namemap_set(im->arena, &im->names, candidate, im);
-    return candidate;
-}
-
 Value *put_param(Op *o, const char *name, Shape shape, ParamRole role, bool trainable,
                  const float *data) {
     Import *im = o->im;
-    Param p = {.name = free_name(im, name),
+    Param p = {.name = namemap_take(im->arena, &im->names, *name ? name : "constant"),
                .type = {.dtype = DT_F32, .shape = shape},
                .role = role,
                .trainable = trainable,

@@ -76,8 +76,8 @@ static bool read_attr_graph(Reader *r, const LatheOnnx__Attribute *p, OnnxAttr *
     if (p->g.len > INT_MAX) return false;
     unsigned char *copy = arena_alloc(r->arena, p->g.len + 1, 1);
     if (p->g.len) memcpy(copy, p->g.data, p->g.len);
-    o->graph = copy;
-    o->n = (int)p->g.len;
+    o->body = ARENA_NEW(r->arena, OnnxBody);
+    *o->body = (OnnxBody){.bytes = copy, .size = p->g.len};
     return true;
 }
 
@@ -184,20 +184,23 @@ static int as_file(const unsigned char *bytes, size_t size) {
     return -1;
 }
 
-bool onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, OnnxGraph *out, Diag *d) {
+const OnnxGraph *onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, Diag *d) {
     Reader r = {a, folder, d};
     OnnxTree tree;
+    OnnxBody *body = attr->body;
     lathe_error e = {"there is no memory for it"};
-    int file = as_file(attr->graph, (size_t)attr->n);
-    bool ok = file >= 0 && onnx_unpack(file, (uint64_t)attr->n, true, &tree, &e);
+    if (body->graph) return body->graph;
+    int file = as_file(body->bytes, body->size);
+    bool ok = file >= 0 && onnx_unpack(file, body->size, true, &tree, &e);
     if (file >= 0) close(file);
     if (!ok) {
         diag_error(d, "the graph in attribute '%s': %s", attr->name, e.text);
-        return false;
+        return NULL;
     }
-    ok = read_graph(&r, tree.message, out);
+    OnnxGraph *graph = ARENA_NEW(a, OnnxGraph);
+    if (read_graph(&r, tree.message, graph)) body->graph = graph;
     onnx_tree_free(&tree);
-    return ok;
+    return body->graph;
 }
 
 /* ---- the model --------------------------------------------------------------------------------

@@ -63,6 +63,14 @@ bool onnx_type_is_integer(OnnxType t) {
     return packed || ((unsigned)t < NTYPES && types[t].size > 0 && !onnx_type_is_float(t));
 }
 
+bool onnx_sizes_fit(int rank, const int64_t *dim, int64_t most) {
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++)
+        if (dim[i] < 0 || __builtin_mul_overflow(n, dim[i] ? dim[i] : 1, &n) || n > most)
+            return false;
+    return true;
+}
+
 static float from_bits(uint32_t bits) {
     float f;
     memcpy(&f, &bits, sizeof f);
@@ -218,13 +226,13 @@ bool onnx_read_tensor(Arena *a, const LatheOnnx__Tensor *t, const char *owner, c
                    MAX_RANK);
         return false;
     }
-    for (size_t i = 0; i < t->n_dims; i++) {
+    if (!onnx_sizes_fit(o->rank, t->dims, INT64_C(1) << 32)) {
+        diag_error(d, "tensor '%s': its shape is too large or negative", o->name);
+        return false;
+    }
+    for (int i = 0; i < o->rank; i++) {
         o->dim[i] = t->dims[i];
-        if (t->dims[i] < 0 || __builtin_mul_overflow(o->count, t->dims[i], &o->count) ||
-            o->count > INT64_C(1) << 32) {
-            diag_error(d, "tensor '%s': its shape is too large or negative", o->name);
-            return false;
-        }
+        o->count *= t->dims[i];
     }
     if ((unsigned)o->type >= NTYPES || types[o->type].size == 0) return true; /* nothing to read */
     const unsigned char *raw;

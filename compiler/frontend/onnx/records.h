@@ -60,6 +60,13 @@ typedef enum {
     ONNX_ATTR_TEXTS = 8
 } OnnxAttrKind;
 
+/* A graph inside an attribute, encoded until it is asked for. */
+typedef struct {
+    const unsigned char *bytes;
+    size_t size;
+    struct OnnxGraph *graph; /* NULL: not read yet */
+} OnnxBody;
+
 typedef struct {
     const char *name;
     OnnxAttrKind kind;
@@ -68,11 +75,11 @@ typedef struct {
     int64_t i;
     const char *text;
     const OnnxTensor *tensor;
-    int n; /* of floats, ints or texts; bytes of graph */
+    int n; /* of floats, ints or texts */
     const float *floats;
     const int64_t *ints;
     const char **texts;
-    const unsigned char *graph; /* still encoded */
+    OnnxBody *body;
 } OnnxAttr;
 
 /* Inputs and outputs that were left out have the name "". */
@@ -99,7 +106,7 @@ typedef struct {
     int64_t version;
 } OnnxOpset;
 
-typedef struct {
+typedef struct OnnxGraph {
     const char *name;
     OnnxNode *nodes;
     OnnxTensor *initializers;
@@ -135,14 +142,18 @@ const char *onnx_type_name(Arena *a, OnnxType t);
 bool onnx_type_is_float(OnnxType t);
 /* Integers and truth values. */
 bool onnx_type_is_integer(OnnxType t);
+/* Whether no size is negative and their product is at most `most`. A 0 counts as 1: an empty
+ * tensor's other sizes come back where an axis is reduced or left out. */
+bool onnx_sizes_fit(int rank, const int64_t *dim, int64_t most);
 
 /* ---- reading (read.c) ----------------------------------------------------------------------- */
 
 /* Parses an open file of this size; external data is looked for in `folder`. NULL and an error in d
  * if it is no ONNX model. */
 OnnxModel *onnx_parse(Arena *a, int file, uint64_t size, const char *folder, Diag *d);
-/* A graph inside an attribute. */
-bool onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, OnnxGraph *out, Diag *d);
+/* The graph inside an attribute, read the first time: a loop asks for it again and again. NULL
+ * after an error. */
+const OnnxGraph *onnx_parse_graph(Arena *a, const OnnxAttr *attr, const char *folder, Diag *d);
 
 /* ---- tensors (read_tensor.c) ---------------------------------------------------------------- */
 

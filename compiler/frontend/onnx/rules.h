@@ -72,8 +72,6 @@ bool set_part(Op *o, int k, Tensor *x, int axis, int64_t start, int64_t size, in
 
 /* ---- rules_sequence.c ----------------------------------------------------------------------- */
 
-enum { MAX_PARTS = 65536 };
-
 /* What rule_sequence does with its sequence: the row's argument. */
 enum { SEQUENCE_INSERT, SEQUENCE_ERASE, SEQUENCE_AT, SEQUENCE_LENGTH, SEQUENCE_JOIN };
 

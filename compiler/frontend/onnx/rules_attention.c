@@ -96,8 +96,9 @@ static bool read_attention(Op *o, Attention *a) {
 static Value *repeat_heads(Op *o, const Attention *a, Value *v) {
     int64_t heads = a->qd[1], each = heads / a->kd[1];
     if (each == 1) return v;
+    float *one = table_new(o, heads, 1);
+    if (!one) return NULL;
     int32_t *from = ARENA_ARRAY(o->im->arena, int32_t, (size_t)heads);
-    float *one = ARENA_ARRAY(o->im->arena, float, (size_t)heads);
     for (int64_t h = 0; h < heads; h++) {
         from[h] = (int32_t)(h / each);
         one[h] = 1.0f;
@@ -153,8 +154,8 @@ static Value *mask_value(Op *o, const Attention *a) {
 /* Minus infinity where a key lies behind the query. */
 static Value *causal_mask(Op *o, const Attention *a) {
     int64_t rows = a->qd[2], columns = a->kd[2];
-    if (!can_compute(o, 2, (int64_t[]){rows, columns})) return NULL;
-    float *f = ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns));
+    float *f = table_new(o, rows, columns);
+    if (!f) return NULL;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
             f[i * columns + j] = j - a->past > i ? -INFINITY : 0.0f;
@@ -171,7 +172,8 @@ static Value *without_padding(Op *o, const Attention *a, Value *v) {
         refuse(o, "its nonpad_kv_seqlen is no vector");
         return NULL;
     }
-    float *number = ARENA_ARRAY(o->im->arena, float, (size_t)a->kd[2]);
+    float *number = table_new(o, a->kd[2], 1);
+    if (!number) return NULL;
     for (int64_t k = 0; k < a->kd[2]; k++) number[k] = (float)k;
     Shape s = {.rank = 1, .dim = {a->kd[2]}};
     four(o, t->dim[0], 1, 1, 1, dim, &n);

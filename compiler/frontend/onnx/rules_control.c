@@ -11,7 +11,7 @@ enum { MAX_ROUNDS = 4096 };
 
 /* A graph of the node, in its own names. */
 typedef struct {
-    OnnxGraph graph;
+    const OnnxGraph *graph;
     NameMap own; /* the names that it gives, with those that they have in place */
     int number;
 } Body;
@@ -20,7 +20,8 @@ static bool read_body(Op *o, const char *attr, Body *b) {
     const OnnxAttr *a = find_attr(o, attr);
     *b = (Body){.number = 0};
     if (!a || a->kind != ONNX_ATTR_GRAPH) return refuse(o, "it has no graph '%s'", attr);
-    return onnx_parse_graph(o->im->arena, a, o->im->folder, &b->graph, o->im->diag);
+    b->graph = onnx_parse_graph(o->im->arena, a, o->im->folder, o->im->diag);
+    return b->graph != NULL;
 }
 
 /* Gives a name of the graph a name of its own in this round. */
@@ -46,17 +47,19 @@ static bool import_inner(Op *o, Body *b, const OnnxNode *from) {
     const OpRow *row = find_operator(n->domain, n->op);
     if (!row || !row->rule)
         return refuse(o, "its graph has the operator %s, which is not supported", n->op);
-    if (++o->im->inner > MAX_INNER) return refuse(o, "its rounds have too many nodes");
     import_node(o->im, &(FlatNode){n, o->opset});
     return !o->im->mixes && !o->im->freezes && !o->im->diag->errors;
 }
 
 /* The results of the graph for these arguments, those that it has too few of NULL. */
 static bool run_body(Op *o, Body *b, int n, Tensor *const *args, Tensor **results) {
-    const OnnxGraph *g = &b->graph;
+    const OnnxGraph *g = b->graph;
     Import *im = o->im;
     b->own = (NameMap){0};
     if (g->ninputs != n) return refuse(o, "its graph has %d inputs, not %d", g->ninputs, n);
+    if (g->nnodes + g->ninitializers + n + g->noutputs > MAX_INNER - im->inner)
+        return refuse(o, "its rounds have too many nodes");
+    im->inner += g->nnodes + g->ninitializers + n + g->noutputs;
     for (int i = 0; i < g->ninitializers; i++) {
         const OnnxTensor *c = &g->initializers[i];
         const char *name = own_name(o, b, c->name);
@@ -104,9 +107,9 @@ bool rule_if(Op *o) {
     bool truth = false;
     if (!need_constant(o, 0, "the condition") || !known_truth(o, o->in[0], &truth)) return false;
     if (!read_body(o, truth ? "then_branch" : "else_branch", &b)) return false;
-    Tensor **results = tensor_list(o, b.graph.noutputs);
+    Tensor **results = tensor_list(o, b.graph->noutputs);
     b.number = truth;
-    if (b.graph.noutputs < o->nout) return refuse(o, "its graph has too few results");
+    if (b.graph->noutputs < o->nout) return refuse(o, "its graph has too few results");
     if (!run_body(o, &b, 0, NULL, results)) return false;
     for (int i = 0; i < o->nout; i++)
         if (!set_result(o, i, results[i])) return false;
@@ -116,15 +119,16 @@ bool rule_if(Op *o) {
 /* ---- rounds -----------------------------------------------------------------------------------
  */
 
-/* Results of all rounds, one behind the other along a new axis. */
-static bool set_stacked(Op *o, int k, int64_t rounds, Tensor **items, int64_t axis, bool reverse) {
+/* Result `which` of all rounds, one behind the other along a new axis. */
+static bool set_stacked(Op *o, int k, int64_t rounds, Tensor **const *results, int which,
+                        int64_t axis, bool reverse) {
     Tensor **wide = tensor_list(o, rounds);
     int at;
     if (rounds == 0) return refuse(o, "it has no rounds");
-    if (!wrap_axis(o, axis, items[0]->rank + 1, &at)) return false;
+    if (!wrap_axis(o, axis, results[0][which]->rank + 1, &at)) return false;
     for (int64_t t = 0; t < rounds; t++) {
         int64_t list[] = {at};
-        Tensor *item = compose_ints(o, "Unsqueeze", items[t], "axes", 1, list);
+        Tensor *item = compose_ints(o, "Unsqueeze", results[t][which], "axes", 1, list);
         wide[reverse ? rounds - 1 - t : t] = item;
     }
     Tensor *all = compose_concat(o, (int)rounds, wide, at);
@@ -164,29 +168,31 @@ static bool scan_rounds(Op *o, int states, int scans, int64_t *rounds) {
 
 bool rule_scan(Op *o) {
     Body b;
-    int scans = (int)attr_int(o, "num_scan_inputs", 0), states = o->nin - scans;
-    int64_t rounds = 0;
+    int64_t given = attr_int(o, "num_scan_inputs", 0), rounds = 0;
     if (o->opset < 9) return refuse(o, "accepted: from opset 9 on");
-    if (scans < 1 || states < 0 || !scan_rounds(o, states, scans, &rounds))
-        return scans < 1 || states < 0 ? refuse(o, "it has no inputs to scan") : false;
+    if (given < 1 || given > o->nin)
+        return refuse(o, "num_scan_inputs is %lld; accepted: 1 to %d, the number of its inputs",
+                      (long long)given, o->nin);
+    int scans = (int)given, states = o->nin - scans;
+    if (!scan_rounds(o, states, scans, &rounds)) return false;
     if (!read_body(o, "body", &b)) return false;
-    int stacks = b.graph.noutputs - states;
-    if (stacks < 0 || b.graph.noutputs < o->nout) return refuse(o, "its graph has too few results");
-    Tensor **args = tensor_list(o, o->nin), **results = tensor_list(o, b.graph.noutputs);
-    Tensor **kept = tensor_list(o, rounds * stacks);
+    if (b.graph->noutputs < states || b.graph->noutputs < o->nout)
+        return refuse(o, "its graph has too few results");
+    Tensor **args = tensor_list(o, o->nin), **results = tensor_list(o, b.graph->noutputs);
+    Tensor ***kept = ARENA_ARRAY(o->im->arena, Tensor **, (size_t)rounds);
     for (int i = 0; i < states; i++)
         if (!(results[i] = o->in[i])) return refuse(o, "input %d is missing", i);
     for (int64_t t = 0; t < rounds; t++) {
         for (int i = 0; i < states; i++) args[i] = results[i];
         for (int i = 0; i < scans; i++)
             if (!(args[states + i] = scanned(o, i, o->in[states + i], t))) return false;
+        kept[t] = results = tensor_list(o, b.graph->noutputs);
         if (!run_body(o, &b, o->nin, args, results)) return false;
-        for (int k = 0; k < stacks; k++) kept[k * rounds + t] = results[states + k];
     }
     for (int i = 0; i < states && i < o->nout; i++)
         if (!set_result(o, i, results[i])) return false;
     for (int k = 0; k < o->nout - states; k++)
-        if (!set_stacked(o, states + k, rounds, kept + k * rounds, listed(o, "scan_output_axes", k),
+        if (!set_stacked(o, states + k, rounds, kept, states + k, listed(o, "scan_output_axes", k),
                          listed(o, "scan_output_directions", k) != 0))
             return false;
     return true;
@@ -220,10 +226,10 @@ bool rule_loop(Op *o) {
     int64_t most, t = 0, *v;
     bool go;
     if (!loop_rounds(o, &most, &go) || !read_body(o, "body", &b)) return false;
-    int stacks = b.graph.noutputs - 1 - states;
-    if (stacks < 0 || stacks + states < o->nout) return refuse(o, "its graph has too few results");
-    Tensor **args = tensor_list(o, states + 2), **results = tensor_list(o, b.graph.noutputs);
-    Tensor **kept = tensor_list(o, (int64_t)stacks * MAX_ROUNDS);
+    if (b.graph->noutputs < 1 + states || b.graph->noutputs - 1 < o->nout)
+        return refuse(o, "its graph has too few results");
+    Tensor **args = tensor_list(o, states + 2), **results = tensor_list(o, b.graph->noutputs);
+    Tensor ***kept = ARENA_ARRAY(o->im->arena, Tensor **, MAX_ROUNDS);
     OnnxTensor *yes = constant_new(o->im, ONNX_BOOL, 0, NULL, NULL, &v);
     *v = 1;
     for (int i = 0; i < states; i++)
@@ -233,14 +239,13 @@ bool rule_loop(Op *o) {
         args[0] = round_number(o, t);
         args[1] = tensor_constant(o->im, "go", yes);
         for (int i = 0; i < states; i++) args[2 + i] = results[1 + i];
+        kept[t] = results = tensor_list(o, b.graph->noutputs);
         if (!run_body(o, &b, states + 2, args, results)) return false;
         if (!known_truth(o, results[0], &go)) return false;
-        for (int k = 0; k < stacks; k++)
-            kept[(int64_t)k * MAX_ROUNDS + t] = results[1 + states + k];
     }
     for (int i = 0; i < states && i < o->nout; i++)
         if (!set_result(o, i, results[1 + i])) return false;
     for (int k = 0; k < o->nout - states; k++)
-        if (!set_stacked(o, states + k, t, kept + (int64_t)k * MAX_ROUNDS, 0, false)) return false;
+        if (!set_stacked(o, states + k, t, kept, 1 + states + k, 0, false)) return false;
     return true;
 }

@@ -64,9 +64,9 @@ static Value *conv_plane(Op *o, Value *x, Value *kernel, Value *bias, const Attr
 /* v [N,D,H,W,C], padded in depth -> [N,P,Q,R,K] */
 static Value *conv_volume(Op *o, Value *v, const Window *w, Value *kernel, Value *bias,
                           const Attrs *a) {
-    Value **depth = ARENA_ARRAY(o->im->arena, Value *, (size_t)w->size[0]);
-    Value **plane = ARENA_ARRAY(o->im->arena, Value *, (size_t)w->kernel[0]);
     if (!v) return NULL;
+    Value **depth = parts_new(o, w->size[0]), **plane = parts_new(o, w->kernel[0]);
+    if (!depth || !plane) return NULL;
     const int64_t *in = v->type.shape.dim;
     for (int64_t p = 0; p < w->size[0]; p++) {
         for (int64_t k = 0; k < w->kernel[0]; k++) {
@@ -87,7 +87,8 @@ static Value *conv_volume(Op *o, Value *v, const Window *w, Value *kernel, Value
 static Value *conv_volume_groups(Op *o, Value *v, const Window *w, const int *order, int64_t groups,
                                  const Attrs *a) {
     const OnnxTensor *c = o->in[1]->constant;
-    Value **part = ARENA_ARRAY(o->im->arena, Value *, (size_t)groups);
+    Value **part = parts_new(o, groups);
+    if (!part) return NULL;
     View of = view_of(c);
     of.dim[0] = c->dim[0] / groups;
     for (int64_t g = 0; g < groups; g++) {
@@ -129,8 +130,9 @@ static bool check_weights(Op *o, const Tensor *x, int channel_axis, Window *w) {
             return refuse(o, "its kernel_shape does not agree with its weights %s",
                           dims_text(o->im, t->rank, t->dim));
     }
-    int64_t c = channel_axis == 1 ? t->dim[1] * groups : t->dim[0];
-    if (groups < 1 || groups > INT32_MAX || c != x->dim[1] || t->dim[0] % groups || c % groups)
+    bool few = groups >= 1 && groups <= INT32_MAX;
+    int64_t c = channel_axis == 1 && few ? t->dim[1] * groups : t->dim[0];
+    if (!few || c != x->dim[1] || t->dim[0] % groups || c % groups)
         return refuse(o, "%s cannot be convolved by weights %s in %lld groups",
                       dims_text(o->im, x->rank, x->dim), dims_text(o->im, t->rank, t->dim),
                       (long long)groups);
@@ -160,7 +162,8 @@ bool rule_conv(Op *o) {
     if ((!kernel && !grouped_volume) || !read_bias(o, t->dim[0], &bias)) return false;
     Attrs a = plane_attrs(x, &w, grouped_volume ? 1 : groups);
     int blocks = count_blocks(o, x);
-    Value **v = ARENA_ARRAY(o->im->arena, Value *, (size_t)blocks);
+    Value **v = parts_new(o, blocks);
+    if (!v) return false;
     for (int b = 0; b < blocks; b++) {
         v[b] = block_value(o, x, b);
         if (w.n == 3) v[b] = pad_depth(o, v[b], w.before[0], padding_behind(x, &w, 0));
@@ -293,7 +296,8 @@ bool rule_conv_transpose(Op *o) {
     }
     if (!kernel || !read_bias(o, filters, &bias)) return false;
     int blocks = count_blocks(o, x);
-    Value **v = ARENA_ARRAY(o->im->arena, Value *, (size_t)blocks);
+    Value **v = parts_new(o, blocks);
+    if (!v) return false;
     for (int b = 0; b < blocks; b++) {
         v[b] = block_value(o, x, b);
         v[b] = w.n == 3 ? transpose_volume(o, v[b], &w, kernel)

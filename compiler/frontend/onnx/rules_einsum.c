@@ -43,6 +43,7 @@ static int find_label(const Labels *l, char c) {
 /* The elements of x at which axes `a` and `b` have the same index, without axis b. */
 static Tensor *diagonal(Op *o, Tensor *x, int a, int b) {
     int64_t n = x->dim[a], dim[MAX_RANK], axis = b, *v;
+    if (!can_compute(o, 2, (int64_t[]){n, n})) return NULL;
     OnnxTensor *c = constant_new(o->im, ONNX_BOOL, 2, (int64_t[]){n, n}, NULL, &v);
     for (int64_t i = 0; i < n; i++) v[i * n + i] = 1;
     for (int i = 0; i < x->rank; i++) dim[i] = i == a || i == b ? n : 1;
@@ -145,8 +146,8 @@ bool rule_einsum(Op *o) {
     Tensor **x = ARENA_ARRAY(o->im->arena, Tensor *, (size_t)o->nin);
     if (!o->im->is_static) return mixes_batch(o, "its labels are joined with dimension 0");
     for (int i = 0; i < o->nin; i++, text++) {
-        size_t n = strcspn(text, ",");
         if (text > end || !o->in[i]) return refuse(o, "its equation does not fit its inputs");
+        size_t n = strcspn(text, ",");
         if (n > (size_t)(end - text)) n = (size_t)(end - text);
         if (!read_term(o, text, n, o->in[i]->rank, 0, &l[i])) return false;
         for (int k = 0; k < l[i].rank; k++)

@@ -85,6 +85,7 @@ bool rule_causal_conv(Op *o) {
     int64_t k = w->dim[2], state[] = {x->dim[0], x->dim[1], k - 1};
     Tensor *padded = x;
     if (!past && k > 1) {
+        if (!can_compute(o, 3, state)) return false;
         OnnxTensor *c = constant_new(o->im, ONNX_FLOAT, 3, state, NULL, NULL);
         past = tensor_constant(o->im, "state", c);
     }
@@ -146,11 +147,13 @@ static bool read_linear(Op *o, Linear *l) {
     l->scale = attr_float(o, "scale", 0.0f);
     if (l->scale == 0.0f) l->scale = 1.0f / sqrtf((float)l->k->dim[3]);
     int64_t dim[] = {l->k->dim[0], l->heads, l->k->dim[3], l->v->dim[3]};
-    l->state =
-        has_input(o, 3)
-            ? compose_cast(o, o->in[3], ONNX_FLOAT)
-            : tensor_constant(o->im, "state", constant_new(o->im, ONNX_FLOAT, 4, dim, NULL, NULL));
-    return l->state != NULL;
+    if (has_input(o, 3)) {
+        l->state = compose_cast(o, o->in[3], ONNX_FLOAT);
+        return l->state != NULL;
+    }
+    if (!can_compute(o, 4, dim)) return false;
+    l->state = tensor_constant(o->im, "state", constant_new(o->im, ONNX_FLOAT, 4, dim, NULL, NULL));
+    return true;
 }
 
 /* One step: the state forgets, takes in k v, and is read by q: [N, query heads, 1, size]. */
@@ -222,6 +225,7 @@ bool rule_one_hot(Op *o) {
     if (!index) return false;
     index = compose_ints(o, "Unsqueeze", index, "axes", 1, (int64_t[]){axis});
     for (int i = 0; i < rank; i++) dim[i] = i == axis ? depth : 1;
+    if (!can_compute(o, rank, dim)) return false;
     OnnxTensor *c = constant_new(o->im, ONNX_INT64, rank, dim, NULL, &v);
     for (int64_t k = 0; k < depth; k++) v[k] = k;
     Tensor *numbers = compose_cast(o, tensor_constant(o->im, "classes", c), ONNX_FLOAT);

@@ -40,11 +40,17 @@ bool rule_gradient(Op *o) {
         if (!(x[i] = find_value(o, xs->texts[i]))) return false;
         v[i] = x[i]->value;
     }
+    /* Those of gradients of gradients grow fast: each takes up to a dozen nodes for one. */
+    int before = im->function->nnodes;
+    if (before > MAX_EMITTED / 8)
+        return refuse(o, "there are %d operations before it; accepted: at most %d", before,
+                      MAX_EMITTED / 8);
     Diag inner;
     diag_init(&inner, im->arena, NULL, NULL);
     Value *one = ones_like(o, y->value);
     if (!append_gradients(im->module, im->function, y->value, one, v, xs->n, g, &inner))
         return refuse(o, "%s", inner.count ? inner.messages[0].text : "it has no derivative");
+    im->emitted += im->function->nnodes - before;
     for (int i = 0; i < o->nout; i++)
         if (!set_gradient(o, i, x[i], g[i])) return false;
     return true;

@@ -23,7 +23,8 @@ static Value *class_param(Op *o, const Tensor *x, const char *name, const float 
 }
 
 static Value *class_numbers(Op *o, const Tensor *x) {
-    float *number = ARENA_ARRAY(o->im->arena, float, (size_t)x->dim[1]);
+    float *number = table_new(o, x->dim[1], 1);
+    if (!number) return NULL;
     for (int64_t c = 0; c < x->dim[1]; c++) number[c] = (float)c;
     return class_param(o, x, "classes", number);
 }

@@ -112,12 +112,21 @@ static Tensor *between(Op *o, Value *v, const Tensor *like) {
     return t;
 }
 
-/* t combined with input i of the node by NumPy's rule. */
+static bool same_dims(const Tensor *t, int rank, const int64_t *dim) {
+    return t->rank == rank && memcmp(t->dim, dim, (size_t)rank * sizeof *dim) == 0;
+}
+
+/* t combined with input i of the node, which is repeated to t's shape by NumPy's rule. */
 static Tensor *combined(Op *o, Tensor *t, int i, BinaryFn fn) {
     Joined j;
     if (!t || !has_input(o, i)) return t;
     Tensor *in[] = {t, o->in[i]};
     if (!join_operands(o, in, 2, true, NULL, &j)) return NULL;
+    if (!same_dims(t, j.rank, j.dim)) {
+        refuse(o, "its input '%s' has shape %s; accepted: one that repeats to %s", in[1]->name,
+               dims_text(o->im, in[1]->rank, in[1]->dim), dims_text(o->im, t->rank, t->dim));
+        return NULL;
+    }
     Value *v = put_binary(o, fn, j.value[0], j.value[1]);
     return v ? between(o, v, t) : NULL;
 }

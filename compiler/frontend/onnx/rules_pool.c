@@ -47,7 +47,8 @@ static bool simple_pool(Op *o, OpKind op, const Window *w, bool count_padding) {
         pad[front + 1] = (int32_t)padding_behind(x, w, i);
     }
     int blocks = count_blocks(o, x);
-    Value **v = ARENA_ARRAY(o->im->arena, Value *, (size_t)blocks);
+    Value **v = parts_new(o, blocks);
+    if (!v) return false;
     for (int b = 0; b < blocks; b++) {
         v[b] = block_value(o, x, b);
         if (count_padding && (p.pad[0] || p.pad[1] || p.pad[2] || p.pad[3]))
@@ -112,7 +113,8 @@ static bool set_pooled(Op *o, Value *v, const Window *w) {
 static Value *first_coordinates(Op *o, const Window *w, int i, int64_t unit) {
     Shape s = {.rank = w->n - i, .dim = {w->size[i]}};
     for (int k = 1; k < s.rank; k++) s.dim[k] = 1;
-    float *f = ARENA_ARRAY(o->im->arena, float, (size_t)w->size[i]);
+    float *f = table_new(o, w->size[i], 1);
+    if (!f) return NULL;
     for (int64_t p = 0; p < w->size[i]; p++)
         f[p] = (float)((p * w->stride[i] - w->before[i]) * unit);
     return put_param(o, "coordinate", s, PARAM_CONST, false, f);
@@ -143,7 +145,8 @@ static Value *element_numbers(Op *o, const Tensor *x, const Window *w, Value *ar
     }
     Shape s = {.rank = 2 + w->n, .dim = {x->dim[0], x->dim[1]}};
     for (int i = 0; i < w->n; i++) s.dim[i + 2] = 1;
-    float *first = ARENA_ARRAY(o->im->arena, float, (size_t)(x->dim[0] * x->dim[1]));
+    float *first = table_new(o, x->dim[0], x->dim[1]);
+    if (!first) return NULL;
     for (int64_t k = 0; k < x->dim[0] * x->dim[1]; k++) first[k] = (float)(k * image);
     Value *sum = put_param(o, "image", s, PARAM_CONST, false, first);
     for (int i = w->n - 1; i >= 0; i--) {
@@ -172,7 +175,8 @@ static bool pool_with_indices(Op *o, const Window *w) {
     }
     if (taps > 1024) return refuse(o, "indices of windows of more than 1024 elements");
     Value *v = put_node1(o, OP_PAD_ANY, value_in(o, x, NULL), &pad);
-    Value **part = ARENA_ARRAY(o->im->arena, Value *, (size_t)taps);
+    Value **part = parts_new(o, taps);
+    if (!part) return false;
     for (int64_t k = 0; k < taps; k++) part[k] = tap_value(o, v, w, k);
     Value *all = put_concat(o, part, (int)taps, x->rank + 1);
     Attrs a = {.axis = x->rank + 1};
@@ -195,20 +199,25 @@ bool rule_max_pool(Op *o) {
 /* ---- mean -------------------------------------------------------------------------------------
  */
 
+/* How many elements of the window at `from`, `step` apart, lie in [low, high). */
+static int64_t count_inside(int64_t from, int64_t n, int64_t step, int64_t low, int64_t high) {
+    int64_t first = from < low ? (low - from + step - 1) / step : 0;
+    int64_t behind = from < high ? (high - from + step - 1) / step : 0;
+    if (behind > n) behind = n;
+    return behind > first ? behind - first : 0;
+}
+
 /* 1 / how many elements of each window along axis i count. */
 static Value *shares(Op *o, const Tensor *x, const Window *w, int i, bool count_padding) {
     int64_t low = count_padding ? -w->before[i] : 0;
     int64_t high = x->dim[i + 2] + (count_padding ? w->after[i] : 0);
     Shape s = {.rank = w->n - i + 1, .dim = {w->size[i]}};
     for (int k = 1; k < s.rank; k++) s.dim[k] = 1;
-    float *f = ARENA_ARRAY(o->im->arena, float, (size_t)w->size[i]);
+    float *f = table_new(o, w->size[i], 1);
+    if (!f) return NULL;
     for (int64_t p = 0; p < w->size[i]; p++) {
-        int count = 0;
-        for (int64_t k = 0; k < w->kernel[i]; k++) {
-            int64_t at = p * w->stride[i] - w->before[i] + k * w->dilation[i];
-            count += at >= low && at < high;
-        }
-        f[p] = 1.0f / (float)count;
+        int64_t from = p * w->stride[i] - w->before[i];
+        f[p] = 1.0f / (float)count_inside(from, w->kernel[i], w->dilation[i], low, high);
     }
     return put_param(o, "share", s, PARAM_CONST, false, f);
 }

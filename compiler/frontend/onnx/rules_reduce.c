@@ -128,7 +128,8 @@ static Value *softmax_last(Op *o, Value *x) {
         return put_binary(o, BINARY_SUB, x, put_reduce(o, REDUCTION_LOG_SUM_EXP, x, last, true));
     Attrs a = {.axis = x->type.shape.rank - 1, .keep = 1};
     int64_t size = x->type.shape.dim[a.axis];
-    float *number = ARENA_ARRAY(o->im->arena, float, (size_t)size);
+    float *number = table_new(o, size, 1);
+    if (!number) return NULL;
     for (int64_t i = 0; i < size; i++) number[i] = (float)i;
     Value *all =
         put_param(o, "index", (Shape){.rank = 1, .dim = {size}}, PARAM_CONST, false, number);
@@ -176,7 +177,8 @@ bool rule_cumsum(Op *o) {
     bool exclusive = attr_int(o, "exclusive", 0), reverse = attr_int(o, "reverse", 0);
     n = (int)x->dim[axis];
     if (n > 4096) return refuse(o, "its axis has size %d; accepted: at most 4096", n);
-    float *w = ARENA_ARRAY(o->im->arena, float, (size_t)n *(size_t)n);
+    float *w = table_new(o, n, n);
+    if (!w) return false;
     for (int from = 0; from < n; from++)
         for (int to = 0; to < n; to++) {
             int ahead = reverse ? from - to : to - from;

@@ -92,11 +92,11 @@ static Value *resize_axis(Op *o, Value *v, int axis, const Axis *x) {
     bool same = x->in == x->out && x->scale == 1.0 && strcmp(x->place, "tf_crop_and_resize") != 0 &&
                 strcmp(x->place, "tf_half_pixel_for_nn") != 0;
     if (same || !v) return v;
-    if (taps > MAX_TAPS || x->out * taps > MAX_COMPUTED) {
-        refuse(o, "scale %g needs a window of more than %d elements, or a table of more than %d",
-               x->scale, MAX_TAPS, MAX_COMPUTED);
+    if (taps > MAX_TAPS) {
+        refuse(o, "scale %g needs a window of more than %d elements", x->scale, MAX_TAPS);
         return NULL;
     }
+    if (!can_resample(o, x->out, taps)) return NULL;
     int32_t *index = ARENA_ARRAY(o->im->arena, int32_t, (size_t)x->out * (size_t)taps);
     float *weight = ARENA_ARRAY(o->im->arena, float, (size_t)x->out *(size_t)taps);
     for (int64_t k = 0; k < x->out; k++) fill_row(x, k, taps, index + k * taps, weight + k * taps);
@@ -116,6 +116,7 @@ static bool read_lists(Op *o, const Tensor *x, Lists *l) {
     int n, upsample = strcmp(o->node->op, "Upsample") == 0;
     const int64_t *axes = attr_ints(o, "axes", &l->n);
     if (!axes) l->n = x->rank;
+    if (l->n > x->rank) return refuse(o, "%d axes of rank %d", l->n, x->rank);
     for (int i = 0; i < l->n; i++)
         if (!wrap_axis(o, axes ? axes[i] : i, x->rank, &l->axis[i])) return false;
     bool old = upsample || o->opset < 11;
@@ -206,8 +207,9 @@ static bool measure(Op *o, const Tensor *x, const Lists *l, int i, double common
 
 /* Places outside of the input get extrapolation_value: a mask for the places of one axis. */
 static Value *outside(Op *o, Value *v, int axis, const Axis *x) {
-    float *mask = ARENA_ARRAY(o->im->arena, float, (size_t)x->out);
+    float *mask = table_new(o, x->out, 1);
     bool any = false;
+    if (!mask) return NULL;
     for (int64_t k = 0; k < x->out; k++) {
         double p = position(x, k);
         mask[k] = p < 0 || p > (double)(x->in - 1) ? 1.0f : 0.0f;

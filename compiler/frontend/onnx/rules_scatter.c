@@ -289,15 +289,21 @@ static Value *merge(Op *o, const Merge *m, Tensor *x, Tensor *updates, const int
     int64_t count = count_dims(x->rank, x->dim), done = 0;
     Value *v = put_reshape(o, value_in(o, x, NULL), 1, &count);
     Value *row = row_and(o, updates, m->neutral);
-    bool *used = ARENA_ARRAY(o->im->arena, bool, (size_t)n + 1);
+    /* The next update of each element, and the one behind each; n: none. */
+    int32_t *next = places(o, x->rank, x->dim), *behind = places(o, 1, &n);
+    if (!next || !behind) return NULL;
+    for (int64_t k = 0; k < count; k++) next[k] = (int32_t)n;
+    for (int64_t k = n - 1; k >= 0; k--) {
+        behind[k] = next[to[k]];
+        next[to[k]] = (int32_t)k;
+    }
     while (done < n && v && row) {
         int32_t *from = places(o, x->rank, x->dim);
         if (!from) return NULL;
-        for (int64_t k = 0; k < count; k++) from[k] = (int32_t)n;
-        for (int64_t k = 0; k < n; k++) {
-            if (used[k] || from[to[k]] != n) continue;
-            used[k] = true;
-            from[to[k]] = (int32_t)k;
+        for (int64_t k = 0; k < count; k++) {
+            from[k] = next[k];
+            if (next[k] == n) continue;
+            next[k] = behind[next[k]];
             done++;
         }
         v = put_binary(o, m->fn, v, take(o, row, count, 1, from));

@@ -98,9 +98,9 @@ static int64_t clamp_range(int64_t of, int64_t *start, int64_t end, int64_t step
         end = end > of - 1 ? of - 1 : end;
     }
     *start = s;
-    if (step > 0) return end > s ? (end - s + step - 1) / step : 0;
+    if (step > 0) return end > s ? (end - s - 1) / step + 1 : 0;
     if (step == INT64_MIN) step++;
-    return s > end ? (s - end - step - 1) / -step : 0;
+    return s > end ? (s - end - 1) / -step + 1 : 0;
 }
 
 /* Starts, ends, axes and steps: attributes before opset 10, inputs after. */
@@ -256,6 +256,7 @@ bool rule_tile(Op *o) {
         if (repeat[i] < 1 || repeat[i] > MAX_TILED || x->dim[i] > MAX_TILED / repeat[i])
             return refuse(o, "it repeats %lld times", (long long)repeat[i]);
         dim[i] = x->dim[i] * repeat[i];
+        if (!can_resample(o, dim[i], 1)) return false;
         int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)dim[i]);
         float *one = ARENA_ARRAY(o->im->arena, float, (size_t)dim[i]);
         for (int64_t k = 0; k < dim[i]; k++) {
@@ -291,10 +292,7 @@ static Value *pad_axis(Op *o, Value *v, int axis, int64_t n, int64_t before, int
         return put_slice(o, v, axis, start, end - start, 1);
     }
     int64_t size = n + before + after;
-    if (size > MAX_COMPUTED) {
-        refuse(o, "an axis of %lld elements is too large", (long long)size);
-        return NULL;
-    }
+    if (!can_resample(o, size, 1)) return NULL;
     int32_t *at = ARENA_ARRAY(o->im->arena, int32_t, (size_t)size);
     float *one = ARENA_ARRAY(o->im->arena, float, (size_t)size);
     for (int64_t k = 0; k < size; k++) {
@@ -408,7 +406,8 @@ bool rule_trilu(Op *o) {
     if (count_dims(x->rank, x->dim) == 0) return set_same(o, 0, x);
     int64_t rows = x->dim[x->rank - 2], columns = x->dim[x->rank - 1];
     if (rows == DIM_BATCH) return mixes_batch(o, "it works along dimension 0");
-    float *mask = ARENA_ARRAY(o->im->arena, float, (size_t)(rows * columns));
+    float *mask = table_new(o, rows, columns);
+    if (!mask) return false;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
             mask[i * columns + j] = (upper ? j - i >= k : j - i <= k) ? 1.0f : 0.0f;

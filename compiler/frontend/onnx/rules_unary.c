@@ -214,7 +214,7 @@ static bool seeded_dropout(Op *o, float rate, uint32_t seed) {
     Tensor *x = o->in[0];
     if (!o->im->is_static) return mixes_batch(o, "its mask has an element a sample");
     int64_t n = count_dims(x->rank, x->dim);
-    if (n > INT32_MAX) return refuse(o, "its input is too large");
+    if (!can_compute(o, x->rank, x->dim)) return false;
     double *drawn = ARENA_ARRAY(o->im->arena, double, (size_t)n + 1);
     float *scale = ARENA_ARRAY(o->im->arena, float, (size_t)n + 1);
     int64_t *mask;

@@ -115,28 +115,46 @@ OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *
 /* ---- what must be known now -------------------------------------------------------------------
  */
 
-/* Marks the inputs of the graph on which t depends as constants of the next attempt. False if one
- * has no values, or if there is none. */
-static bool freeze(Import *im, const Tensor *t, int depth) {
-    if (t->constant) return true;
-    if (t->input >= 0) {
-        const OnnxGiven *g = &im->given[t->input];
-        im->frozen[t->input] = true;
-        return g->f || g->i;
-    }
-    if (!t->producer || depth > 200) return false;
+static bool freeze_once(Import *im, Tensor *t, int depth);
+
+/* The same for all that the node of t takes. */
+static bool freeze_inputs(Import *im, const Tensor *t, int depth) {
     bool ok = true;
+    if (!t->producer || depth > 200) return false;
     for (int i = 0; i < t->producer->nin; i++) {
-        const Tensor *in = namemap_get(&im->tensors, t->producer->in[i]);
-        if (in && !freeze(im, in, depth + 1)) ok = false;
+        Tensor *in = namemap_get(&im->tensors, t->producer->in[i]);
+        if (in && !freeze_once(im, in, depth + 1)) ok = false;
     }
     return ok;
 }
 
-bool can_know(Import *im, const Tensor *t) {
+/* Marks the inputs of the graph on which t depends as constants of the next attempt. False if one
+ * has no values, or if there is none. A tensor on which it depends by many ways is looked at once.
+ */
+static bool freeze_once(Import *im, Tensor *t, int depth) {
+    if (t->constant) return true;
+    if (t->search == im->search) return t->found;
+    t->search = im->search;
+    t->found = true; /* where a name comes back to it, the others decide */
+    if (t->input >= 0) {
+        const OnnxGiven *g = &im->given[t->input];
+        im->frozen[t->input] = true;
+        t->found = g->f || g->i;
+    } else {
+        t->found = freeze_inputs(im, t, depth);
+    }
+    return t->found;
+}
+
+static bool freeze(Import *im, Tensor *t) {
+    im->search++;
+    return freeze_once(im, t, 0);
+}
+
+bool can_know(Import *im, Tensor *t) {
     bool *before = ARENA_ARRAY(im->arena, bool, (size_t)im->model->graph.ninputs + 1);
     memcpy(before, im->frozen, (size_t)im->model->graph.ninputs * sizeof *before);
-    bool ok = freeze(im, t, 0);
+    bool ok = freeze(im, t);
     memcpy(im->frozen, before, (size_t)im->model->graph.ninputs * sizeof *before);
     return ok;
 }
@@ -152,7 +170,7 @@ const OnnxTensor *need_constant(Op *o, int i, const char *what) {
     size_t n = (size_t)o->im->model->graph.ninputs;
     bool *before = ARENA_ARRAY(o->im->arena, bool, n + 1);
     memcpy(before, o->im->frozen, n * sizeof *before);
-    if (freeze(o->im, t, 0) && memcmp(before, o->im->frozen, n * sizeof *before) != 0)
+    if (freeze(o->im, t) && memcmp(before, o->im->frozen, n * sizeof *before) != 0)
         o->im->freezes = true;
     else
         refuse(o,
@@ -232,6 +250,7 @@ static float element(const OnnxTensor *c, int64_t k) { return c->f ? c->f[k] : (
 /* The elements of c with its axes in this order. */
 static const float *ordered(Import *im, const OnnxTensor *c, const int *perm) {
     float *out = ARENA_ARRAY(im->arena, float, (size_t)c->count + 1);
+    im->computed += fill_cost(ONNX_FLOAT) * c->count;
     int64_t stride[MAX_RANK] = {0}, at[MAX_RANK] = {0}, step = 1, from = 0;
     for (int i = c->rank - 1; i >= 0; i--) {
         stride[i] = step;
@@ -283,7 +302,7 @@ static Value *constant_value(Op *o, const Tensor *t, const int *perm) {
         refuse(o, "its input '%s' has type %s", t->name, onnx_type_name(im->arena, t->type));
         return NULL;
     }
-    if (!exact_in_float(o, t)) return NULL;
+    if (!exact_in_float(o, t) || !can_fill(o, ONNX_FLOAT, t->rank, t->dim)) return NULL;
     Shape want = stored_shape(im, t->rank, t->dim, perm), s = {.rank = want.rank - 1};
     memcpy(s.dim, want.dim + 1, (size_t)s.rank * sizeof *s.dim);
     Attrs a = {0};

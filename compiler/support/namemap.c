@@ -38,6 +38,15 @@ void namemap_set(Arena *a, NameMap *m, const char *name, void *value) {
     *slot = (NameEntry){name, value};
 }
 
+/* The value of a name is the last number that was tried behind it. */
+const char *namemap_take(Arena *a, NameMap *m, const char *name) {
+    int *last = namemap_get(m, name);
+    const char *candidate = name;
+    while (namemap_get(m, candidate)) candidate = arena_printf(a, "%s.%d", name, ++*last);
+    namemap_set(a, m, candidate, ARENA_NEW(a, int));
+    return candidate;
+}
+
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
