@@ -2,19 +2,29 @@
 # Runs a fuzz target for $LATHE_FUZZ_SECONDS (20) seconds: run.sh TARGET SEEDS CORPUS. Inputs that reach
 # something new are kept in CORPUS, from which the next run goes on. A crash, a leak, more than 5 seconds or
 # more than 1 GB of memory ends it with a message that says how to repeat it.
+# run.sh TARGET SEEDS CORPUS MUTATOR...: runs it once over the files that MUTATOR SEEDS CORPUS COUNT makes, 1,000 for
+# each second.
 set -u
 target=$1 seeds=$2 corpus=$3
+shift 3
 limits=(-rss_limit_mb=1024 -malloc_limit_mb=1024)
 seconds=${LATHE_FUZZ_SECONDS:-20}
 options=(-max_total_time="$seconds" -timeout=5 -max_len=1000000 -artifact_prefix="$corpus-"
   -verbosity=0 -print_final_stats=1)
 [ ! -f "$seeds.dict" ] || options+=(-dict="$seeds.dict")
+if [ $# -gt 0 ]; then
+  rm -rf "$corpus"
+  "$@" "$seeds" "$corpus" $((seconds > 20 ? 1000 * seconds : 20000)) || exit
+  options+=(-runs=0)
+fi
 mkdir -p "$corpus"
 # Short runs look for the same every time. libFuzzer takes a folder in the order in which the disk has it, and makes
 # inputs of numbers that were compared, addresses among them.
 inputs=("$corpus" "$seeds")
 same_addresses=()
-if [ "$seconds" -le 20 ]; then
+if [ $# -gt 0 ]; then
+  inputs=("$corpus")
+elif [ "$seconds" -le 20 ]; then
   find "$seeds" -type f | LC_ALL=C sort | tr '\n' , >"$corpus.list"
   options+=(-seed=1 -seed_inputs="@$corpus.list")
   inputs=("$corpus")
