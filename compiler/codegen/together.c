@@ -55,7 +55,9 @@ int samples_together(const File *f) {
     double weights = weights_ns(&one);
     int best = o->batch;
     double least = sample_ns(p, weights, best);
-    for (int samples = 1; samples < o->batch; samples *= 2) {
+    int most = 1;
+    while (2 * most < o->batch) most *= 2;
+    for (int samples = most; samples > 0; samples /= 2) {
         double ns = sample_ns(p, weights, samples);
         if (ns >= least) continue;
         least = ns;
