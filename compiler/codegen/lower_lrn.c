@@ -14,7 +14,7 @@ static Inside inside(const Lower *l, int64_t C, int64_t before, int64_t after) {
     int64_t width = C - before - after;
     while (r.lanes > 1 && r.lanes > width) r.lanes /= r.lanes == 4 ? 4 : 2;
     if (r.lanes == 1) return (Inside){.lanes = 1};
-    r.to = r.from + width / r.lanes * r.lanes;
+    r.to = C - after;
     return r;
 }
 
