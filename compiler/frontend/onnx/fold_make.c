@@ -123,8 +123,8 @@ bool fold_eye_like(Op *o) {
     if (!can_compute(o, 2, t->dim)) return false;
     OnnxTensor *c = constant_new(o->im, type, 2, t->dim, &f, &v);
     for (int64_t i = 0; i < t->dim[0]; i++) {
-        int64_t j = i + k;
-        if (j < 0 || j >= t->dim[1]) continue;
+        int64_t j;
+        if (__builtin_add_overflow(i, k, &j) || j < 0 || j >= t->dim[1]) continue;
         if (f)
             f[i * t->dim[1] + j] = 1.0f;
         else

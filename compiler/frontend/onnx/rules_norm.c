@@ -102,12 +102,13 @@ bool rule_instance_norm(Op *o) {
     return set_output(o, 0, scale_channels(o, v, x->dim[1]), x->type, x->rank, x->dim, order);
 }
 
-/* A tensor for a value between two parts of a node. */
-static Tensor *between(Op *o, Value *v, const Tensor *like) {
+/* A tensor for a value between two parts of a node, of the dims of `like` in this order. */
+static Tensor *between(Op *o, Value *v, const Tensor *like, const int *perm) {
     Tensor *t = tensor_new(o->im, o->node->name);
     t->type = like->type;
     t->rank = like->rank;
     memcpy(t->dim, like->dim, sizeof t->dim);
+    if (perm) memcpy(t->perm, perm, sizeof t->perm);
     t->value = v;
     return t;
 }
@@ -128,7 +129,7 @@ static Tensor *combined(Op *o, Tensor *t, int i, BinaryFn fn) {
         return NULL;
     }
     Value *v = put_binary(o, fn, j.value[0], j.value[1]);
-    return v ? between(o, v, t) : NULL;
+    return v ? between(o, v, t, j.perm) : NULL;
 }
 
 /* Mean and 1 / deviation over the axes, as results 1 and 2. */
@@ -161,8 +162,9 @@ bool rule_layer_norm(Op *o) {
     if (!v) return false;
     uint32_t axes = axes_from(v, axis + o->im->is_static);
     Value *y = normalize(o, v, axes, epsilon);
-    Tensor *t = y ? combined(o, combined(o, between(o, y, x), 1, BINARY_MUL), 2, BINARY_ADD) : NULL;
-    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, NULL) &&
+    Tensor *t =
+        y ? combined(o, combined(o, between(o, y, x, NULL), 1, BINARY_MUL), 2, BINARY_ADD) : NULL;
+    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, t->perm) &&
            set_statistics(o, x, v, axes, axis, epsilon);
 }
 
@@ -176,8 +178,8 @@ bool rule_rms_norm(Op *o) {
                              axes_from(v, axis + o->im->is_static), true);
     mean = put_unary(o, ACT_AFFINE, mean, 1.0f, attr_float(o, "epsilon", 1e-5f), 0);
     Value *y = put_binary(o, BINARY_DIV, v, put_unary(o, ACT_SQRT, mean, 0, 0, 0));
-    Tensor *t = y ? combined(o, between(o, y, x), 1, BINARY_MUL) : NULL;
-    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, NULL);
+    Tensor *t = y ? combined(o, between(o, y, x, NULL), 1, BINARY_MUL) : NULL;
+    return t && set_output(o, 0, t->value, x->type, x->rank, x->dim, t->perm);
 }
 
 /* A weight an element of the groups (before opset 21) as one a channel. */
