@@ -131,10 +131,17 @@ void bound_wrong(Script *s, const Bound *b, const CallArg *g, const char *what) 
                  obj_repr(s->arena, g->value));
 }
 
-bool bound_require(Script *s, const Bound *b, const char *name) {
+bool bound_given(Script *s, const Bound *b, const char *name) {
     int k = find_spec(b->specs, b->nspecs, name);
     if (k >= 0 && b->args[k].value) return true;
     script_error(s, b->loc, "%s needs the argument '%s'", b->owner, name);
+    return false;
+}
+
+bool bound_require(Script *s, const Bound *b, const char *name) {
+    if (!bound_given(s, b, name)) return false;
+    if (bound_get(b, name)) return true;
+    script_error(s, bound_loc(b, name), "%s: %s must be given, not None", b->owner, name);
     return false;
 }
 

@@ -41,7 +41,9 @@ bool bound_bool(Script *s, const Bound *b, const char *name, bool *out);
 bool bound_text(Script *s, const Bound *b, const char *name, const char **out);
 /* Reports that the argument must be `what`; silent for values that are already errors. */
 void bound_wrong(Script *s, const Bound *b, const CallArg *g, const char *what);
-/* Reports a missing argument that the class cannot do without. */
+/* Reports a missing argument that the class cannot do without; bound_require also one that is None.
+ */
+bool bound_given(Script *s, const Bound *b, const char *name);
 bool bound_require(Script *s, const Bound *b, const char *name);
 
 #endif

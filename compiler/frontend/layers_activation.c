@@ -5,7 +5,7 @@
 #include <string.h>
 
 bool configure_activation(Script *s, ScriptLayer *l) {
-    return bound_require(s, l->bound, "activation") &&
+    return bound_given(s, l->bound, "activation") &&
            bound_activation(s, l->bound, "activation", &l->c.activation);
 }
 

@@ -64,11 +64,6 @@ static bool read_noise_shape(Script *s, ScriptLayer *l) {
 bool configure_dropout(Script *s, ScriptLayer *l) {
     const CallArg *g = bound_get(l->bound, "rate");
     if (!bound_require(s, l->bound, "rate")) return false;
-    if (!g) {
-        script_error(s, bound_loc(l->bound, "rate"), "%s: rate must be a number, not None",
-                     l->class->name);
-        return false;
-    }
     if (!bound_float(s, l->bound, "rate", 0, 1, &l->c.rate)) return false;
     if (l->c.rate < 1) return read_noise_shape(s, l);
     bound_wrong(s, l->bound, g, "less than 1");

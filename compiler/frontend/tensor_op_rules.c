@@ -57,7 +57,7 @@ bool configure_op_softmax(Script *s, ScriptLayer *l) {
 
 bool configure_clip(Script *s, ScriptLayer *l) {
     float least = -INFINITY, most = INFINITY;
-    if (!bound_require(s, l->bound, "x_min") || !bound_require(s, l->bound, "x_max") ||
+    if (!bound_given(s, l->bound, "x_min") || !bound_given(s, l->bound, "x_max") ||
         !bound_float(s, l->bound, "x_min", -1e30, 1e30, &least) ||
         !bound_float(s, l->bound, "x_max", -1e30, 1e30, &most))
         return false;
@@ -229,7 +229,7 @@ Value *emit_reshaped(Builder *b, const Tensor *t) {
 static bool bound_numbers(Script *s, ScriptLayer *l, const char *name) {
     const CallArg *g = bound_get(l->bound, name);
     if (!g)
-        return bound_require(s, l->bound, name) &&
+        return bound_given(s, l->bound, name) &&
                (bound_wrong(s, l->bound, &l->bound->args[1], "a tuple of whole numbers"), false);
     bool ok = obj_is_sequence(g->value) && g->value->seq.count <= MAX_RANK;
     for (int i = 0; ok && i < g->value->seq.count; i++) {

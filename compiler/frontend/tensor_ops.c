@@ -199,7 +199,7 @@ static bool read_operand(Script *s, ScriptLayer *l, int i, Tensors *in) {
     const CallArg *g = bound_get(l->bound, name);
     bool lists = l->class->shape == shape_concatenate;
     if (!g)
-        return bound_require(s, l->bound, name) &&
+        return bound_given(s, l->bound, name) &&
                wrong_operand(s, l, &l->bound->args[i], "a tensor");
     const Obj *o = g->value;
     if (o->kind == OBJ_TENSOR && !lists) {

@@ -387,10 +387,11 @@ bool rule_tensor_scatter(Op *o) {
     int64_t *to = ARENA_ARRAY(o->im->arena, int64_t, (size_t)n + 1);
     for (int64_t k = 0; k < n; k++) {
         unravel(k, x->rank, update->dim, at);
-        int64_t place = at[axis] + (start ? start->i[at[0]] : 0);
-        if (circle && place >= 0 && x->dim[axis] > 0) place %= x->dim[axis];
-        if (place < 0 || !wrap_index(o, place, x, axis, &at[axis]))
-            return place < 0 && refuse(o, "a negative index");
+        int64_t from = start ? start->i[at[0]] : 0, place;
+        if (from < 0 || __builtin_add_overflow(at[axis], from, &place))
+            return refuse(o, "a write index of %lld", (long long)from);
+        if (circle && x->dim[axis] > 0) place %= x->dim[axis];
+        if (!wrap_index(o, place, x, axis, &at[axis])) return false;
         to[k] = ravel(x->rank, x->dim, at);
     }
     return set_scattered(o, 1, to, n);
