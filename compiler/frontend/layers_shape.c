@@ -24,7 +24,7 @@ Value *emit_flatten(Builder *b, const Tensor *t) {
 /* Whole numbers from min to max, at most MAX_RANK - 1 of them: into c.axes. */
 static bool bound_list(Script *s, ScriptLayer *l, const char *name, int64_t min, int64_t max) {
     const CallArg *g = bound_get(l->bound, name);
-    if (!bound_require(s, l->bound, name)) return false;
+    if (!bound_given(s, l->bound, name)) return false;
     if (!g) {
         script_error(s, bound_loc(l->bound, name), "%s: %s must be a tuple, not None",
                      l->class->name, name);
