@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -37,9 +38,11 @@ def prepare(network, options):
     for path in sources + [network.model] * os.path.isfile(network.model):
         with open(path, "rb") as f:
             key.update(f.read())
-    folder = os.path.join(options.out, "nets", "%s-%s" % (network.name, key.hexdigest()[:12]))
-    if not os.path.exists(os.path.join(folder, "missing.json")):
-        os.makedirs(folder, exist_ok=True)
+    folder = os.path.join(options.out, "nets", "%s-%d" % (network.name, options.batch))
+    made = os.path.join(folder, "made-%s" % key.hexdigest()[:12])
+    if not os.path.exists(made):
+        shutil.rmtree(folder, ignore_errors=True)  # VGG16 takes 5 GB
+        os.makedirs(folder)
         with open(os.path.join(folder, "log"), "w") as log:
             run = subprocess.run([sys.executable, os.path.join(HERE, "peers_prepare.py"), network.name, folder,
                                   str(options.batch)], stdout=log, stderr=log,
@@ -47,6 +50,7 @@ def prepare(network, options):
         if run.returncode:
             with open(log.name) as f:
                 raise RuntimeError("preparing %s failed: %s" % (network.name, f.read().strip().split("\n")[-1]))
+        open(made, "w").close()
     return folder
 
 
