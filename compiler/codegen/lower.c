@@ -30,11 +30,12 @@ static bool has_batch(const Value *v) {
 
 int64_t sample_floats(const Layout *y) { return y->line ? y->sample : y->pitch * y->rows; }
 
-static Layout layout_with_pitch(const Value *v, int64_t pitch) {
+/* Rows without gaps. */
+static Layout dense_layout(const Value *v) {
     const Shape *s = &v->type.shape;
     Layout y = {.rows = 1, .channels = s->rank > 1 ? s->dim[s->rank - 1] : 1};
     for (int i = 1; i + 1 < s->rank; i++) y.rows *= s->dim[i];
-    y.pitch = pitch;
+    y.pitch = y.channels;
     return y;
 }
 
@@ -131,7 +132,8 @@ Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch) {
     if (l->defined[v->id]) return l->layout[v->id];
     if (!has_batch(v)) return define_packed(l, v);
     if (define_at_home(l, v)) return l->layout[v->id];
-    Layout y = layout_with_pitch(v, pitch ? pitch : own_pitch(l, v));
+    Layout y = dense_layout(v);
+    y.pitch = pitch ? pitch : own_pitch(l, v);
     y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
     define_as(l, v, y);
     return y;
@@ -273,8 +275,7 @@ static void place_inputs(Lower *l) {
     int data = module_function(l->m, "forward")->ninputs;
     CHECK(l->f->ninputs >= data);
     for (int i = 0; i < l->f->ninputs; i++) {
-        const Shape *s = &l->f->inputs[i]->type.shape;
-        Layout x = layout_with_pitch(l->f->inputs[i], s->rank > 1 ? s->dim[s->rank - 1] : 1);
+        Layout x = dense_layout(l->f->inputs[i]);
         x.place = i < data ? (Place){.kind = PLACE_INPUT, .at = i}
                            : (Place){.kind = PLACE_LABELS, .at = i - data};
         define_as(l, l->f->inputs[i], x);

@@ -94,23 +94,21 @@ static bool is_long(int act) { return act && act != ACT_RELU; }
  * before they are needed; not where each is used for a few rows only, as fast as it comes. */
 enum { NEAR_BYTES = 1 << 15, NEAR_AHEAD = 8, NEAR_ROWS = 4 };
 
-static int near_of(const SweepShape *s, const Groups *g, bool last, int64_t rows) {
-    int64_t width = last ? g->last_width : g->width;
+static int near_of(const SweepShape *s, int lanes, int64_t width, int64_t rows) {
     bool stays = 4 * s->T1 * s->T2 * s->CI * width <= NEAR_BYTES;
-    bool scalar = (last ? g->last_lanes : g->lanes) == 1;
-    return stays || scalar || rows < NEAR_ROWS || s->half || width % 16 ? 0 : NEAR_AHEAD;
+    return stays || lanes == 1 || rows < NEAR_ROWS || s->half || width % 16 ? 0 : NEAR_AHEAD;
 }
 
 static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g, bool last,
                                   int64_t rows, int64_t qb, int64_t ahead) {
-    int lanes = last ? g->last_lanes : g->lanes;
+    int lanes = last ? g->last_lanes : g->lanes, vectors = last ? g->last_vectors : g->vectors;
     GemmTileParams p = {.V = vector_name(l->machine, lanes),
                         .L = lanes,
                         .MR = rows,
                         .QB = qb,
-                        .NV = last ? g->last_vectors : g->vectors,
+                        .NV = vectors,
                         .ahead = ahead,
-                        .near = near_of(s, g, last, rows),
+                        .near = near_of(s, lanes, lanes * vectors, rows),
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,

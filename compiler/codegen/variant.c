@@ -77,14 +77,14 @@ static Variant from_outside(const CodegenOptions *o, const Node *n, unsigned leg
 
 /* ---- convolutions --------------------------------------------------------------------------- */
 
-/* One that meets the whole image at once is a dense layer. */
-static bool is_dense(const Node *n) {
+/* A dense layer then. */
+static bool meets_whole_image(const Node *n) {
     const Shape *x = &n->in[0]->type.shape, *w = &n->in[1]->type.shape;
     return x->dim[1] <= w->dim[0] && x->dim[2] <= w->dim[1];
 }
 
 unsigned conv_variants(const CodegenOptions *o, const Node *n) {
-    if (n->op != OP_CONV2D || is_dense(n)) return 0;
+    if (n->op != OP_CONV2D || meets_whole_image(n)) return 0;
     bool grouped = n->attr.groups > 1;
     unsigned direct = 1u << VARIANT_CHANNELS | (grouped ? 0 : 1u << VARIANT_BANDS), set = direct;
     if (has_pixel_vectors(n)) set |= 1u << VARIANT_PIXELS;
@@ -93,20 +93,21 @@ unsigned conv_variants(const CodegenOptions *o, const Node *n) {
     return grouped && set == direct ? 0 : set;
 }
 
-/* Bands where there are more pixels than weights, and than stay near while the channels pass. */
+/* Bands where there are more pixels than weights, and than stay near while the channels pass; none
+ * of convolutions in groups. */
 static bool prefers_bands(const Node *n) {
     const Shape *x = &n->in[0]->type.shape;
     const int32_t *pad = n->attr.pad;
     int64_t weights = 4 * shape_count(&n->in[1]->type.shape);
     int64_t input =
         4 * (x->dim[1] + pad[0] + pad[1]) * (x->dim[2] + pad[2] + pad[3]) * pitch_of(x->dim[3]);
-    return input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
+    return n->attr.groups <= 1 && input > BAND_BYTES && weights < input && weights < NEAR_WEIGHTS;
 }
 
 static Variant cheapest(const CodegenOptions *o, const Node *n) {
     int m = cheapest_winograd(o, n);
     if (!m && has_pixel_vectors(n)) return VARIANT_PIXELS;
-    if (!m) return n->attr.groups <= 1 && prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
+    if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
     bool blocks = winograd_floats(n, m) > SHARED_FLOATS;
     if (m == 2) return blocks ? VARIANT_F2_BLOCKS : VARIANT_F2_STEPS;
     return blocks ? VARIANT_F4_BLOCKS : VARIANT_F4_STEPS;

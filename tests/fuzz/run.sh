@@ -13,17 +13,15 @@ seconds=${LATHE_FUZZ_SECONDS:-20}
 options=(-max_total_time="$seconds" -timeout=5 -max_len=1000000 -artifact_prefix="$corpus-"
   -verbosity=0 -print_final_stats=1)
 [ ! -f "$seeds.dict" ] || options+=(-dict="$seeds.dict")
-if [ $# -gt 0 ]; then
-  rm -rf "$corpus"
-  "$@" "$seeds" "$corpus" $((seconds > 20 ? 1000 * seconds : 20000)) || exit
-  options+=(-runs="$runs")
-fi
 mkdir -p "$corpus"
 # Short runs look for the same every time, and no faster machine looks further. libFuzzer takes a folder in the order
 # in which the disk has it, and makes inputs of numbers that were compared, addresses among them.
 inputs=("$corpus" "$seeds")
 same_addresses=()
 if [ $# -gt 0 ]; then
+  rm -rf "$corpus"
+  "$@" "$seeds" "$corpus" $((seconds > 20 ? 1000 * seconds : 20000)) || exit
+  options+=(-runs="$runs")
   inputs=("$corpus")
 elif [ "$seconds" -le 20 ]; then
   find "$seeds" -type f | LC_ALL=C sort | tr '\n' , >"$corpus.list"

@@ -12,12 +12,8 @@ Tensor *compose(Op *o, const char *op, int nin, Tensor *const *in, int nattrs,
     OnnxNode *node = ARENA_NEW(a, OnnxNode);
     Op made = *o;
     bool known = true;
-    for (int i = 0; i < nin; i++) {
+    for (int i = 0; i < nin; i++)
         if (!in[i]) return NULL;
-        if (!in[i]->is_sequence) continue;
-        refuse(o, "'%s' is a sequence; accepted: tensors", in[i]->name);
-        return NULL;
-    }
     *node = *o->node;
     node->op = op;
     node->attrs = ARENA_ARRAY(a, OnnxAttr, (size_t)nattrs + 1);
@@ -35,6 +31,7 @@ Tensor *compose(Op *o, const char *op, int nin, Tensor *const *in, int nattrs,
     made.nin = nin;
     made.out = &out;
     made.nout = 1;
+    if (!sequences_fit(&made)) return NULL;
     bool ok = made.row->fold && known ? made.row->fold(&made) : made.row->rule(&made);
     o->parts = made.parts;
     return ok && (out->constant || out->value) ? out : NULL;

@@ -170,8 +170,8 @@ static OnnxTensor *combine(Op *o, BinaryFn fn, const OnnxTensor *a, const OnnxTe
 bool fold_binary(Op *o) {
     BinaryFn fn = (BinaryFn)o->row->argument;
     if (fn == BINARY_MOD && attr_int(o, "fmod", 0)) fn = BINARY_FMOD;
-    OnnxTensor *c = ARENA_NEW(o->im->arena, OnnxTensor);
     if (!operands_fit(o, fn)) return false;
+    OnnxTensor *c = ARENA_NEW(o->im->arena, OnnxTensor);
     *c = *o->in[0]->constant;
     for (int i = 1; i < o->nin; i++) {
         c = combine(o, fn, c, o->in[i]->constant);

@@ -219,8 +219,7 @@ static void add_row(Op *o) {
     ARENA_PUSH(im->arena, im->module->layers, im->module->nlayers, im->module->layers_cap, *row);
 }
 
-/* A sequence goes to the operators of sequences alone. */
-static bool refuse_sequences(Op *o) {
+bool sequences_fit(Op *o) {
     if (o->row->rule == rule_sequence || o->row->rule == rule_identity || o->row->rule == rule_loop)
         return true;
     for (int i = 0; i < o->nin; i++)
@@ -251,7 +250,7 @@ void import_node(Import *im, const FlatNode *flat) {
         refuse(&o, "input 0 is missing");
         return;
     }
-    if (!refuse_sequences(&o)) return;
+    if (!sequences_fit(&o)) return;
     if (o.row->fold && all_constant(&o)) {
         o.row->fold(&o);
     } else {

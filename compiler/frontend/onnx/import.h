@@ -131,6 +131,8 @@ static inline bool mixes_batch(Op *o, const char *why) {
 
 /* Emits or computes one node: its results become known by their names. */
 void import_node(Import *im, const FlatNode *flat);
+/* A sequence goes to the operators of sequences alone: else false, with a message. */
+bool sequences_fit(Op *o);
 
 /* ---- attributes (attrs.c) ------------------------------------------------------------------- */
 
