@@ -269,13 +269,31 @@ static void print_offset(const File *f, const char *base, int64_t at, StrBuf *w)
         strbuf_puts(w, base);
 }
 
+/* To the step's first sample, in a place that has so many of `each` floats. */
+static void print_sample(const Step *s, int samples, int64_t each, StrBuf *w) {
+    if (each && s->samples < samples)
+        strbuf_printf(w, " + r->at %% %d * (ptrdiff_t)%lld", samples, (long long)each);
+}
+
+static void print_port(const File *f, const Step *s, const char *name, const Port *ports,
+                       int64_t at, StrBuf *w) {
+    strbuf_printf(w, "r->%s[%lld]", name, (long long)at);
+    print_sample(s, f->o->batch, ports[at].count, w);
+}
+
+static void print_buffer(const Step *s, const Buffer *b, int64_t offset, StrBuf *w) {
+    strbuf_printf(w, "r->work + %s", b->id);
+    if (offset) strbuf_printf(w, " + %lld", (long long)offset);
+    print_sample(s, b->samples, b->each, w);
+}
+
 static void print_place(const File *f, const Plan *plan, const Step *s, int i, StrBuf *w) {
     const Place *p = &s->arg[i];
     switch (p->kind) {
     case PLACE_NONE: strbuf_puts(w, "0"); break;
-    case PLACE_INPUT: strbuf_printf(w, "r->input[%lld]", (long long)p->at); break;
+    case PLACE_INPUT: print_port(f, s, "input", f->input, p->at, w); break;
     case PLACE_BYTES: strbuf_printf(w, "r->bytes[%lld]", (long long)p->at); break;
-    case PLACE_OUTPUT: strbuf_printf(w, "r->output[%lld]", (long long)p->at); break;
+    case PLACE_OUTPUT: print_port(f, s, "output", f->output, p->at, w); break;
     case PLACE_LABELS:
         strbuf_printf(w, "(%s)r->labels[%lld]", s->arg_type[i] ? s->arg_type[i] : "const float *",
                       (long long)p->at);
@@ -287,10 +305,7 @@ static void print_place(const File *f, const Plan *plan, const Step *s, int i, S
         break;
     case PLACE_STATE: print_offset(f, "r->state", p->at, w); break;
     case PLACE_GRADS: print_offset(f, "r->work", p->at, w); break;
-    case PLACE_BUFFER:
-        strbuf_printf(w, "r->work + %s", plan->buffers[p->at].id);
-        if (p->offset) strbuf_printf(w, " + %lld", (long long)p->offset);
-        break;
+    case PLACE_BUFFER: print_buffer(s, &plan->buffers[p->at], p->offset, w); break;
     }
 }
 
@@ -333,14 +348,15 @@ void emit_step(const File *f, const Section *s, const Plan *plan, int index, Str
     strbuf_printf(w, "%s%s);\n}\n\n", step->nargs && *tail ? ", " : "", tail);
 }
 
-/* Nanoseconds that one core takes for a batch, roughly: a step must be worth waking threads for. */
-static int64_t step_cost(const Step *s, int batch) {
-    return (s->info.macs / 20 + s->info.bytes / 10) * batch + s->info.fixed / 10;
+/* Nanoseconds that one core takes for the samples at a time, roughly: a step must be worth waking
+ * threads for. */
+static int64_t step_cost(const Step *s) {
+    return (s->info.macs / 20 + s->info.bytes / 10) * s->samples + s->info.fixed / 10;
 }
 
-static int64_t plan_cost(const Plan *p, int batch) {
+static int64_t plan_cost(const Plan *p) {
     int64_t sum = 0;
-    for (int i = 0; i < p->nsteps; i++) sum += step_cost(&p->steps[i], batch);
+    for (int i = 0; i < p->nsteps; i++) sum += step_cost(&p->steps[i]);
     return sum;
 }
 
@@ -348,8 +364,7 @@ enum { PARALLEL_STEP_NS = 8000, PARALLEL_NET_NS = 50000 };
 
 void emit_call(const File *f, const Section *s, const Plan *plan, int index, StrBuf *w) {
     const Step *step = &plan->steps[index];
-    bool parallel = plan_cost(plan, f->o->batch) >= PARALLEL_NET_NS &&
-                    step_cost(step, f->o->batch) >= PARALLEL_STEP_NS &&
+    bool parallel = plan_cost(plan) >= PARALLEL_NET_NS && step_cost(step) >= PARALLEL_STEP_NS &&
                     strstr(step->kernel->type->tail, "part") != NULL;
     strbuf_printf(w, "    %s_%s(r, %s, ", f->id, parallel ? "parallel" : "serial",
                   step_name(f, s, plan, index));
@@ -379,6 +394,27 @@ static void emit_sequence(const File *f, const Section *s, const Plan *plan, Sta
     strbuf_puts(w, "}\n\n");
 }
 
+/* Predict's phases, each a function that first runs the one before for its samples, a few after the
+ * other. The last one is the whole. */
+static void emit_phases(const File *f, const Section *s, StrBuf *w) {
+    const Plan *plan = s->predict;
+    const Phases *phases = &plan->phases;
+    for (int k = 0, step = 0; k < phases->count; k++) {
+        const char *prefix = s->kernels.prefix;
+        if (k == phases->count - 1)
+            strbuf_printf(w, "static void %spredict_steps", prefix);
+        else
+            strbuf_printf(w, "static void %spredict_phase_%d", prefix, k + 1);
+        strbuf_printf(w, "(const %s_run *r) {\n", f->id);
+        if (k)
+            strbuf_printf(w, "    %s_rounds(r, %spredict_phase_%d, %d);\n", f->id, prefix, k,
+                          phases->phase[k - 1].samples);
+        for (; step < plan->nsteps && phase_of(phases, plan->steps[step].node) == k; step++)
+            emit_call(f, s, plan, step, w);
+        strbuf_puts(w, "}\n\n");
+    }
+}
+
 /* Offsets of the plan's buffers in the workspace, in floats. */
 static void emit_buffer_names(const File *f, const Plan *plan, StrBuf *w) {
     if (!plan->nbuffers) return;
@@ -396,7 +432,7 @@ static void emit_plan_steps(const File *f, const Section *s, const Plan *plan, S
 }
 
 static void emit_sequences(const File *f, const Section *s, StrBuf *w) {
-    if (s->predict) emit_sequence(f, s, s->predict, STAGE_STEPS, "predict_steps", w);
+    if (s->predict) emit_phases(f, s, w);
     if (s->eval) emit_sequence(f, s, s->eval, STAGE_STEPS, "eval_steps", w);
     if (!s->train) return;
     emit_sequence(f, s, s->train, STAGE_STEPS, "gradient_steps", w);
@@ -492,7 +528,7 @@ static void emit_param_names(const File *f, StrBuf *w) {
 
 void emit_source(const File *f, StrBuf *w) {
     emit_opening(f, w);
-    RunParams run = {.id = f->id};
+    RunParams run = {.id = f->id, .rounds = f->phases.count > 1};
     template_run(w, &run, "");
     SharedRunParams shared = {.id = f->id};
     if (f->o->shared) template_shared_run(w, &shared, "");

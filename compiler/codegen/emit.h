@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     Module *m;
     const CodegenOptions *o; /* its batch: the samples that go through the steps together */
+    Phases phases;           /* of predict */
     int batch;               /* most samples a call */
     const char *id;          /* the model's identifier: prefix of every symbol */
     const char *ID;          /* the same in capitals: prefix of macros */
@@ -57,7 +58,7 @@ void lower_file(File *f, Module *m, const CodegenOptions *o);
 bool check_file_size(const File *f, Diag *d);
 
 /* together.c: for a file whose ports are made. */
-int samples_together(const File *f);
+Phases choose_phases(const File *f);
 
 /* cost.c: bytes that a caller of the generated code provides. */
 typedef struct {

@@ -78,7 +78,10 @@ static void emit_pick(const File *f, StrBuf *w) {
     strbuf_printf(w, "%d;\n#endif\n}\n\n", last);
 }
 
-static const char *const zero_run = "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};\n";
+static void emit_zero_run(const File *f, StrBuf *w) {
+    strbuf_printf(w, "    %s_run r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0%s};\n", f->id,
+                  f->phases.count > 1 ? ", 0" : "");
+}
 
 /* ---- inference ------------------------------------------------------------------------------ */
 
@@ -110,7 +113,7 @@ static void emit_predict_all(const File *f, bool bytes, StrBuf *w) {
                   "LATHE_INLINE void %s_predict%s_all(const lathe_weights *w, void *workspace, int "
                   "n, %s *const *%s, float *const *output) {\n",
                   f->id, bytes ? "_u8" : "", input_type(bytes), bytes ? "bytes" : "input");
-    strbuf_printf(w, zero_run, f->id);
+    emit_zero_run(f, w);
     if (bytes) emit_converted(f, w);
     strbuf_puts(w, "    r.target = w->target;\n    r.parallel_for = w->parallel_for;\n"
                    "    r.parallel_context = w->parallel_context;\n"
@@ -197,7 +200,7 @@ static void emit_training_run(const File *f, StrBuf *w) {
                   "LATHE_INLINE %s_run %s_start(void *state, void *workspace, const lathe_step *s, "
                   "const float *const *input, const void *const *labels) {\n",
                   f->id, f->id);
-    strbuf_printf(w, zero_run, f->id);
+    emit_zero_run(f, w);
     strbuf_printf(
         w,
         "    r.state = (float *)state;\n    r.weights = (const float *)state;\n"

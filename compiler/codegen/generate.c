@@ -89,7 +89,7 @@ static void name_buffers(const File *f, const Section *s, Plan *p) {
 static Plan *lower_named(File *f, Section *s, const char *name) {
     const Function *fn = module_function(f->m, name);
     if (!fn) PANIC("module has no function %s", name);
-    Plan *p = lower_function(f->m, fn, f->params, f->o, &s->machine, &s->kernels);
+    Plan *p = lower_function(f->m, fn, &f->phases, f->params, f->o, &s->machine, &s->kernels);
     name_buffers(f, s, p);
     return p;
 }
@@ -220,7 +220,8 @@ void lower_file(File *f, Module *m, const CodegenOptions *o) {
     make_ports(f);
     CodegenOptions *own = ARENA_ARRAY(m->arena, CodegenOptions, 1);
     *own = *o;
-    own->batch = samples_together(f);
+    f->phases = choose_phases(f);
+    own->batch = f->phases.phase[f->phases.count - 1].samples;
     f->o = o = own;
     f->params = layout_params(m, o);
     name_params(f);

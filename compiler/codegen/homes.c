@@ -196,7 +196,7 @@ static Layout define_with_halo(Lower *l, const Value *v, const int32_t *halo) {
     Layout y = {.rows = s->dim[1] * s->dim[2], .channels = s->dim[3], .pitch = own_pitch(l, v)};
     y.line = W * y.pitch;
     y.sample = H * y.line;
-    y.place = new_buffer(l, v->name, y.sample * l->o->batch);
+    y.place = new_samples(l, v->name, y.sample);
     int lanes = machine_lanes(l->machine, y.pitch);
     ZeroBorderParams p = {.V = vector_name(l->machine, lanes),
                           .L = lanes,

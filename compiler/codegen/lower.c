@@ -3,6 +3,8 @@
 
 #include "emit.h"
 
+#include <limits.h>
+
 typedef void (*LowerRule)(Lower *l, const Node *n);
 
 #define OP(NAME, text, min_in, max_in, outs, attrs, shape, interp, grad, lower)                    \
@@ -111,6 +113,12 @@ Place new_buffer(Lower *l, const char *name, int64_t floats) {
     return (Place){.kind = PLACE_BUFFER, .at = p->nbuffers - 1};
 }
 
+Place new_samples(Lower *l, const char *name, int64_t floats) {
+    Place place = new_buffer(l, name, floats);
+    l->plan->buffers[place.at].each = floats;
+    return place;
+}
+
 static int64_t columns_of(const Shape *s) { return s->rank ? s->dim[s->rank - 1] : 1; }
 
 int64_t packed_floats(const Shape *s) {
@@ -134,7 +142,7 @@ Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch) {
     if (define_at_home(l, v)) return l->layout[v->id];
     Layout y = dense_layout(v);
     y.pitch = pitch ? pitch : own_pitch(l, v);
-    y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
+    y.place = new_samples(l, v->name, sample_floats(&y));
     define_as(l, v, y);
     return y;
 }
@@ -153,7 +161,7 @@ Layout with_pitch(Lower *l, const Value *v, int64_t pitch) {
     const int32_t key[4] = {(int32_t)pitch};
     y.place = find_derived(l, DERIVED_ROWS, v, key);
     if (y.place.kind != PLACE_NONE) return y;
-    y.place = new_buffer(l, v->name, sample_floats(&y) * l->o->batch);
+    y.place = new_samples(l, v->name, sample_floats(&y));
     keep_derived(l, DERIVED_ROWS, v, key, y.place);
     Shape rows = {.rank = 3, .dim = {DIM_BATCH, x.rows, 1}};
     copy_window(l, arena_printf(l->m->arena, "%s/rows", v->name), x, &rows, y, &rows, 0, 0);
@@ -215,6 +223,7 @@ void add_step(Lower *l, const char *name, const KernelType *type, const void *pa
               .comment = comment,
               .nargs = nargs,
               .info = type->info(params),
+              .samples = samples_of(l),
               .node = l->at,
               .nnodes = l->count};
     CHECK(nargs <= MAX_ARGS);
@@ -269,6 +278,21 @@ const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {
 }
 
 /* ---- the function --------------------------------------------------------------------------- */
+
+Phases one_phase(const CodegenOptions *o) {
+    return (Phases){.phase[0] = {.end = INT_MAX, .samples = o->batch}, .count = 1};
+}
+
+int phase_of(const Phases *p, int node) {
+    int i = 0;
+    while (node >= p->phase[i].end) i++;
+    return i;
+}
+
+int samples_of(const Lower *l) {
+    const Phases *p = &l->plan->phases;
+    return p->phase[phase_of(p, l->at)].samples;
+}
 
 /* The inputs of forward come first, then labels. */
 static void place_inputs(Lower *l) {
@@ -342,11 +366,12 @@ static void place_outputs(Lower *l) {
     }
 }
 
-Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
+Plan *lower_function(Module *m, const Function *f, const Phases *phases, const ParamTable *params,
                      const CodegenOptions *o, const Machine *machine, KernelSet *kernels) {
     Lower l = {.m = m, .f = f, .params = params, .o = o, .machine = machine, .kernels = kernels};
     l.plan = ARENA_NEW(m->arena, Plan);
     l.plan->function = f;
+    l.plan->phases = *phases;
     l.layout = ARENA_ARRAY(m->arena, Layout, (size_t)f->next_id + 1);
     l.defined = ARENA_ARRAY(m->arena, bool, (size_t)f->next_id + 1);
     plan_chains(&l);
@@ -357,6 +382,7 @@ Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
         l.node = f->nodes[i];
         l.at = i;
         l.count = l.chain[i] > 0 ? l.chain[i] : 1;
+        CHECK(phase_of(phases, i) == phase_of(phases, i + l.count - 1));
         if (l.chain[i] > 0)
             lower_chain(&l, i);
         else if (!l.chain[i])

@@ -71,8 +71,11 @@ int64_t own_pitch(const Lower *l, const Value *v);
 Layout define(Lower *l, const Value *v);
 Layout define_with_pitch(Lower *l, const Value *v, int64_t pitch);
 void define_as(Lower *l, const Value *v, Layout y);
-/* A buffer of `floats` floats for the whole batch. */
+/* Samples that the node being lowered works on at a time. */
+int samples_of(const Lower *l);
+/* A buffer of `floats` floats, and one of so many for each sample. */
 Place new_buffer(Lower *l, const char *name, int64_t floats);
+Place new_samples(Lower *l, const char *name, int64_t floats);
 /* v as rows of `pitch` floats; copied if it lies otherwise. */
 Layout with_pitch(Lower *l, const Value *v, int64_t pitch);
 

@@ -216,8 +216,8 @@ void lower_chain(Lower *l, int i) {
     Place scratch = no_place();
     if (p.floats) {
         p.floats = (p.floats + 15) / 16 * 16;
-        scratch = new_buffer(l, arena_printf(l->m->arena, "%s/rows", last->name),
-                             p.floats * PARTS * l->o->batch);
+        scratch =
+            new_samples(l, arena_printf(l->m->arena, "%s/rows", last->name), p.floats * PARTS);
     }
     STEP(l, last->name, &kernel_chain, &p, stem_of(l, "chain", 0, (int)p.L), chain_comment(l, &c),
          in(x.place), in(c.before ? layout_of(l, c.before->in[1]).place : no_place()),

@@ -125,7 +125,7 @@ static Division divide_conv(const Lower *l, const Node *n, const Geometry *g, in
     for (int64_t bands = 1; bands <= g->P && g->P / bands * g->Q >= BAND_PIXELS; bands++) {
         if (g->P % bands) continue;
         d.bands = bands;
-        int64_t parts = d.bands * (d.whole ? 1 : groups) * l->o->batch;
+        int64_t parts = d.bands * (d.whole ? 1 : groups) * samples_of(l);
         if (parts >= CONV_PARTS && (!d.whole || input / bands <= BAND_BYTES)) break;
     }
     return d;
@@ -329,8 +329,8 @@ void lower_conv2d_grad_input(Lower *l, const Node *n) {
     }
     Layout wide = y;
     wide.rows = g.H * g.W;
-    wide.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", dx->name),
-                            sample_floats(&wide) * l->o->batch);
+    wide.place =
+        new_samples(l, arena_printf(l->m->arena, "%s/padded", dx->name), sample_floats(&wide));
     add_grad_input(l, n, &g, wide, false);
     Shape wide_shape = {.rank = 4, .dim = {DIM_BATCH, g.H, g.W, g.groups * g.C}};
     copy_window(l, arena_printf(l->m->arena, "%s/crop", n->name), wide, &wide_shape, y,
@@ -520,7 +520,7 @@ static DenseParams dense_params(Lower *l, Groups *gr, SweepShape *s, int64_t C, 
     s->CI = C;
     s->panel = C * gr->panel;
     int rows = gr->last && gr->last_rows < gr->rows ? gr->last_rows : gr->rows;
-    if (rows > l->o->batch) rows = l->o->batch;
+    if (rows > samples_of(l)) rows = samples_of(l);
     int four = rows < 4 ? rows : 4;
     DenseParams p = {.V = vector_name(l->machine, machine_lanes(l->machine, gr->last_width)),
                      .L = machine_lanes(l->machine, gr->last_width),
@@ -605,7 +605,7 @@ static void add_dense_pixels(Lower *l, const Node *n, Layout x, Layout y, int64_
 static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, int64_t K) {
     bool bias = n->nin > 2;
     Groups gr =
-        (l->o->batch > 1 ? choose_groups : choose_row_groups)(l->machine, y.pitch, panel_of(K));
+        (samples_of(l) > 1 ? choose_groups : choose_row_groups)(l->machine, y.pitch, panel_of(K));
     SweepShape s = {.bias = bias, .act = n->attr.act, .function = function_of(l, &n->attr)};
     Place b_place = bias ? layout_of(l, n->in[2]).place : no_place();
     /* Weights that are read once a call are widened in registers. */
@@ -613,7 +613,7 @@ static void add_dense(Lower *l, const Node *n, Layout x, Layout y, int64_t C, in
     Place w_place = stored_place(l, n->in[1]);
     DenseParams p = dense_params(l, &gr, &s, C, x.pitch, y.pitch);
     p.m = C * K;
-    p.moved = 4 * (C + K) + (s.half ? 2 : 4) * C * K / l->o->batch;
+    p.moved = 4 * (C + K) + (s.half ? 2 : 4) * C * K / samples_of(l);
     STEP(l, n->name, &kernel_dense, &p, stem_of(l, "dense", s.act, gr.lanes),
          dense_comment(l, "dense", C, K), in(x.place),
          s.half ? in_as(w_place, "const uint16_t *") : in(w_place), in(b_place), out(y.place));

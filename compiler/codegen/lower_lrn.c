@@ -62,9 +62,9 @@ void lower_lrn_grad(Lower *l, const Node *n) {
     const Attrs *a = &n->attr;
     Layout dx = define_with_pitch(l, n->out[0], layout_of(l, n->in[1]).pitch);
     Layout x = with_pitch(l, n->in[1], dx.pitch), dy = with_pitch(l, n->in[0], dx.pitch), d = dx;
-    int64_t floats = sample_floats(&dx) * l->o->batch;
-    d.place = new_buffer(l, arena_printf(l->m->arena, "%s/scaled", n->name), floats);
-    Place t = new_buffer(l, arena_printf(l->m->arena, "%s/terms", n->name), floats);
+    int64_t floats = sample_floats(&dx);
+    d.place = new_samples(l, arena_printf(l->m->arena, "%s/scaled", n->name), floats);
+    Place t = new_samples(l, arena_printf(l->m->arena, "%s/terms", n->name), floats);
     add_scale(l, n, &dy, x, d, t);
     int64_t after = (a->count - 1) / 2, before = a->count - 1 - after;
     Inside in_row = inside(l, x.channels, before, after);

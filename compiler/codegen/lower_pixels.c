@@ -22,7 +22,7 @@ static bool choose_tile(const Lower *l, const Node *n, const Geometry *g, Conv2d
 /* Bands of equal height, as many as there is work to share. */
 static int64_t bands_of(const Lower *l, int64_t tiles) {
     int64_t bands = 1;
-    while (bands < tiles && bands * l->o->batch < CONV_PARTS) {
+    while (bands < tiles && bands * samples_of(l) < CONV_PARTS) {
         do bands++;
         while (tiles % bands);
     }

@@ -89,8 +89,7 @@ void lower_max_pool_grad(Lower *l, const Node *n) {
                           in(with_pitch(l, n->in[2], pitch).place), out(dx.place)};
     int count = 4;
     if (p.sums) {
-        Place sums =
-            new_buffer(l, arena_printf(l->m->arena, "%s/sums", n->name), l->o->batch * pitch);
+        Place sums = new_samples(l, arena_printf(l->m->arena, "%s/sums", n->name), pitch);
         keep_derived(l, DERIVED_SUMS, n->out[0], NULL, sums);
         args[count++] = out(sums);
     }

@@ -18,8 +18,8 @@ static Layout transposed(Lower *l, const Value *v, Layout x) {
     Layout y = {.pitch = pitch_of(columns),
                 .channels = columns,
                 .rows = x.rows / columns * s.dim[last - 1]};
-    y.place = new_buffer(l, arena_printf(l->m->arena, "%s/transposed", v->name),
-                         sample_floats(&y) * l->o->batch);
+    y.place =
+        new_samples(l, arena_printf(l->m->arena, "%s/transposed", v->name), sample_floats(&y));
     Value turned = *v;
     turned.type.shape = s;
     Space space = space_over(&s);
@@ -81,8 +81,8 @@ static Place packed_b(Lower *l, const Node *n, int64_t K, int64_t N, int64_t *sa
     p.D[0] = 1;
     p.M[0] = count;
     p.S[0] = matrix_floats(b, x, false);
-    Place y = new_buffer(l, arena_printf(l->m->arena, "%s/panels", n->name),
-                         count * panels * K * panel * (whole ? 1 : l->o->batch));
+    Place y = (whole ? new_buffer : new_samples)(l, arena_printf(l->m->arena, "%s/panels", n->name),
+                                                 count * panels * K * panel);
     STEP(l, n->name, &kernel_matmul_pack, &p, "matmul_pack", "the second matrix in panels",
          in(x.place), out(y));
     return y;

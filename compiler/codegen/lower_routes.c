@@ -123,10 +123,8 @@ void window_grad(Lower *l, const Node *n) {
                           .sums = has_bias_grad(l, dx),
                           .act = n->attr.act_grad};
     Arena *a = l->m->arena;
-    Place d =
-        new_buffer(l, arena_printf(a, "%s/windows", n->name), l->o->batch * p.windows * pitch);
-    Place sums = p.sums ? new_buffer(l, arena_printf(a, "%s/sums", n->name), l->o->batch * pitch)
-                        : no_place();
+    Place d = new_samples(l, arena_printf(a, "%s/windows", n->name), p.windows * pitch);
+    Place sums = p.sums ? new_samples(l, arena_printf(a, "%s/sums", n->name), pitch) : no_place();
     STEP(l, n->name, &kernel_window_grad, &p, stem_of(l, "window_grad", n->attr.act_grad, lanes),
          "gradient of each window", in(with_pitch(l, n->in[0], pitch).place),
          in(with_pitch(l, n->in[2], pitch).place), out(d), out(sums));
@@ -151,7 +149,7 @@ static Place add_patches(Lower *l, const Node *n, const Geometry *g, Place x) {
                             .R = g->R,
                             .S = g->S};
     int64_t floats = p.R * p.P * p.Q * p.S * p.C * 4;
-    Place t = new_buffer(l, arena_printf(l->m->arena, "%s/patches", n->name), l->o->batch * floats);
+    Place t = new_samples(l, arena_printf(l->m->arena, "%s/patches", n->name), floats);
     STEP(l, n->name, &kernel_route_patches, &p, "route_patches",
          "what the four pixels of a window meet, side by side", in(x), out(t));
     return t;

@@ -34,8 +34,7 @@ Layout padded(Lower *l, const Value *x, const int32_t pad[4]) {
     b.rows = wide.dim[1] * wide.dim[2];
     b.place = find_derived(l, DERIVED_PADDED, x, pad);
     if (b.place.kind != PLACE_NONE) return b;
-    b.place = new_buffer(l, arena_printf(l->m->arena, "%s/padded", x->name),
-                         sample_floats(&b) * l->o->batch);
+    b.place = new_samples(l, arena_printf(l->m->arena, "%s/padded", x->name), sample_floats(&b));
     copy_window(l, l->plan->buffers[b.place.at].name, a, s, b, &wide, pad[0], pad[2]);
     keep_derived(l, DERIVED_PADDED, x, pad, b.place);
     return b;

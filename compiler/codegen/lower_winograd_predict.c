@@ -116,8 +116,8 @@ static void lower_shared(const Winograd *w) {
     Lower *l = w->l;
     const WinogradTiles *t = &w->t;
     int64_t ve = t->count * w->CP + PLANE_GAP, me = t->count * w->KP + PLANE_GAP;
-    Place v = new_buffer(l, arena_printf(l->m->arena, "%s/transformed", w->n->in[0]->name),
-                         t->points * ve * l->o->batch);
+    Place v = new_samples(l, arena_printf(l->m->arena, "%s/transformed", w->n->in[0]->name),
+                          t->points * ve);
     WinoTransformParams in_params = {.TP = t->rows,
                                      .row = input_row(w, ve),
                                      .xs = w->g->XS,
@@ -129,8 +129,7 @@ static void lower_shared(const Winograd *w) {
          in(w->x.place), out(v));
 
     Groups gr = output_groups(w);
-    Place m = new_buffer(l, arena_printf(l->m->arena, "%s/products", w->n->name),
-                         t->points * me * l->o->batch);
+    Place m = new_samples(l, arena_printf(l->m->arena, "%s/products", w->n->name), t->points * me);
     WinoProductsParams p = {.E = t->points,
                             .parts = w->g->groups,
                             .vo = w->g->C,
@@ -147,7 +146,7 @@ static void lower_shared(const Winograd *w) {
                             .ahead = gr.groups > 1,
                             .last = gr.last,
                             .m = macs(w)};
-    p.moved = 4 * (p.vs + p.ms + t->points * w->g->C * w->KP / l->o->batch);
+    p.moved = 4 * (p.vs + p.ms + t->points * w->g->C * w->KP / samples_of(l));
     choose_sweeps(w, &gr, t->count, p.ahead, &p.sweep, &p.sweep_last);
     STEP(l, w->n->name, &kernel_wino_products, &p,
          arena_printf(l->m->arena, "winograd%d_products", t->m), comment(w, "convolution"), in(v),

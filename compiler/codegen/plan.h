@@ -59,6 +59,8 @@ typedef struct {
     const char *name;
     const char *id; /* the name of its offset in the C file */
     int64_t floats;
+    int64_t each;    /* of these for a sample; 0: it holds no samples */
+    int samples;     /* that it has room for */
     int first, last; /* steps that touch it */
     bool pinned;     /* alive from start to end */
     int64_t offset;  /* in floats, from the planner */
@@ -103,13 +105,29 @@ typedef struct {
     bool arg_writes[MAX_ARGS];
     int nargs;
     int node, nnodes; /* nodes of the function that it serves, from number `node` on */
+    int samples;      /* it works on so many at a time */
     bool apply;       /* part of NAME_apply */
     bool reduced;     /* for several processes: of what all their gradients are added up to */
     bool total;       /* its number of samples is that of all processes */
 } Step;
 
+/* The function in phases: the first ones take fewer samples at a time than the later ones. Before a
+ * phase works on its samples, the one before it has run for all of them, a few after the other. */
+enum { MAX_PHASES = 16 };
+
+typedef struct {
+    int end; /* its nodes end before this one */
+    int samples;
+} Phase;
+
+typedef struct {
+    Phase phase[MAX_PHASES];
+    int count;
+} Phases;
+
 typedef struct {
     const Function *function;
+    Phases phases;
     Step *steps;
     int nsteps, steps_cap;
     Buffer *buffers;
@@ -133,10 +151,10 @@ int64_t packed_index(const ParamLayout *p, int64_t row, int64_t column);
 /* layout.c: places every parameter that `functions` use. */
 ParamTable *layout_params(Module *m, const CodegenOptions *o);
 
-/* planner.c: offsets by lifetime; `guarded`: none shared, a guard around each. */
+/* planner.c: sizes and offsets by lifetime; `guarded`: none shared, a guard around each. */
 enum { GUARD_FLOATS = 64 };
 void plan_buffers(Arena *a, Plan *p, bool guarded);
-void print_buffers(const Plan *p, int batch, int together, StrBuf *out);
+void print_buffers(const Plan *p, int batch, StrBuf *out);
 
 /* kernels of one target, in the order in which they must be emitted */
 typedef struct {
@@ -154,7 +172,12 @@ const char *use_kernel(KernelSet *s, const KernelType *type, const void *params,
 
 /* lower.c */
 bool is_optimizer(OpKind op);
-Plan *lower_function(Module *m, const Function *f, const ParamTable *params,
+/* `phases` are those of f, of which the last takes o->batch samples. */
+Plan *lower_function(Module *m, const Function *f, const Phases *phases, const ParamTable *params,
                      const CodegenOptions *o, const Machine *machine, KernelSet *kernels);
+/* The phase of a node. */
+int phase_of(const Phases *p, int node);
+/* All of it at once. */
+Phases one_phase(const CodegenOptions *o);
 
 #endif

@@ -54,7 +54,18 @@ static void measure(Plan *p) {
     }
 }
 
+/* A buffer has room for the samples of the last phase that touches it. What the phases before leave
+ * there must outlive them all: they run again for the next samples. */
+static void size_buffer(const Plan *p, Buffer *b) {
+    int first = p->steps[b->first].samples, last = p->steps[b->last].samples;
+    b->samples = last;
+    if (!b->each) return;
+    b->floats = b->each * b->samples;
+    if (first < last) b->first = 0;
+}
+
 void plan_buffers(Arena *a, Plan *p, bool guarded) {
+    for (int i = 0; i < p->nbuffers; i++) size_buffer(p, &p->buffers[i]);
     bool *placed = ARENA_ARRAY(a, bool, (size_t)p->nbuffers + 1);
     int64_t top = GUARD_FLOATS;
     for (int k = 0; k < p->nbuffers; k++) {
@@ -68,9 +79,21 @@ void plan_buffers(Arena *a, Plan *p, bool guarded) {
     if (guarded) p->floats += GUARD_FLOATS;
 }
 
-void print_buffers(const Plan *p, int batch, int together, StrBuf *out) {
+/* How many samples go through the steps at a time, and from which step on it is more of them. */
+static void print_phases(const Plan *p, int batch, StrBuf *out) {
+    int samples = batch;
+    for (int i = 0; i < p->nsteps; i++) {
+        if (p->steps[i].samples == samples) continue;
+        samples = p->steps[i].samples;
+        strbuf_printf(out, ", %d at a time", samples);
+        if (i) strbuf_printf(out, " from step %d on", i);
+    }
+}
+
+void print_buffers(const Plan *p, int batch, StrBuf *out) {
     strbuf_printf(out, "plan of %s, batch %d", p->function->name, batch);
-    strbuf_printf(out, together < batch ? ", %d at a time\n" : "\n", together);
+    print_phases(p, batch, out);
+    strbuf_puts(out, "\n");
     strbuf_printf(out, "%12s %12s %6s %6s  %s\n", "offset", "bytes", "first", "last", "buffer");
     for (int i = 0; i < p->nbuffers; i++) {
         const Buffer *b = &p->buffers[i];

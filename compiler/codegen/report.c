@@ -188,7 +188,7 @@ bool print_plan(Module *m, const CodegenOptions *o, StrBuf *out, Diag *d) {
     for (int i = 0; i < 3; i++) {
         const Plan *p = plans[i];
         if (!p) continue;
-        print_buffers(p, f.batch, f.o->batch, out);
+        print_buffers(p, f.batch, out);
         for (int k = 0; k < p->nsteps; k++)
             strbuf_printf(out, "step %3d  %-40s %-32s %lld multiply-adds\n", k, p->steps[k].name,
                           p->steps[k].kernel->fn, (long long)p->steps[k].info.macs);

@@ -1,37 +1,136 @@
-/* How many samples of a batch go through predict side by side. All of them would read the weights
- * once, but feature maps of many samples leave the caches between two layers; so a call runs the
- * network on a few samples after the other, in a workspace for as many. */
+/* How many samples of a batch go through predict's steps side by side. All of them would read the
+ * weights once, but feature maps of many samples leave the caches between two layers. The first
+ * layers of most networks have large maps and few weights, the last ones small maps and many
+ * weights; so predict runs in phases, each on more samples at a time than the one before. A call
+ * runs the whole on as many as the last phase takes after the other, in a workspace for as many. */
 #include "emit.h"
+
+#include <limits.h>
+#include <math.h>
 
 /* Of the reference machine: bytes a nanosecond of weights from memory, of kernels, which
  * convolutions ask for while they compute, and of feature maps from a shared cache and from memory;
- * and what the own caches of two cores and the shared cache hold. */
+ * what the own caches of two cores and the shared cache hold; and nanoseconds that two threads take
+ * to begin and end a step, and that a phase must save. */
 static const double WEIGHTS_NS = 16, KERNELS_NS = 64, SHARED_NS = 24, MEMORY_NS = 12;
-enum { OWN_BYTES = 1 << 21, SHARED_BYTES = 1 << 24 };
+static const double STEP_NS = 1500, PHASE_NS = 10000;
+enum { OWN_BYTES = 1 << 22, SHARED_BYTES = 1 << 24 };
 
-/* Nanoseconds a sample that one buffer costs, written once and read once. */
-static double map_ns(double bytes, int samples) {
-    double all = bytes * samples;
-    return all <= OWN_BYTES ? 0 : 2 * bytes / (all <= SHARED_BYTES ? SHARED_NS : MEMORY_NS);
+/* Numbers of samples to choose from: powers of two, and the whole batch. */
+enum { MAX_CHOICES = MAX_PHASES };
+
+typedef struct {
+    const File *f; /* for one sample */
+    const Plan *p;
+    bool far; /* the weights leave the caches between two calls */
+    int samples[MAX_CHOICES];
+    int choices;
+} Together;
+
+/* Nanoseconds of reading so many bytes, what is not in the own caches of a set so large. */
+static double fetch_ns(double bytes, double set) {
+    if (set <= OWN_BYTES) return 0;
+    return bytes * (1 - OWN_BYTES / set) / (set <= SHARED_BYTES ? SHARED_NS : MEMORY_NS);
 }
 
-/* Nanoseconds that reading all weights once costs. */
-static double weights_ns(const File *f) {
-    if (4 * f->params->floats <= OWN_BYTES) return 0;
+static bool is_new(const Step *s, int arg) {
+    for (int i = 0; i < arg; i++)
+        if (s->arg[i].kind == s->arg[arg].kind && s->arg[i].at == s->arg[arg].at) return false;
+    return true;
+}
+
+/* Bytes of the buffers that a step touches for so many samples. */
+static double touched(const Plan *p, const Step *s, int samples) {
+    double floats = 0;
+    for (int i = 0; i < s->nargs; i++) {
+        if (s->arg[i].kind != PLACE_BUFFER || !is_new(s, i)) continue;
+        const Buffer *b = &p->buffers[s->arg[i].at];
+        floats += b->each ? (double)b->each * samples : (double)b->floats;
+    }
+    return 4 * floats;
+}
+
+/* Nanoseconds of reading the parameters of a step once. */
+static double weights_ns(const Together *t, const Step *s) {
+    const ParamTable *params = t->f->params;
     double ns = 0;
-    for (int i = 0; i < f->m->nparams; i++) {
-        const ParamLayout *p = &f->params->param[i];
-        bool kernel = f->m->params[i].type.shape.rank == 4;
-        if (p->at >= 0) ns += 4.0 * (double)p->floats / (kernel ? KERNELS_NS : WEIGHTS_NS);
+    for (int i = 0; t->far && i < s->nargs; i++) {
+        if (s->arg[i].kind != PLACE_WEIGHTS) continue;
+        for (int k = 0; k < t->f->m->nparams; k++) {
+            const ParamLayout *l = &params->param[k];
+            bool kernel = t->f->m->params[k].type.shape.rank == 4;
+            if (l->at == s->arg[i].at)
+                ns += 4.0 * (double)l->floats / (kernel ? KERNELS_NS : WEIGHTS_NS);
+        }
     }
     return ns;
 }
 
-/* p is the plan for one sample. */
-static double sample_ns(const Plan *p, double weights, int samples) {
-    double ns = weights / samples;
-    for (int i = 0; i < p->nbuffers; i++) ns += map_ns(4.0 * (double)p->buffers[i].floats, samples);
+/* Of one sample, where so many go through the step at a time; without its computations. */
+static double step_ns(const Together *t, const Step *s, double weights, int samples) {
+    double set = touched(t->p, s, samples);
+    return (weights + fetch_ns(set, set) + STEP_NS) / samples;
+}
+
+/* For each step what one sample pays for the buffers that cross into a phase of so many samples
+ * which begins there: written once and read once. */
+static double *crossing_ns(const Together *t, int samples) {
+    const Plan *p = t->p;
+    double *ns = ARENA_ARRAY(t->f->m->arena, double, (size_t)p->nsteps + 2), sum = 0;
+    for (int i = 0; i < p->nbuffers; i++) {
+        const Buffer *b = &p->buffers[i];
+        double each = 4.0 * (double)b->each, cost = fetch_ns(2 * each, each * samples);
+        ns[b->first + 1] += cost;
+        ns[b->last + 1] -= cost;
+    }
+    for (int i = 0; i < p->nsteps; i++) ns[i] = sum += ns[i];
     return ns;
+}
+
+/* Whether a phase can begin with this step: no node has steps on both sides. */
+static bool can_begin(const Plan *p, int step) {
+    return step > 0 && p->steps[step].node >= p->steps[step - 1].node + p->steps[step - 1].nnodes;
+}
+
+typedef struct {
+    double ns;
+    Phases phases; /* the last one is open */
+} Path;
+
+static void begin_phase(Path *path, int node, int samples) {
+    Phases *p = &path->phases;
+    p->phase[p->count - 1].end = node;
+    p->phase[p->count++] = (Phase){.end = INT_MAX, .samples = samples};
+}
+
+/* The cheapest phases up to a step, by the number of samples of the last one, grow step by step. */
+static Phases cheapest(const Together *t) {
+    const Plan *p = t->p;
+    double *crossing[MAX_CHOICES];
+    Path path[MAX_CHOICES];
+    for (int c = 0; c < t->choices; c++) {
+        crossing[c] = crossing_ns(t, t->samples[c]);
+        Phase whole = {.end = INT_MAX, .samples = t->samples[c]};
+        path[c] = (Path){.phases = {.phase[0] = whole, .count = 1}};
+    }
+    for (int i = 0; i < p->nsteps; i++) {
+        const Step *s = &p->steps[i];
+        double weights = weights_ns(t, s);
+        for (int c = t->choices - 1; c > 0 && can_begin(p, i); c--) {
+            for (int from = 0; from < c; from++) {
+                double ns = path[from].ns + crossing[c][i] + PHASE_NS;
+                if (ns >= path[c].ns) continue;
+                path[c] = path[from];
+                path[c].ns = ns;
+                begin_phase(&path[c], s->node, t->samples[c]);
+            }
+        }
+        for (int c = 0; c < t->choices; c++) path[c].ns += step_ns(t, s, weights, t->samples[c]);
+    }
+    int best = t->choices - 1;
+    for (int c = best; c-- > 0;)
+        if (path[c].ns < path[best].ns) best = c;
+    return path[best].phases;
 }
 
 static bool each_has_batch(const Port *ports, int n) {
@@ -42,26 +141,19 @@ static bool each_has_batch(const Port *ports, int n) {
     return true;
 }
 
-int samples_together(const File *f) {
+Phases choose_phases(const File *f) {
     const CodegenOptions *o = f->o;
     if (o->train || o->guarded || o->batch == 1 || !each_has_batch(f->input, f->ninputs) ||
         !each_has_batch(f->output, f->noutputs))
-        return o->batch;
+        return one_phase(o);
     CodegenOptions single = *o;
     single.batch = 1;
     File one;
     lower_file(&one, f->m, &single);
-    const Plan *p = one.section[0].predict;
-    double weights = weights_ns(&one);
-    int best = o->batch;
-    double least = sample_ns(p, weights, best);
-    int most = 1;
-    while (2 * most < o->batch) most *= 2;
-    for (int samples = most; samples > 0; samples /= 2) {
-        double ns = sample_ns(p, weights, samples);
-        if (ns >= least) continue;
-        least = ns;
-        best = samples;
-    }
-    return best;
+    Together t = {.f = &one, .p = one.section[0].predict};
+    t.far = 4 * one.params->floats > OWN_BYTES;
+    for (int samples = 1; samples < o->batch && t.choices < MAX_CHOICES - 1; samples *= 2)
+        t.samples[t.choices++] = samples;
+    t.samples[t.choices++] = o->batch;
+    return cheapest(&t);
 }

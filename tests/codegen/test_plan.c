@@ -35,7 +35,8 @@ static Plan *plan_of(Built *b, const char *function) {
     KernelSet *kernels = ARENA_NEW(b->arena, KernelSet);
     kernels->arena = b->arena;
     kernels->prefix = "";
-    return lower_function(b->m, f, layout_params(b->m, &b->o), &b->o, &machines[b->o.targets[0]],
+    const Phases phases = one_phase(&b->o);
+    return lower_function(b->m, f, &phases, layout_params(b->m, &b->o), &b->o, &machines[b->o.targets[0]],
                           kernels);
 }
 
