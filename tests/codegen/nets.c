@@ -35,6 +35,17 @@ const Net nets[] = {
     CONV("bands_pooled", "(48, 46, 16)", "Conv2D(40, 3, activation='relu'), MaxPooling2D(2)", 2),
     /* maps of all samples leave a cache: four samples at a time, then three */
     CONV("rounds", "(60, 60, 3)", "Conv2D(32, 3, activation='relu'), AveragePooling2D(4)", 7),
+    /* in phases: one sample at a time, then more, then all; an image with zeros around it and an
+       addend go from one to the next */
+    GRAPH("phases", "(160, 160, 3)",
+          "x = Conv2D(16, 1, activation='tanh')(x)\n"
+          "x = Add()([DepthwiseConv2D(3, padding='same')(x), x])\n"
+          "x = Conv2D(16, 8, strides=8)(x)\n"
+          "y = Conv2D(128, 3, padding='same', activation='tanh')(x)\n"
+          "x = Add()([Conv2D(128, 3, padding='same')(x), y])\n"
+          "x = Conv2D(512, 3, activation='tanh')(AveragePooling2D(4)(x))\n"
+          "x = Dense(256, activation='tanh')(Flatten()(x))\n",
+          11, 1e-4),
     /* one channel to few: vectors of pixels, a row that ends within one, an odd row, too few */
     CONV("pixels", "(12, 37, 1)", "Conv2D(6, 5, activation='tanh'), AveragePooling2D(2)", 3),
     CONV("pixels_odd", "(11, 13, 1)",
