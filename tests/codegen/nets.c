@@ -96,6 +96,10 @@ const Net nets[] = {
          "ZeroPadding2D(((1, 2), (0, 3))), Conv2D(6, 3, activation='relu'), ZeroPadding2D(1), "
          "ReLU(), Conv2D(5, 3)",
          4),
+    CONV("pool_padding", "(7, 6, 3)",
+         "Conv2D(5, 2, activation='relu'), ZeroPadding2D(1), MaxPooling2D(3, strides=2), "
+         "Conv2D(9, 1), ZeroPadding2D(1), MaxPooling2D(2)",
+         4),
     CONV("no_conv_padding", "(4, 5, 9)", "ZeroPadding2D(2)", 3),
     /* channels in groups: depthwise, whole panels, parts of panels, and groups of odd sizes */
     CONV("depthwise", "(7, 9, 5)",
