@@ -30,15 +30,15 @@ def inference(library, x, threads):
         for field, value in thread_pool(os.path.dirname(library), threads).items():
             setattr(predictor.weights, field, value)
     y = predictor.predict(x)
-    table = predictor.table
-    arguments = (ctypes.byref(predictor.weights), ctypes.c_void_p(predictor.workspace.ctypes.data), len(x),
-                 lathe_abi.pointers([x]), lathe_abi.pointers([y]))
-    predict = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p,
-                               ctypes.c_void_p)(ctypes.cast(table.predict, ctypes.c_void_p).value)
+    inputs, outputs = lathe_abi.pointers([x]), lathe_abi.pointers([y])
+    # Values of C already: ctypes would convert them at every call.
+    arguments = (ctypes.byref(predictor.weights), ctypes.c_void_p(predictor.workspace.ctypes.data),
+                 ctypes.c_int(len(x)), ctypes.byref(inputs), ctypes.byref(outputs))
+    predict = ctypes.CFUNCTYPE(None)(ctypes.cast(predictor.table.predict, ctypes.c_void_p).value)
 
     def call():
         predict(*arguments)
         return y
 
-    call.kept = predictor, x
+    call.kept = predictor, x, inputs, outputs
     return call
