@@ -6,7 +6,6 @@
 #include "emit.h"
 
 #include <limits.h>
-#include <math.h>
 
 /* Of the reference machine: bytes a nanosecond of weights from memory, of kernels, which
  * convolutions ask for while they compute, and of feature maps from a shared cache and from memory;
@@ -50,25 +49,34 @@ static double touched(const Plan *p, const Step *s, int samples) {
     return 4 * floats;
 }
 
-/* Nanoseconds of reading the parameters of a step once. */
-static double weights_ns(const Together *t, const Step *s) {
-    const ParamTable *params = t->f->params;
+/* Whether no node has steps on both sides of this one's beginning. */
+static bool begins_node(const Plan *p, int step) {
+    if (!step) return true;
+    const Step *before = &p->steps[step - 1];
+    return p->steps[step].node >= before->node + before->nnodes;
+}
+
+/* Nanoseconds of reading the parameters of the nodes that begin with this step once. */
+static double weights_ns(const Together *t, int step) {
+    const Step *s = &t->p->steps[step];
     double ns = 0;
-    for (int i = 0; t->far && i < s->nargs; i++) {
-        if (s->arg[i].kind != PLACE_WEIGHTS) continue;
-        for (int k = 0; k < t->f->m->nparams; k++) {
-            const ParamLayout *l = &params->param[k];
-            bool kernel = t->f->m->params[k].type.shape.rank == 4;
-            if (l->at == s->arg[i].at)
-                ns += 4.0 * (double)l->floats / (kernel ? KERNELS_NS : WEIGHTS_NS);
+    if (!t->far || !begins_node(t->p, step)) return ns;
+    for (int i = s->node; i < s->node + s->nnodes; i++) {
+        const Node *n = t->p->function->nodes[i];
+        for (int k = 0; k < n->nin; k++) {
+            int param = n->in[k]->param;
+            if (param < 0 || t->f->params->param[param].at < 0) continue;
+            bool kernel = n->in[k]->type.shape.rank == 4;
+            double bytes = 4.0 * (double)t->f->params->param[param].floats;
+            ns += bytes / (kernel ? KERNELS_NS : WEIGHTS_NS);
         }
     }
     return ns;
 }
 
 /* Of one sample, where so many go through the step at a time; without its computations. */
-static double step_ns(const Together *t, const Step *s, double weights, int samples) {
-    double set = touched(t->p, s, samples);
+static double step_ns(const Together *t, int step, double weights, int samples) {
+    double set = touched(t->p, &t->p->steps[step], samples);
     return (weights + fetch_ns(set, set) + STEP_NS) / samples;
 }
 
@@ -85,11 +93,6 @@ static double *crossing_ns(const Together *t, int samples) {
     }
     for (int i = 0; i < p->nsteps; i++) ns[i] = sum += ns[i];
     return ns;
-}
-
-/* Whether a phase can begin with this step: no node has steps on both sides. */
-static bool can_begin(const Plan *p, int step) {
-    return step > 0 && p->steps[step].node >= p->steps[step - 1].node + p->steps[step - 1].nnodes;
 }
 
 typedef struct {
@@ -114,18 +117,17 @@ static Phases cheapest(const Together *t) {
         path[c] = (Path){.phases = {.phase[0] = whole, .count = 1}};
     }
     for (int i = 0; i < p->nsteps; i++) {
-        const Step *s = &p->steps[i];
-        double weights = weights_ns(t, s);
-        for (int c = t->choices - 1; c > 0 && can_begin(p, i); c--) {
+        double weights = weights_ns(t, i);
+        for (int c = t->choices - 1; i && c > 0 && begins_node(p, i); c--) {
             for (int from = 0; from < c; from++) {
                 double ns = path[from].ns + crossing[c][i] + PHASE_NS;
                 if (ns >= path[c].ns) continue;
                 path[c] = path[from];
                 path[c].ns = ns;
-                begin_phase(&path[c], s->node, t->samples[c]);
+                begin_phase(&path[c], p->steps[i].node, t->samples[c]);
             }
         }
-        for (int c = 0; c < t->choices; c++) path[c].ns += step_ns(t, s, weights, t->samples[c]);
+        for (int c = 0; c < t->choices; c++) path[c].ns += step_ns(t, i, weights, t->samples[c]);
     }
     int best = t->choices - 1;
     for (int c = best; c-- > 0;)
