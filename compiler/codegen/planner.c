@@ -57,6 +57,7 @@ static void measure(Plan *p) {
 /* A buffer has room for the samples of the last phase that touches it. What the phases before leave
  * there must outlive them all: they run again for the next samples. */
 static void size_buffer(const Plan *p, Buffer *b) {
+    CHECK(b->last < p->nsteps);
     int first = p->steps[b->first].samples, last = p->steps[b->last].samples;
     b->samples = last;
     if (!b->each) return;
