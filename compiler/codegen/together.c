@@ -24,6 +24,7 @@ typedef struct {
     const Plan *p;
     bool far; /* the weights leave the caches between two calls */
     int samples[MAX_CHOICES];
+    const double *crossing[MAX_CHOICES]; /* of each, by step: see crossing_ns */
     int choices;
 } Together;
 
@@ -83,7 +84,7 @@ static double step_ns(const Together *t, int step, double weights, int samples) 
 
 /* For each step what one sample pays for the buffers that cross into a phase of so many samples
  * which begins there: written once and read once. */
-static double *crossing_ns(const Together *t, int samples) {
+static const double *crossing_ns(const Together *t, int samples) {
     const Plan *p = t->p;
     double *ns = ARENA_ARRAY(t->f->m->arena, double, (size_t)p->nsteps + 2), sum = 0;
     for (int i = 0; i < p->nbuffers; i++) {
@@ -110,10 +111,8 @@ static void begin_phase(Path *path, int node, int samples) {
 /* The cheapest phases up to a step, by the number of samples of the last one, grow step by step. */
 static Phases cheapest(const Together *t) {
     const Plan *p = t->p;
-    double *crossing[MAX_CHOICES];
     Path path[MAX_CHOICES];
     for (int c = 0; c < t->choices; c++) {
-        crossing[c] = crossing_ns(t, t->samples[c]);
         Phase whole = {.end = INT_MAX, .samples = t->samples[c]};
         path[c] = (Path){.phases = {.phase[0] = whole, .count = 1}};
     }
@@ -121,7 +120,7 @@ static Phases cheapest(const Together *t) {
         double weights = weights_ns(t, i);
         for (int c = t->choices - 1; i && c > 0 && begins_node(p, i); c--) {
             for (int from = 0; from < c; from++) {
-                double ns = path[from].ns + crossing[c][i] + PHASE_NS;
+                double ns = path[from].ns + t->crossing[c][i] + PHASE_NS;
                 if (ns >= path[c].ns) continue;
                 path[c] = path[from];
                 path[c].ns = ns;
@@ -173,5 +172,6 @@ Phases choose_phases(const File *f) {
     for (int samples = 1; samples < o->batch && t.choices < MAX_CHOICES - 1; samples *= 2)
         t.samples[t.choices++] = samples;
     t.samples[t.choices++] = o->batch;
+    for (int c = 0; c < t.choices; c++) t.crossing[c] = crossing_ns(&t, t.samples[c]);
     return o->any_kernels ? drawn(&t) : cheapest(&t);
 }

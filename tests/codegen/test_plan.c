@@ -36,8 +36,8 @@ static Plan *plan_of(Built *b, const char *function) {
     kernels->arena = b->arena;
     kernels->prefix = "";
     const Phases phases = one_phase(&b->o);
-    return lower_function(b->m, f, &phases, layout_params(b->m, &b->o), &b->o, &machines[b->o.targets[0]],
-                          kernels);
+    return lower_function(b->m, f, &phases, layout_params(b->m, &b->o), &b->o,
+                          &machines[b->o.targets[0]], kernels);
 }
 
 static int64_t ends(const Buffer *b) { return b->offset + b->floats; }

@@ -18,6 +18,7 @@ successive seeds give each layer all of them.
 LATHE names the command, CC the C compiler, ORACLE_FOLDER where files are made.
 """
 import argparse
+import gc
 import json
 import os
 import re
@@ -329,6 +330,7 @@ def main():
         os.environ.setdefault("LATHE_COMPILED", folder)
         for name in options.names or keras_zoo.members():
             row = check(name, options.inputs, folder, options.kernels)
+            gc.collect()  # a Keras model refers to itself, and the large ones take gigabytes
             rows.append(row)
             if not options.json:
                 print_markdown(row)
