@@ -279,8 +279,8 @@ const char *stem_of(Lower *l, const char *kernel, int act, int lanes) {
 
 /* ---- the function --------------------------------------------------------------------------- */
 
-Phases one_phase(const CodegenOptions *o) {
-    return (Phases){.phase[0] = {.end = INT_MAX, .samples = o->batch}, .count = 1};
+Phases one_phase(int samples) {
+    return (Phases){.phase[0] = {.end = INT_MAX, .samples = samples}, .count = 1};
 }
 
 int phase_of(const Phases *p, int node) {

@@ -177,7 +177,7 @@ Plan *lower_function(Module *m, const Function *f, const Phases *phases, const P
                      const CodegenOptions *o, const Machine *machine, KernelSet *kernels);
 /* The phase of a node. */
 int phase_of(const Phases *p, int node);
-/* All of it at once. */
-Phases one_phase(const CodegenOptions *o);
+/* All of a function for so many samples at a time. */
+Phases one_phase(int samples);
 
 #endif

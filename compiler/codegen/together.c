@@ -97,36 +97,37 @@ static const double *crossing_ns(const Together *t, int samples) {
     return ns;
 }
 
+static void begin_phase(Phases *p, int node, int samples) {
+    p->phase[p->count - 1].end = node;
+    p->phase[p->count++] = (Phase){.end = INT_MAX, .samples = samples};
+}
+
 typedef struct {
     double ns;
     Phases phases; /* the last one is open */
 } Path;
 
-static void begin_phase(Path *path, int node, int samples) {
-    Phases *p = &path->phases;
-    p->phase[p->count - 1].end = node;
-    p->phase[p->count++] = (Phase){.end = INT_MAX, .samples = samples};
+/* Every path that is cheaper than the one to more samples becomes that, by a phase which begins
+ * with this step. */
+static void try_phases(const Together *t, Path *path, int step) {
+    for (int c = t->choices - 1; c > 0; c--) {
+        for (int from = 0; from < c; from++) {
+            double ns = path[from].ns + t->crossing[c][step] + PHASE_NS;
+            if (ns >= path[c].ns) continue;
+            path[c] = path[from];
+            path[c].ns = ns;
+            begin_phase(&path[c].phases, t->p->steps[step].node, t->samples[c]);
+        }
+    }
 }
 
 /* The cheapest phases up to a step, by the number of samples of the last one, grow step by step. */
 static Phases cheapest(const Together *t) {
-    const Plan *p = t->p;
     Path path[MAX_CHOICES];
-    for (int c = 0; c < t->choices; c++) {
-        Phase whole = {.end = INT_MAX, .samples = t->samples[c]};
-        path[c] = (Path){.phases = {.phase[0] = whole, .count = 1}};
-    }
-    for (int i = 0; i < p->nsteps; i++) {
+    for (int c = 0; c < t->choices; c++) path[c] = (Path){0, one_phase(t->samples[c])};
+    for (int i = 0; i < t->p->nsteps; i++) {
+        if (i && begins_node(t->p, i)) try_phases(t, path, i);
         double weights = weights_ns(t, i);
-        for (int c = t->choices - 1; i && c > 0 && begins_node(p, i); c--) {
-            for (int from = 0; from < c; from++) {
-                double ns = path[from].ns + t->crossing[c][i] + PHASE_NS;
-                if (ns >= path[c].ns) continue;
-                path[c] = path[from];
-                path[c].ns = ns;
-                begin_phase(&path[c], p->steps[i].node, t->samples[c]);
-            }
-        }
         for (int c = 0; c < t->choices; c++) path[c].ns += step_ns(t, i, weights, t->samples[c]);
     }
     int best = t->choices - 1;
@@ -141,13 +142,13 @@ static Phases drawn(const Together *t) {
     const Plan *p = t->p;
     uint64_t seed = t->f->o->kernel_seed, all = fnv1a(FNV_START, &seed, sizeof seed);
     int c = (int)(all % (uint64_t)t->choices);
-    Path path = {.phases = {.phase[0] = {.end = INT_MAX, .samples = t->samples[c]}, .count = 1}};
+    Phases phases = one_phase(t->samples[c]);
     for (int i = 1; i < p->nsteps && c + 1 < t->choices; i++) {
         const char *name = p->steps[i].name;
         if (!begins_node(p, i) || fnv1a(all, name, strlen(name)) >> 32 & 3) continue;
-        begin_phase(&path, p->steps[i].node, t->samples[++c]);
+        begin_phase(&phases, p->steps[i].node, t->samples[++c]);
     }
-    return path.phases;
+    return phases;
 }
 
 static bool each_has_batch(const Port *ports, int n) {
@@ -162,9 +163,10 @@ Phases choose_phases(const File *f) {
     const CodegenOptions *o = f->o;
     if (o->train || o->guarded || o->batch == 1 || !each_has_batch(f->input, f->ninputs) ||
         !each_has_batch(f->output, f->noutputs))
-        return one_phase(o);
+        return one_phase(o->batch);
     CodegenOptions single = *o;
     single.batch = 1;
+    single.ntargets = 1;
     File one;
     lower_file(&one, f->m, &single);
     Together t = {.f = &one, .p = one.section[0].predict};
@@ -172,6 +174,7 @@ Phases choose_phases(const File *f) {
     for (int samples = 1; samples < o->batch && t.choices < MAX_CHOICES - 1; samples *= 2)
         t.samples[t.choices++] = samples;
     t.samples[t.choices++] = o->batch;
+    if (o->any_kernels) return drawn(&t);
     for (int c = 0; c < t.choices; c++) t.crossing[c] = crossing_ns(&t, t.samples[c]);
-    return o->any_kernels ? drawn(&t) : cheapest(&t);
+    return cheapest(&t);
 }

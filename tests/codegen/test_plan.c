@@ -35,7 +35,7 @@ static Plan *plan_of(Built *b, const char *function) {
     KernelSet *kernels = ARENA_NEW(b->arena, KernelSet);
     kernels->arena = b->arena;
     kernels->prefix = "";
-    const Phases phases = one_phase(&b->o);
+    const Phases phases = one_phase(b->o.batch);
     return lower_function(b->m, f, &phases, layout_params(b->m, &b->o), &b->o,
                           &machines[b->o.targets[0]], kernels);
 }
