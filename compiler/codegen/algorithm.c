@@ -8,7 +8,11 @@
  * transform reads or writes a nanosecond, bytes a nanosecond of weights that are not in its caches,
  * and of feature maps that left its second-level cache. */
 static const double MACS_NS = 80, TRANSFORM_NS = 16, WEIGHTS_NS = 16, MAPS_NS = 24;
-enum { CACHE_BYTES = 1 << 20 };
+enum {
+    CACHE_BYTES = 1 << 20,
+    TINY_FLOATS = 1 << 15, /* maps and weights that its caches keep from call to call */
+    FEW_INPUTS = 16        /* with fewer, products are stored too often for far maps */
+};
 /* Winograd must win clearly: it rounds more, and its weights take more memory. */
 static const double CLEARLY = 0.9;
 
@@ -20,33 +24,46 @@ int64_t conv_columns(const Node *n) {
     return n->out[0]->type.shape.dim[2] * (n->attr.pool[0] > 0 ? n->attr.pool[1] : 1);
 }
 
-WinogradTiles winograd_tiles(int m, int64_t P, int64_t Q) {
-    WinogradTiles t = {.m = m, .rows = (P + m - 1) / m, .columns = (Q + m - 1) / m};
+WinogradTiles winograd_tiles(const Node *n, int m) {
+    WinogradTiles t = {.m = m, .r = (int)n->in[1]->type.shape.dim[0]};
+    t.side = m + t.r - 1;
+    t.rows = (conv_rows(n) + m - 1) / m;
+    t.columns = (conv_columns(n) + m - 1) / m;
     t.count = t.rows * t.columns;
-    t.points = (int64_t)(m + 2) * (m + 2);
+    t.points = (int64_t)t.side * t.side;
     return t;
 }
 
-static double direct_ns(const Node *n) {
-    const Shape *w = &n->in[1]->type.shape;
-    double weights = 9.0 * (double)w->dim[2] * (double)w->dim[3];
-    return weights * (double)(conv_rows(n) * conv_columns(n)) / MACS_NS + 4 * weights / WEIGHTS_NS;
+/* Of so many weights, each for `times` multiply-adds. */
+static double products_ns(double weights, double times, bool near) {
+    return weights * times / MACS_NS + (near ? 0 : 4 * weights / WEIGHTS_NS);
+}
+
+static double direct_ns(const Node *n, bool near) {
+    return products_ns((double)shape_count(&n->in[1]->type.shape),
+                       (double)(conv_rows(n) * conv_columns(n)), near);
 }
 
 int64_t winograd_floats(const Node *n, int m) {
     const Shape *w = &n->in[1]->type.shape;
-    WinogradTiles t = winograd_tiles(m, conv_rows(n), conv_columns(n));
+    WinogradTiles t = winograd_tiles(n, m);
     int64_t groups = n->attr.groups > 1 ? n->attr.groups : 1;
     return t.points * t.count * (pitch_of(groups * w->dim[2]) + pitch_of(w->dim[3]));
 }
 
-static double winograd_ns(const Node *n, int m) {
+static int64_t winograd_weights(const Node *n, int m) {
     const Shape *w = &n->in[1]->type.shape;
-    WinogradTiles t = winograd_tiles(m, conv_rows(n), conv_columns(n));
-    double points = (double)t.points, tiles = (double)t.count;
-    double C = (double)pitch_of(w->dim[2]), K = (double)pitch_of(w->dim[3]);
-    double floats = (double)winograd_floats(n, m);
-    double ns = points * C * K * (tiles / MACS_NS + 4 / WEIGHTS_NS) + floats / TRANSFORM_NS;
+    return winograd_tiles(n, m).points * w->dim[2] * pitch_of(w->dim[3]);
+}
+
+bool is_tiny_winograd(const Node *n, int m) {
+    return winograd_floats(n, m) + winograd_weights(n, m) <= TINY_FLOATS;
+}
+
+static double winograd_ns(const Node *n, int m, bool near) {
+    double floats = (double)winograd_floats(n, m), tiles = (double)winograd_tiles(n, m).count;
+    double weights = (double)winograd_weights(n, m);
+    double ns = products_ns(weights, tiles, near) + floats / TRANSFORM_NS;
     return 4 * floats > CACHE_BYTES ? ns + 2 * 4 * floats / MAPS_NS : ns;
 }
 
@@ -54,33 +71,40 @@ static bool pools_by(const Node *n, int m) {
     return n->attr.pool[0] <= 0 || (m % n->attr.pool[0] == 0 && m % n->attr.pool[1] == 0);
 }
 
-static bool is_plain_3x3(const Node *n) {
+/* A 3x3 or 5x5 convolution that moves by one pixel. */
+static bool has_tiles(const Node *n) {
     const Attrs *a = &n->attr;
     const Shape *w = &n->in[1]->type.shape;
     bool dilated = a->dilation[0] > 1 || a->dilation[1] > 1;
     return n->op == OP_CONV2D && !dilated && a->stride[0] == 1 && a->stride[1] == 1 &&
-           w->rank == 4 && w->dim[0] == 3 && w->dim[1] == 3;
+           w->rank == 4 && w->dim[0] == w->dim[1] && (w->dim[0] == 3 || w->dim[0] == 5);
 }
 
+/* F(4x4,5x5) would need two points more, and lose digits. */
+static int largest_tile(const Node *n) { return n->in[1]->type.shape.dim[0] == 3 ? 4 : 2; }
+
 static bool is_legal(const CodegenOptions *o, const Node *n) {
-    if (o->exact || o->train || o->weights_type != WEIGHTS_F32 || !is_plain_3x3(n)) return false;
+    if (o->exact || o->train || o->weights_type != WEIGHTS_F32 || !has_tiles(n)) return false;
     const Shape *w = &n->in[1]->type.shape;
     bool panels = n->attr.groups <= 1 || w->dim[3] / n->attr.groups % 16 == 0;
-    return w->dim[2] % 16 == 0 && panels && conv_rows(n) > 1 && conv_columns(n) > 1;
+    return w->dim[2] > 4 && panels && conv_rows(n) > 1 && conv_columns(n) > 1;
 }
 
 bool can_be_winograd(const CodegenOptions *o, const Node *n, int m) {
-    return is_legal(o, n) && pools_by(n, m);
+    return is_legal(o, n) && m <= largest_tile(n) && pools_by(n, m);
 }
 
 int cheapest_winograd(const CodegenOptions *o, const Node *n) {
     int best = 0;
-    if (!is_legal(o, n)) return 0;
-    double least = CLEARLY * direct_ns(n);
+    double least = CLEARLY;
     for (int m = 2; m <= 4; m += 2) {
-        if (!pools_by(n, m) || winograd_ns(n, m) >= least) continue;
+        if (!can_be_winograd(o, n, m)) continue;
+        bool tiny = is_tiny_winograd(n, m);
+        if (!tiny && n->in[1]->type.shape.dim[2] < FEW_INPUTS) continue;
+        double share = winograd_ns(n, m, tiny) / direct_ns(n, tiny);
+        if (share >= least) continue;
         best = m;
-        least = winograd_ns(n, m);
+        least = share;
     }
     return best;
 }
@@ -89,9 +113,9 @@ void winograd_padding(const Node *n, int m, int32_t pad[4]) {
     memcpy(pad, n->attr.pad, sizeof n->attr.pad);
     if (!m) return;
     const Shape *x = &n->in[0]->type.shape;
-    WinogradTiles t = winograd_tiles(m, conv_rows(n), conv_columns(n));
-    int32_t bottom = (int32_t)(m * t.rows + 2 - x->dim[1]) - pad[0];
-    int32_t right = (int32_t)(m * t.columns + 2 - x->dim[2]) - pad[2];
+    WinogradTiles t = winograd_tiles(n, m);
+    int32_t bottom = (int32_t)(m * t.rows + t.r - 1 - x->dim[1]) - pad[0];
+    int32_t right = (int32_t)(m * t.columns + t.r - 1 - x->dim[2]) - pad[2];
     if (bottom > pad[1]) pad[1] = bottom;
     if (right > pad[3]) pad[3] = right;
 }

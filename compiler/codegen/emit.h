@@ -130,7 +130,7 @@ const Probe *make_probes(const File *f, int *count);
 
 /* image.c */
 enum { IMAGE_HEADER_BYTES = 64 };
-/* winograd_weights.c: a 3x3 kernel (R, S, C, K) as its layout wants it. */
+/* winograd_weights.c: a kernel (r, r, C, K) as its layout wants it. */
 void pack_winograd(const float *data, const ParamLayout *l, float *to);
 unsigned char *write_image(const File *f, size_t *bytes);
 uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n);

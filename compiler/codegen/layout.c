@@ -89,10 +89,11 @@ static int common_winograd(const Module *m, const CodegenOptions *o, int index) 
     return found;
 }
 
-/* A 3x3 kernel as so many products take it. */
-static void transform(ParamLayout *l, int tile) {
+/* A kernel of r x r as so many products take it. */
+static void transform(ParamLayout *l, int tile, int r) {
     l->winograd = tile;
-    l->floats = l->floats / 9 * (tile + 2) * (tile + 2);
+    l->side = r;
+    l->floats = l->floats / (r * r) * (tile + r - 1) * (tile + r - 1);
 }
 
 static ParamLayout pack(const Module *m, int index) {
@@ -193,7 +194,7 @@ ParamTable *layout_params(Module *m, const CodegenOptions *o) {
         for (int i = 0; i < m->nparams; i++) {
             t->param[i].half = o->weights_type != WEIGHTS_F32 && is_only_kernel(m, i);
             int tile = common_winograd(m, o, i);
-            if (tile) transform(&t->param[i], tile);
+            if (tile) transform(&t->param[i], tile, (int)m->params[i].type.shape.dim[0]);
             if (is_used(m, i)) place(t, i);
         }
     }

@@ -1,6 +1,6 @@
-/* 3x3 convolutions of predict by Winograd's F(2x2,3x3) and F(4x4,3x3) (Lavin and Gray 2016, "Fast
- * algorithms for convolutional neural networks"): input tiles in the transformed domain, (m + 2)^2
- * matrix products over the tiles, and back. Weights lie in the image transformed.
+/* Convolutions of predict by Winograd's F(2x2,3x3), F(4x4,3x3) and F(2x2,5x5) (Lavin and Gray 2016,
+ * "Fast algorithms for convolutional neural networks"): input tiles in the transformed domain,
+ * (m + r - 1)^2 matrix products over the tiles, and back. Weights lie in the image transformed.
  *
  * Two forms. Where the transformed maps of a sample fit a cache that cores share, they are buffers
  * between three steps: every weight is read once. Larger ones pass in blocks of tiles through
@@ -27,18 +27,25 @@ typedef struct {
     int64_t CP, KP; /* floats a tile, of both */
 } Winograd;
 
+/* What the kernels are called: "winograd4_input", for 5x5 "winograd2_5x5_input". */
+static const char *stem(const Winograd *w, const char *what) {
+    Arena *a = w->l->m->arena;
+    if (w->t.r == 3) return arena_printf(a, "winograd%d%s", w->t.m, what);
+    return arena_printf(a, "winograd%d_%dx%d%s", w->t.m, w->t.r, w->t.r, what);
+}
+
 static const char *input_row(const Winograd *w, int64_t plane) {
     int lanes = machine_lanes(w->l->machine, w->CP);
     WinoInputParams p = {.V = vector_name(w->l->machine, lanes),
                          .L = lanes,
                          .M = w->t.m,
+                         .N = w->t.side,
                          .TQ = w->t.columns,
                          .XP = w->g->XP,
                          .XL = w->g->XL,
                          .CP = w->CP,
                          .plane = plane};
-    return use_kernel(w->l->kernels, &kernel_wino_input, &p,
-                      arena_printf(w->l->m->arena, "winograd%d_input", w->t.m));
+    return use_kernel(w->l->kernels, &kernel_wino_input, &p, stem(w, "_input"));
 }
 
 static const char *output_row(const Winograd *w, int64_t plane, bool last) {
@@ -47,6 +54,7 @@ static const char *output_row(const Winograd *w, int64_t plane, bool last) {
     WinoOutputParams p = {.V = vector_name(w->l->machine, lanes),
                           .L = lanes,
                           .M = w->t.m,
+                          .N = w->t.side,
                           .TQ = w->t.columns,
                           .Q = w->g->Q,
                           .YP = w->g->YP,
@@ -66,8 +74,7 @@ static const char *output_row(const Winograd *w, int64_t plane, bool last) {
         p.act_name = f.name;
         p.act_args = f.args;
     }
-    return use_kernel(w->l->kernels, &kernel_wino_output, &p,
-                      arena_printf(w->l->m->arena, "winograd%d_output", w->t.m));
+    return use_kernel(w->l->kernels, &kernel_wino_output, &p, stem(w, "_output"));
 }
 
 /* Rows of y in the last row of tiles where they are fewer than in the others; else 0. */
@@ -101,9 +108,9 @@ static void choose_sweeps(const Winograd *w, const Groups *gr, int64_t tiles, bo
 static const char *comment(const Winograd *w, const char *what) {
     const Geometry *g = w->g;
     return arena_printf(w->l->m->arena,
-                        "%s, Winograd F(%dx%d,3x3), %lldx%lldx%lld -> %lldx%lldx%lld", what, w->t.m,
-                        w->t.m, (long long)g->H, (long long)g->W, (long long)g->C, (long long)g->P,
-                        (long long)g->Q, (long long)g->K);
+                        "%s, Winograd F(%dx%d,%dx%d), %lldx%lldx%lld -> %lldx%lldx%lld", what,
+                        w->t.m, w->t.m, w->t.r, w->t.r, (long long)g->H, (long long)g->W,
+                        (long long)g->C, (long long)g->P, (long long)g->Q, (long long)g->K);
 }
 
 static Place bias_of(const Winograd *w) {
@@ -124,9 +131,8 @@ static void lower_shared(const Winograd *w) {
                                      .vs = t->points * ve,
                                      .xp = t->m * w->g->XL,
                                      .vp = t->columns * w->CP};
-    STEP(l, l->plan->buffers[v.at].name, &kernel_wino_transform, &in_params,
-         arena_printf(l->m->arena, "winograd%d_transform", t->m), comment(w, "input"),
-         in(w->x.place), out(v));
+    STEP(l, l->plan->buffers[v.at].name, &kernel_wino_transform, &in_params, stem(w, "_transform"),
+         comment(w, "input"), in(w->x.place), out(v));
 
     Groups gr = output_groups(w);
     Place m = new_samples(l, arena_printf(l->m->arena, "%s/products", w->n->name), t->points * me);
@@ -148,9 +154,8 @@ static void lower_shared(const Winograd *w) {
                             .m = macs(w)};
     p.moved = 4 * (p.vs + p.ms + t->points * w->g->C * w->KP / samples_of(l));
     choose_sweeps(w, &gr, t->count, p.ahead, &p.sweep, &p.sweep_last);
-    STEP(l, w->n->name, &kernel_wino_products, &p,
-         arena_printf(l->m->arena, "winograd%d_products", t->m), comment(w, "convolution"), in(v),
-         in(layout_of(l, w->n->in[1]).place), out(m));
+    STEP(l, w->n->name, &kernel_wino_products, &p, stem(w, "_products"), comment(w, "convolution"),
+         in(v), in(layout_of(l, w->n->in[1]).place), out(m));
 
     WinoBackParams back = {.TP = t->rows,
                            .row = output_row(w, me, false),
@@ -161,8 +166,7 @@ static void lower_shared(const Winograd *w) {
                            .yp = t->m / w->ph * w->g->YL};
     back.row_last = back.rows_last ? output_row(w, me, true) : "";
     STEP(l, w->n->name, &kernel_wino_back, &back,
-         stem_of(l, arena_printf(l->m->arena, "winograd%d_back", t->m), w->n->attr.act,
-                 machine_lanes(l->machine, w->KP)),
+         stem_of(l, stem(w, "_back"), w->n->attr.act, machine_lanes(l->machine, w->KP)),
          comment(w, "output"), in(m), in(bias_of(w)), out(w->y.place));
 }
 
@@ -210,10 +214,21 @@ static void lower_blocks(const Winograd *w) {
     Place scratch = new_buffer(l, arena_printf(l->m->arena, "%s/scratch", w->n->name),
                                SLOTS * t->points * (p.ve + p.me));
     STEP(l, w->n->name, &kernel_wino_fused, &p,
-         stem_of(l, arena_printf(l->m->arena, "winograd%d", t->m), w->n->attr.act,
-                 machine_lanes(l->machine, w->KP)),
+         stem_of(l, stem(w, ""), w->n->attr.act, machine_lanes(l->machine, w->KP)),
          comment(w, "convolution"), in(w->x.place), in(layout_of(l, w->n->in[1]).place),
          in(bias_of(w)), out(w->y.place), out(scratch));
+}
+
+Layout whole_vectors(Lower *l, const Value *v, const Geometry *g, Layout x) {
+    int64_t pitch = pitch_of(g->groups * g->C);
+    if (x.pitch >= pitch) return x;
+    CHECK(!x.line);
+    Layout y = x;
+    y.pitch = pitch;
+    y.place = new_samples(l, arena_printf(l->m->arena, "%s/wide", v->name), sample_floats(&y));
+    Shape s = {.rank = 4, .dim = {DIM_BATCH, g->H, g->W, x.channels}};
+    copy_window(l, l->plan->buffers[y.place.at].name, x, &s, y, &s, 0, 0);
+    return y;
 }
 
 void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m) {
@@ -223,7 +238,7 @@ void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                   .g = g,
                   .x = x,
                   .y = y,
-                  .t = winograd_tiles(m, conv_rows(n), conv_columns(n)),
+                  .t = winograd_tiles(n, m),
                   .ph = pools ? n->attr.pool[0] : 1,
                   .pw = pools ? n->attr.pool[1] : 1,
                   .CP = pitch_of(g->groups * g->C),

@@ -15,18 +15,20 @@ enum {
 
 static const struct {
     const char *name;
-    int winograd;
+    int winograd, kernel; /* m and r of F(m x m, r x r); 0: not Winograd */
     bool blocks;
 } variants[VARIANT_COUNT] = {
-    [VARIANT_CHANNELS] = {"direct/channels", 0, false},
-    [VARIANT_BANDS] = {"direct/bands", 0, false},
-    [VARIANT_PIXELS] = {"direct/pixels", 0, false},
-    [VARIANT_F2_STEPS] = {"winograd2/steps", 2, false},
-    [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, true},
-    [VARIANT_F4_STEPS] = {"winograd4/steps", 4, false},
-    [VARIANT_F4_BLOCKS] = {"winograd4/blocks", 4, true},
-    [VARIANT_CHAIN] = {"chain", 0, false},
-    [VARIANT_ALONE] = {"alone", 0, false},
+    [VARIANT_CHANNELS] = {"direct/channels", 0, 0, false},
+    [VARIANT_BANDS] = {"direct/bands", 0, 0, false},
+    [VARIANT_PIXELS] = {"direct/pixels", 0, 0, false},
+    [VARIANT_F2_STEPS] = {"winograd2/steps", 2, 3, false},
+    [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, 3, true},
+    [VARIANT_F4_STEPS] = {"winograd4/steps", 4, 3, false},
+    [VARIANT_F4_BLOCKS] = {"winograd4/blocks", 4, 3, true},
+    [VARIANT_F2_5X5_STEPS] = {"winograd2_5x5/steps", 2, 5, false},
+    [VARIANT_F2_5X5_BLOCKS] = {"winograd2_5x5/blocks", 2, 5, true},
+    [VARIANT_CHAIN] = {"chain", 0, 0, false},
+    [VARIANT_ALONE] = {"alone", 0, 0, false},
 };
 
 const char *variant_name(Variant v) { return variants[v].name; }
@@ -83,13 +85,25 @@ static bool meets_whole_image(const Node *n) {
     return x->dim[1] <= w->dim[0] && x->dim[2] <= w->dim[1];
 }
 
+static int64_t kernel_side(const Node *n) { return n->in[1]->type.shape.dim[0]; }
+
+static Variant winograd_variant(const Node *n, int m, bool blocks) {
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if (variants[v].winograd == m && variants[v].kernel == kernel_side(n) &&
+            variants[v].blocks == blocks)
+            return (Variant)v;
+    PANIC("no variant of F(%dx%d) for this kernel", m, m);
+}
+
 unsigned conv_variants(const CodegenOptions *o, const Node *n) {
     if (n->op != OP_CONV2D || meets_whole_image(n)) return 0;
     bool grouped = n->attr.groups > 1;
     unsigned direct = 1u << VARIANT_CHANNELS | (grouped ? 0 : 1u << VARIANT_BANDS), set = direct;
     if (has_pixel_vectors(n)) set |= 1u << VARIANT_PIXELS;
-    if (can_be_winograd(o, n, 2)) set |= 1u << VARIANT_F2_STEPS | 1u << VARIANT_F2_BLOCKS;
-    if (can_be_winograd(o, n, 4)) set |= 1u << VARIANT_F4_STEPS | 1u << VARIANT_F4_BLOCKS;
+    for (int v = 0; v < VARIANT_COUNT; v++) {
+        int m = variants[v].winograd;
+        if (m && variants[v].kernel == kernel_side(n) && can_be_winograd(o, n, m)) set |= 1u << v;
+    }
     return grouped && set == direct ? 0 : set;
 }
 
@@ -108,9 +122,7 @@ static Variant cheapest(const CodegenOptions *o, const Node *n) {
     int m = cheapest_winograd(o, n);
     if (!m && has_pixel_vectors(n)) return VARIANT_PIXELS;
     if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
-    bool blocks = winograd_floats(n, m) > SHARED_FLOATS;
-    if (m == 2) return blocks ? VARIANT_F2_BLOCKS : VARIANT_F2_STEPS;
-    return blocks ? VARIANT_F4_BLOCKS : VARIANT_F4_STEPS;
+    return winograd_variant(n, m, is_tiny_winograd(n, m) || winograd_floats(n, m) > SHARED_FLOATS);
 }
 
 Variant choose_conv(const CodegenOptions *o, const Node *n) {

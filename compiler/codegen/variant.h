@@ -14,6 +14,8 @@ typedef enum {
     VARIANT_F2_BLOCKS, /* the same in blocks of tiles, through scratch of a core's own */
     VARIANT_F4_STEPS,  /* F(4x4,3x3) */
     VARIANT_F4_BLOCKS,
+    VARIANT_F2_5X5_STEPS, /* F(2x2,5x5) */
+    VARIANT_F2_5X5_BLOCKS,
     VARIANT_CHAIN, /* a depthwise convolution with its neighbours, row by row */
     VARIANT_ALONE, /* the same as a step of its own */
     VARIANT_COUNT
@@ -28,7 +30,7 @@ const char *variant_name(Variant v);
 const char *variant_names(Arena *a, unsigned set);
 /* VARIANT_COUNT for a name that there is not. */
 Variant variant_find(const char *name);
-/* m of Winograd's F(m x m, 3x3); 0: direct. */
+/* m of Winograd's F(m x m, r x r); 0: direct. */
 int variant_winograd(Variant v);
 bool variant_blocks(Variant v);
 

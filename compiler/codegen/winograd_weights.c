@@ -3,52 +3,67 @@
  * rounded once. */
 #include "emit.h"
 
-#include <string.h>
+enum { MOST_POINTS = 6, MOST_TAPS = 5 };
 
-enum { MOST_POINTS = 6 };
+/* A point of interpolation and the factor of its row of G: (1, p, p^2, ...) times it. The last row,
+ * of the point at infinity, is (0, ..., 0, 1). */
+typedef struct {
+    double p, factor;
+} Point;
 
-/* Rows of G for an output tile of 2: interpolation at 0, 1, -1 and infinity. */
-static const double G2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+/* Four products a side: 0, 1, -1 and infinity. */
+static const Point four[] = {{0, 1}, {1, 0.5}, {-1, 0.5}};
 
-/* For an output tile of 4: at 0, 3/4, -3/4, 3/2, -3/2 and infinity. These points are exact in
- * binary, and lose a third of the digits that the usual 0, 1, -1, 2, -2 lose. */
-static void fill_g4(double G[MOST_POINTS][3]) {
-    const double a = 0.75, b = 1.5, outer = 1 / (a * a * b * b);
+/* Six: 0, 3/4, -3/4, 3/2, -3/2 and infinity. These points are exact in binary, and lose a third of
+ * the digits that the usual 0, 1, -1, 2, -2 lose. */
+static void fill_six(Point p[MOST_POINTS - 1]) {
+    const double a = 0.75, b = 1.5;
     const double at_a = 1 / (2 * a * a * (a * a - b * b)), at_b = 1 / (2 * b * b * (b * b - a * a));
-    const double rows[MOST_POINTS][3] = {{outer, 0, 0},
-                                         {at_a, at_a * a, at_a * a * a},
-                                         {at_a, -at_a * a, at_a * a * a},
-                                         {at_b, at_b * b, at_b * b * b},
-                                         {at_b, -at_b * b, at_b * b * b},
-                                         {0, 0, 1}};
-    memcpy(G, rows, sizeof rows);
+    p[0] = (Point){0, 1 / (a * a * b * b)};
+    p[1] = (Point){a, at_a};
+    p[2] = (Point){-a, at_a};
+    p[3] = (Point){b, at_b};
+    p[4] = (Point){-b, at_b};
 }
 
-/* g: 3x3 floats, `step` apart; u: points x points. */
-static void transform_kernel(const double (*G)[3], int points, const float *g, int64_t step,
-                             double u[MOST_POINTS][MOST_POINTS]) {
-    double t[MOST_POINTS][3];
+static void fill_g(int points, int taps, double G[MOST_POINTS][MOST_TAPS]) {
+    Point six[MOST_POINTS - 1];
+    fill_six(six);
+    const Point *at = points == 4 ? four : six;
+    for (int i = 0; i < points - 1; i++) {
+        double power = at[i].factor;
+        for (int s = 0; s < taps; s++, power *= at[i].p) G[i][s] = power;
+    }
+    for (int s = 0; s < taps; s++) G[points - 1][s] = s == taps - 1;
+}
+
+/* The sum of row[s] x[s * step]. */
+static double dot(const double *row, const double *x, int taps, int step) {
+    double sum = 0;
+    for (int s = 0; s < taps; s++) sum += row[s] * x[s * step];
+    return sum;
+}
+
+/* g: taps x taps numbers; u: points x points. */
+static void transform_kernel(double G[MOST_POINTS][MOST_TAPS], int points, int taps,
+                             const double *g, double u[MOST_POINTS][MOST_POINTS]) {
+    double t[MOST_POINTS][MOST_TAPS];
     for (int i = 0; i < points; i++)
-        for (int s = 0; s < 3; s++)
-            t[i][s] = G[i][0] * (double)g[s * step] + G[i][1] * (double)g[(3 + s) * step] +
-                      G[i][2] * (double)g[(6 + s) * step];
+        for (int s = 0; s < taps; s++) t[i][s] = dot(G[i], g + s, taps, taps);
     for (int i = 0; i < points; i++)
-        for (int j = 0; j < points; j++)
-            u[i][j] = t[i][0] * G[j][0] + t[i][1] * G[j][1] + t[i][2] * G[j][2];
+        for (int j = 0; j < points; j++) u[i][j] = dot(G[j], t[i], taps, 1);
 }
 
 void pack_winograd(const float *data, const ParamLayout *l, float *to) {
-    double G[MOST_POINTS][3], u[MOST_POINTS][MOST_POINTS];
-    int points = l->winograd + 2;
-    CHECK(points == 4 || points == MOST_POINTS);
-    if (points == 4)
-        memcpy(G, G2, sizeof G2);
-    else
-        fill_g4(G);
-    int64_t C = l->rows / 9, K = l->columns;
+    double G[MOST_POINTS][MOST_TAPS], g[MOST_TAPS * MOST_TAPS], u[MOST_POINTS][MOST_POINTS];
+    int points = l->winograd + l->side - 1, taps = l->side * l->side;
+    CHECK((points == 4 || points == MOST_POINTS) && l->side <= MOST_TAPS);
+    fill_g(points, l->side, G);
+    int64_t C = l->rows / taps, K = l->columns;
     for (int64_t c = 0; c < C; c++) {
         for (int64_t k = 0; k < K; k++) {
-            transform_kernel((const double(*)[3])G, points, data + c * K + k, C * K, u);
+            for (int s = 0; s < taps; s++) g[s] = (double)data[(s * C + c) * K + k];
+            transform_kernel(G, points, l->side, g, u);
             float *at = to + (k / l->panel * points * points * C + c) * l->panel + k % l->panel;
             for (int e = 0; e < points * points; e++)
                 at[e * C * l->panel] = (float)u[e / points][e % points];

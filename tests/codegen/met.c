@@ -35,18 +35,19 @@ bool conv_cell(const CodegenOptions *o, const Function *f, int i, ConvCell *cell
             (ConvCell){choose_chain(o, n) ? VARIANT_CHAIN : VARIANT_ALONE, epilogue_of(n), WHOLE};
         return true;
     }
-    if (n->in[1]->type.shape.dim[0] != 3 || !conv_variants(o, n)) return false;
+    int64_t side = n->in[1]->type.shape.dim[0];
+    if ((side != 3 && side != 5) || !conv_variants(o, n)) return false;
     *cell = tiled_cell(o, n);
     return true;
 }
 
-/* Pooling by 2 leaves no odd maps to F(2x2); the depthwise convolution of a chain has an
+/* Pooling by 2 leaves no odd maps to tiles of 2; the depthwise convolution of a chain has an
  * activation; vectors of pixels add nothing. */
 bool conv_cell_exists(ConvCell c) {
     if (c.variant >= VARIANT_CHAIN) return c.tail == WHOLE && c.epilogue == ACTIVATION;
     if (c.variant == VARIANT_PIXELS) return c.tail == WHOLE && c.epilogue != ADDEND;
-    if (!variant_winograd((Variant)c.variant)) return c.tail == WHOLE;
-    return c.tail == WHOLE || c.variant >= VARIANT_F4_STEPS || c.epilogue != POOLING;
+    int m = variant_winograd((Variant)c.variant);
+    return c.tail == WHOLE || m == 4 || (m == 2 && c.epilogue != POOLING);
 }
 
 /* ---- operations and attributes ----------------------------------------------------------------

@@ -251,6 +251,19 @@ const Net nets[] = {
      "Conv2D(72, 3, use_bias=False), BatchNormalization(), ReLU(), Conv2D(129, 3, "
      "padding='same', use_bias=False), " HEAD(3),
      NULL, 2, 2e-4},
+    /* 5x5: odd and even maps, few channels, pooling after it, groups of channels */
+    {"winograd_5x5", "(12, 13, 1)",
+     "Conv2D(6, 2, activation='tanh'), Conv2D(16, 5, activation='tanh'), Conv2D(65, 5, "
+     "padding='same', activation='tanh'), " HEAD(3),
+     NULL, 5, 2e-4},
+    {"winograd_5x5_pool", "(9, 11, 24)",
+     "Conv2D(64, 5, groups=2, padding='same', use_bias=False), Conv2D(96, 5, padding='same', "
+     "activation='relu'), MaxPooling2D(2), " HEAD(3),
+     NULL, 3, 2e-4},
+    GRAPH("winograd_5x5_sum", "(8, 7, 32)",
+          "y = Conv2D(48, 5, padding='same', activation='tanh')(x)\n"
+          "x = Add()([Conv2D(33, 5, padding='same')(y), Conv2D(33, 1)(x)])\n",
+          4, 2e-4),
     /* tiles over several rows of a kernel; a kernel that meets the image once */
     {"whole_image", "(12, 10, 1)",
      "Conv2D(6, 5, activation='tanh'), Conv2D(16, 3, strides=2, activation='tanh'), Conv2D(41, (3, "
