@@ -44,7 +44,7 @@ static Place add_reduce(Lower *l, int mode, Layout x, const Arg *operands, int c
                              .CW = x.pitch < REDUCE_CHANNELS ? x.pitch : REDUCE_CHANNELS,
                              .J = sample_ranges(l),
                              .batch = l->o->batch};
-    int64_t row = mode == REDUCE_GRADS ? 2 * x.pitch : x.pitch;
+    int64_t row = mode == REDUCE_GRADS ? 3 * x.pitch : x.pitch;
     Place rows = new_buffer(l, arena_printf(l->m->arena, "%s/sums", l->node->name), p.J * row);
     Arg args[MAX_ARGS] = {0};
     for (int i = 0; i < count; i++) args[i] = operands[i];
@@ -151,20 +151,16 @@ void lower_batch_norm_grad(Lower *l, const Node *n) {
     Place dgamma = define(l, n->out[1]).place, dbeta = define(l, n->out[2]).place;
     Place rows = add_reduce(l, REDUCE_GRADS, x,
                             (const Arg[]){in(x.place), in(dy.place), in(mean), in(inv)}, 4);
-    Place both = new_buffer(l, arena_printf(l->m->arena, "%s/sum", n->name), 2 * pitch);
-    add_combine(l, rows, both, 2 * pitch, COMBINE_SUM, 1);
+    Place sums = new_buffer(l, arena_printf(l->m->arena, "%s/sum", n->name), 3 * pitch);
+    add_combine(l, rows, sums, 3 * pitch, COMBINE_SUM, 1);
     int lanes = machine_lanes(l->machine, pitch);
     SplitParams split = {.V = vector_name(l->machine, lanes), .L = lanes, .count = pitch};
-    STEP(l, n->name, &kernel_split, &split, "split", "the two sums", in(both), out(dbeta),
+    STEP(l, n->name, &kernel_split, &split, "split", "two of the sums", in(sums), out(dbeta),
          out(dgamma));
-    if (l->o->sync_norm) {
-        add_exchange(l, both, 2 * pitch);
-        dbeta = dgamma = both;
-        dgamma.offset += pitch;
-    }
+    if (l->o->sync_norm) add_exchange(l, sums, 3 * pitch);
     BatchNormGradParams p = {
         .V = vector_name(l->machine, lanes), .L = lanes, .pixels = dx.rows, .CP = pitch};
     STEP(l, n->name, &kernel_batch_norm_grad, &p, stem_of(l, "batch_norm_grad", 0, lanes),
          "input gradient of batch normalisation", in(dy.place), in(x.place), in(gamma), in(mean),
-         in(inv), in(dgamma), in(dbeta), out(dx.place));
+         in(inv), in(sums), out(dx.place));
 }
