@@ -18,8 +18,9 @@ successive seeds give each layer all of them.
 LATHE names the command, CC the C compiler, ORACLE_FOLDER where files are made.
 """
 import argparse
-import gc
+import concurrent.futures
 import json
+import multiprocessing
 import os
 import re
 import sys
@@ -316,6 +317,12 @@ def agrees(row):
     return row["error"] <= row["tolerance"] and near and row["same_bits"] and row["deviation"] > 0.01
 
 
+def check_apart(*arguments):
+    """check() in a process of its own: Keras and JAX give little back, and all networks would take 14 GB."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(check, *arguments).result()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--inputs", type=int, default=8)
@@ -329,8 +336,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("ORACLE_FOLDER")) as folder:
         os.environ.setdefault("LATHE_COMPILED", folder)
         for name in options.names or keras_zoo.members():
-            row = check(name, options.inputs, folder, options.kernels)
-            gc.collect()  # a Keras model refers to itself, and the large ones take gigabytes
+            row = check_apart(name, options.inputs, folder, options.kernels)
             rows.append(row)
             if not options.json:
                 print_markdown(row)
