@@ -91,9 +91,10 @@ static int common_winograd(const Module *m, const CodegenOptions *o, int index) 
 
 /* A kernel of r x r as so many products take it. */
 static void transform(ParamLayout *l, int tile, int r) {
+    int64_t taps = (int64_t)r * r, side = tile + r - 1;
     l->winograd = tile;
     l->side = r;
-    l->floats = l->floats / (r * r) * (tile + r - 1) * (tile + r - 1);
+    l->floats = l->floats / taps * side * side;
 }
 
 static ParamLayout pack(const Module *m, int index) {

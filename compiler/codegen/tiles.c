@@ -108,7 +108,7 @@ static const char *use_tile_ahead(Lower *l, const SweepShape *s, const Groups *g
                         .QB = qb,
                         .NV = vectors,
                         .ahead = ahead,
-                        .near = near_of(s, lanes, lanes * vectors, rows),
+                        .near = near_of(s, lanes, (int64_t)lanes * vectors, rows),
                         .half = s->half,
                         .PW = g->panel,
                         .panel = s->panel,

@@ -31,8 +31,8 @@ static void fill_g(int points, int taps, double G[MOST_POINTS][MOST_TAPS]) {
     fill_six(six);
     const Point *at = points == 4 ? four : six;
     for (int i = 0; i < points - 1; i++) {
-        double power = at[i].factor;
-        for (int s = 0; s < taps; s++, power *= at[i].p) G[i][s] = power;
+        G[i][0] = at[i].factor;
+        for (int s = 1; s < taps; s++) G[i][s] = G[i][s - 1] * at[i].p;
     }
     for (int s = 0; s < taps; s++) G[points - 1][s] = s == taps - 1;
 }
@@ -40,14 +40,14 @@ static void fill_g(int points, int taps, double G[MOST_POINTS][MOST_TAPS]) {
 /* The sum of row[s] x[s * step]. */
 static double dot(const double *row, const double *x, int taps, int step) {
     double sum = 0;
-    for (int s = 0; s < taps; s++) sum += row[s] * x[s * step];
+    for (int s = 0; s < taps; s++) sum += row[s] * x[(ptrdiff_t)s * step];
     return sum;
 }
 
 /* g: taps x taps numbers; u: points x points. */
 static void transform_kernel(double G[MOST_POINTS][MOST_TAPS], int points, int taps,
                              const double *g, double u[MOST_POINTS][MOST_POINTS]) {
-    double t[MOST_POINTS][MOST_TAPS];
+    double t[MOST_POINTS][MOST_TAPS] = {0};
     for (int i = 0; i < points; i++)
         for (int s = 0; s < taps; s++) t[i][s] = dot(G[i], g + s, taps, taps);
     for (int i = 0; i < points; i++)
@@ -55,7 +55,8 @@ static void transform_kernel(double G[MOST_POINTS][MOST_TAPS], int points, int t
 }
 
 void pack_winograd(const float *data, const ParamLayout *l, float *to) {
-    double G[MOST_POINTS][MOST_TAPS], g[MOST_TAPS * MOST_TAPS], u[MOST_POINTS][MOST_POINTS];
+    double G[MOST_POINTS][MOST_TAPS] = {0}, g[MOST_TAPS * MOST_TAPS] = {0},
+           u[MOST_POINTS][MOST_POINTS];
     int points = l->winograd + l->side - 1, taps = l->side * l->side;
     CHECK((points == 4 || points == MOST_POINTS) && l->side <= MOST_TAPS);
     fill_g(points, l->side, G);

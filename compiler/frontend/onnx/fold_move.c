@@ -55,6 +55,7 @@ static Room make_room(Import *im, const OnnxTensor *like, bool batch, int rank,
 }
 
 static void copy_element(const Room *r, int64_t to, const OnnxTensor *from, int64_t at) {
+    CHECK((r->f == NULL) == (from->f == NULL));
     if (r->f)
         r->f[to] = from->f[at];
     else

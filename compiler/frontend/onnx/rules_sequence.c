@@ -9,7 +9,7 @@
 
 /* Room for n tensors. Each insertion makes a list, so they are counted as computed constants. */
 static Tensor **list_new(Op *o, int n) {
-    o->im->computed += fill_cost(ONNX_INT64) * n;
+    o->im->computed += (int64_t)fill_cost(ONNX_INT64) * n;
     return ARENA_ARRAY(o->im->arena, Tensor *, (size_t)n + 1);
 }
 

@@ -103,6 +103,7 @@ OnnxTensor *constant_filled(Import *im, OnnxType type, int rank, const int64_t *
     int64_t *v;
     OnnxTensor *c = make_constant(im, fill_cost(type), type, rank, dim, &f, &v);
     c->uniform = true;
+    CHECK(f || v);
     for (int64_t k = 0; value && k < c->count; k++) {
         if (f)
             f[k] = value->f[0];
