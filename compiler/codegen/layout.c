@@ -93,7 +93,7 @@ static int common_winograd(const Module *m, const CodegenOptions *o, int index) 
 static void transform(ParamLayout *l, int tile, int r) {
     int64_t taps = (int64_t)r * r, side = tile + r - 1;
     l->winograd = tile;
-    l->side = r;
+    l->kernel = r;
     l->floats = l->floats / taps * side * side;
 }
 

@@ -57,14 +57,14 @@ static void transform_kernel(double G[MOST_POINTS][MOST_TAPS], int points, int t
 void pack_winograd(const float *data, const ParamLayout *l, float *to) {
     double G[MOST_POINTS][MOST_TAPS] = {0}, g[MOST_TAPS * MOST_TAPS] = {0},
            u[MOST_POINTS][MOST_POINTS];
-    int points = l->winograd + l->side - 1, taps = l->side * l->side;
-    CHECK((points == 4 || points == MOST_POINTS) && l->side <= MOST_TAPS);
-    fill_g(points, l->side, G);
+    int points = l->winograd + l->kernel - 1, taps = l->kernel * l->kernel;
+    CHECK((points == 4 || points == MOST_POINTS) && l->kernel <= MOST_TAPS);
+    fill_g(points, l->kernel, G);
     int64_t C = l->rows / taps, K = l->columns;
     for (int64_t c = 0; c < C; c++) {
         for (int64_t k = 0; k < K; k++) {
             for (int s = 0; s < taps; s++) g[s] = (double)data[(s * C + c) * K + k];
-            transform_kernel(G, points, l->side, g, u);
+            transform_kernel(G, points, l->kernel, g, u);
             float *at = to + (k / l->panel * points * points * C + c) * l->panel + k % l->panel;
             for (int e = 0; e < points * points; e++)
                 at[e * C * l->panel] = (float)u[e / points][e % points];
