@@ -1,22 +1,17 @@
 """A Keras model in double precision, called layer by layer: the reference that Keras's own float32
 results have an error against. Convolutions are sums over the kernel's positions in numpy, since XLA's
 for doubles are slow; every other layer is Keras's own with dtype float64."""
-import jax
 import keras
 import numpy as np
 
 import keras_zoo
-
-jax.config.update("jax_enable_x64", True)
+from keras_precise import precision
 
 
 def model(name, single):
     """The network in double precision with the weights of its float32 model."""
-    keras.config.set_floatx("float64")
-    try:
+    with precision("float64"):
         double = keras_zoo.application(name)
-    finally:
-        keras.config.set_floatx("float32")
     double.set_weights(single.get_weights())
     for layer in double.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:

@@ -1,11 +1,12 @@
 """The gradient of every weight, the training loss and batch normalisation's new statistics, against
-automatic differentiation of the same script under Keras."""
+automatic differentiation of the same script under Keras, in double precision."""
 import unittest
 
 import numpy as np
 
 import compare
 import lathe_abi
+from keras_precise import precision
 from keras_side import KerasModel
 
 EVERY_TARGET = ("model1", "lenet5", "convbn", "pool_same", "conv_same_strided", "dropout",
@@ -15,13 +16,16 @@ SEED, STEP, FIRST_SAMPLE = 2 ** 40 + 7, 3, 11
 
 class Gradients(compare.OracleCase):
     def check(self, name, script, targets, samples=compare.BATCH):
-        model = KerasModel(script)
+        with precision("float64"):
+            model = KerasModel(script)
         model.randomize(compare.seed_of(name))
         x = compare.inputs(model.model, samples, name)
         y, indices = compare.labels(model, samples, name)
         streams = lathe_abi.dropout_streams(script) if model.dropouts else {}
         masks = compare.masks(model, streams, samples, SEED, STEP, FIRST_SAMPLE)
-        want = model.gradients(x, y, masks)
+        with precision("float64"):
+            want = model.gradients(x, y, masks)
+        self.assertTrue(all(gradient.dtype == np.float64 for gradient in want[1].values()))
         terms = {layer.name: samples * int(np.prod(layer.output.shape[1:-1]))
                  for layer in model.model.layers}
         for target in targets:

@@ -12,7 +12,6 @@ tries (3 was seen).
 - A tensor of which Keras has not one digit right is all rounding, and lathe's rounding errors are accidents as well,
   of sums that are taken one by one where Keras's are taken in parts: only their size is compared, by a factor of 8
   (4.3 was seen)."""
-import contextlib
 import os
 import shutil
 
@@ -23,11 +22,8 @@ import compare
 import interpreted
 import lathe_abi
 from compare import TOLERANCE, distance
-from keras.src.backend.common import dtypes
+from keras_precise import precision
 from keras_side import KerasModel, jax, keras
-
-jax.config.update("jax_enable_x64", True)
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # else keras.ops, tanh among them, make float32 of double
 
 STEPS = 10
 SEED = 2 ** 33 + 5  # of dropout
@@ -73,21 +69,13 @@ for _class, _fill in ((keras.initializers.VarianceScaling, _uniform),
 class Reference(KerasModel):
     """The script under Keras, with all that is compared in one compiled function."""
 
-    def __init__(self, script, precision="float64"):
-        self.dtype = np.dtype(precision)
-        with self.precision():
+    def __init__(self, script, dtype="float64"):
+        self.dtype = np.dtype(dtype)
+        with precision(dtype):
             super().__init__(script)
             self.slots = self._slots()
         self.optimizer = self.model.optimizer.variables
         self._all = jax.jit(self._compute)
-
-    @contextlib.contextmanager
-    def precision(self):
-        keras.config.set_floatx(self.dtype.name)
-        try:
-            yield
-        finally:
-            keras.config.set_floatx("float32")
 
     def _compute(self, trainable, fixed, optimizer, x, y, sample_weight, masks):
         outputs, _ = self.model.stateless_call(trainable, fixed, self.structured(x), training=False)
@@ -109,7 +97,7 @@ class Reference(KerasModel):
                      for v in self.optimizer]
         x, y = [cast(a) for a in data.x], [cast(a) for a in data.y]
         weight = None if data.weight is None else cast(data.weight)
-        with self.precision():
+        with precision(self.dtype.name):
             outputs, loss, each, gradients, new_fixed, moved, slots = self._all(
                 trainable, fixed, optimizer, x, y, weight, [cast(m) for m in data.masks(self, number)])
         found = {"output %d" % i: a for i, a in enumerate(outputs)}

@@ -104,6 +104,15 @@ x1 = keras.activations.log_softmax(layers.Dense(3)(layers.Rescaling(30000)(x0)))
 model = keras.Model(x0, layers.Dense(3)(x1))
 model.compile(keras.optimizers.SGD(learning_rate=1e-15), loss='mse')
 """),
+    # A batch of one sample, which is its own mean, was not quite 0 behind a batch normalisation, and a layer
+    # normalisation made that large.
+    "mean_of_one_sample": Kept(2000027, """
+x0 = layers.Input((9,))
+x1 = layers.BatchNormalization(center=False)(layers.Rescaling(3, 40)(x0))
+x2 = layers.LayerNormalization(epsilon=0.01)(x1)
+model = keras.Model(x0, layers.Dense(4)(x2))
+model.compile(keras.optimizers.SGD(), loss='mse')
+""", short=1),
     # The mean of two pixels far from 0 lies between two floats: the gradients behind the normalisation did not add up to 0.
     "sum_of_norm_gradients": Kept(2002720, """
 x0 = layers.Input((2, 1, 4))
