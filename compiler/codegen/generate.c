@@ -49,7 +49,8 @@ static uint64_t hash_layout(const File *f) {
         strbuf_printf(&b, "%s %lld %lld %d %lld\n", f->m->params[i].name, (long long)l->rows,
                       (long long)l->columns, l->panel, (long long)l->at);
         if (l->half) strbuf_printf(&b, "stored as %d\n", (int)f->o->weights_type);
-        if (l->winograd) strbuf_printf(&b, "winograd %d\n", l->winograd);
+        if (l->winograd)
+            strbuf_printf(&b, "winograd %d%s\n", l->winograd, l->vertical ? " vertical" : "");
     }
     uint64_t hash = b.text ? hash_text(b.text) : FNV_START;
     strbuf_free(&b);

@@ -1,4 +1,5 @@
 /* Physical layout of values' rows and of parameters. */
+#include "algorithm.h"
 #include "plan.h"
 #include "variant.h"
 
@@ -73,7 +74,7 @@ static bool is_only_kernel(const Module *m, int index) {
     return kernel;
 }
 
-/* The algorithm that all convolutions of predict that read the parameter have in common. */
+/* The rows of Winograd's tiles that all convolutions of predict that read the parameter have. */
 static int common_winograd(const Module *m, const CodegenOptions *o, int index) {
     const Function *f = module_function(m, "predict");
     int found = 0;
@@ -89,12 +90,13 @@ static int common_winograd(const Module *m, const CodegenOptions *o, int index) 
     return found;
 }
 
-/* A kernel of r x r as so many products take it. */
-static void transform(ParamLayout *l, int tile, int r) {
-    int64_t taps = (int64_t)r * r, side = tile + r - 1;
+/* A kernel of r x s as so many products take it. */
+static void transform(ParamLayout *l, int tile, const int64_t kernel[2]) {
+    int64_t r = kernel[0], side = tile + r - 1;
     l->winograd = tile;
-    l->kernel = r;
-    l->floats = l->floats / taps * side * side;
+    l->kernel = (int)r;
+    l->vertical = has_vertical_tiles(r);
+    l->floats = l->floats / (r * kernel[1]) * side * (l->vertical ? kernel[1] : side);
 }
 
 static ParamLayout pack(const Module *m, int index) {
@@ -195,7 +197,7 @@ ParamTable *layout_params(Module *m, const CodegenOptions *o) {
         for (int i = 0; i < m->nparams; i++) {
             t->param[i].half = o->weights_type != WEIGHTS_F32 && is_only_kernel(m, i);
             int tile = common_winograd(m, o, i);
-            if (tile) transform(&t->param[i], tile, (int)m->params[i].type.shape.dim[0]);
+            if (tile) transform(&t->param[i], tile, m->params[i].type.shape.dim);
             if (is_used(m, i)) place(t, i);
         }
     }

@@ -189,14 +189,21 @@ enum { CONV_PARTS = 16 };
 /* The taps as the tile walks them. */
 void conv_taps(SweepShape *s, const Geometry *g);
 
-/* lower_pixels.c: x and y have the strides of g; false where its kernel is not for this layer or
- * target. */
+/* lower_pixels.c: whether vectors of pixels were chosen for n. */
+bool takes_pixels(const Lower *l, const Node *n);
+/* x and y have the strides of g; false where its kernel is not for this layer or target. */
 bool lower_conv_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
+/* The kernel pixels_four, for y with yq floats a pixel. */
+const char *pixels_four(Lower *l, int lanes, int64_t yq, bool pool, bool mean);
+/* lower_winograd_pixels.c: x is the network's input, of one channel. */
+void winograd_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y);
 /* lower_winograd_predict.c: the image x of v with pixels as wide as the transforms read them. */
 Layout whole_vectors(Lower *l, const Value *v, const Geometry *g, Layout x);
 /* x is such an image, and has the zeros that winograd_padding asks for. */
 void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y, int m);
-/* m of the F(m x m, r x r) by which n's kernel is stored; 0: n is computed directly. */
+/* The kernel of one vertical tile, wino_column, on vectors of so many lanes. */
+const char *use_column(Lower *l, int lanes);
+/* The rows of the tiles by which n's kernel is stored; 0: n is computed directly. */
 int winograd_of(const Lower *l, const Node *n);
 /* The rows and columns of outputs of Winograd's tiles for this layer, or 0 where direct kernels are
  * cheaper: looks at the layer and the function only. The image of the functions below has no

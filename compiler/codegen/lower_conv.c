@@ -161,11 +161,12 @@ void lower_conv2d(Lower *l, const Node *n) {
     Layout x = padded(l, n->in[0], pad);
     g.H += pad[1] - n->attr.pad[1];
     g.W += pad[3] - n->attr.pad[3];
-    if (winograd_of(l, n)) x = whole_vectors(l, n->in[0], &g, x);
+    int tile = takes_pixels(l, n) ? 0 : winograd_of(l, n);
+    if (tile) x = whole_vectors(l, n->in[0], &g, x);
     conv_strides(&g, &x, &yl);
     if (n->attr.addend) place_addend(l, n, yl);
-    if (winograd_of(l, n)) {
-        winograd_predict(l, n, &g, x, yl, winograd_of(l, n));
+    if (tile) {
+        winograd_predict(l, n, &g, x, yl, tile);
         return;
     }
     if (!pool && lower_conv_pixels(l, n, &g, x, yl)) return;

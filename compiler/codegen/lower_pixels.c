@@ -29,14 +29,35 @@ static int64_t bands_of(const Lower *l, int64_t tiles) {
     return bands;
 }
 
+const char *pixels_four(Lower *l, int lanes, int64_t yq, bool pool, bool mean) {
+    PixelsFourParams p = {.V = vector_name(l->machine, lanes),
+                          .L = lanes,
+                          .V4 = vector_name(l->machine, 4),
+                          .yq = yq,
+                          .pool = pool,
+                          .mean = mean};
+    return use_kernel(l->kernels, &kernel_pixels_four, &p,
+                      stem_of(l, "pixels_four", ACT_NONE, lanes));
+}
+
+bool takes_pixels(const Lower *l, const Node *n) {
+    Variant v = choose_conv(l->o, n);
+    return v == VARIANT_PIXELS || v == VARIANT_F4_5X1_PIXELS;
+}
+
 bool lower_conv_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layout y) {
     Conv2dPixelsParams p = {.K = g->K};
-    if (choose_conv(l->o, n) != VARIANT_PIXELS || !choose_tile(l, n, g, &p)) return false;
+    if (!takes_pixels(l, n)) return false;
+    if (winograd_of(l, n)) {
+        winograd_pixels(l, n, g, x, y);
+        return true;
+    }
+    if (!choose_tile(l, n, g, &p)) return false;
     bool bias = n->nin > 2, pools = n->attr.pool[0] > 0;
     Function1 function = function_of(l, &n->attr);
     int64_t tiles = g->P * (pools ? WINDOW : 1) / p.PR;
     p.V = vector_name(l->machine, (int)p.L);
-    p.V4 = vector_name(l->machine, 4);
+    p.four = pixels_four(l, (int)p.L, g->YP, pools, n->attr.pool_mean);
     p.PW = panel_of(g->K);
     p.R = g->R;
     p.S = g->S;

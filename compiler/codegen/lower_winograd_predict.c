@@ -1,6 +1,7 @@
-/* Convolutions of predict by Winograd's F(2x2,3x3), F(4x4,3x3) and F(2x2,5x5) (Lavin and Gray 2016,
- * "Fast algorithms for convolutional neural networks"): input tiles in the transformed domain,
- * (m + r - 1)^2 matrix products over the tiles, and back. Weights lie in the image transformed.
+/* Convolutions of predict by Winograd's F(2x2,3x3) and F(4x4,3x3) (Lavin and Gray 2016, "Fast
+ * algorithms for convolutional neural networks"): input tiles in the transformed domain,
+ * (m + r - 1)^2 matrix products over the tiles, and back. F(4x1,5x1) goes down the columns only:
+ * eight convolutions of rows in place of the products. Weights lie in the image transformed.
  *
  * Two forms. Where the transformed maps of a sample fit a cache that cores share, they are buffers
  * between three steps: every weight is read once. Larger ones pass in blocks of tiles through
@@ -24,22 +25,72 @@ typedef struct {
     Layout x, y;
     WinogradTiles t;
     int ph, pw;
-    int64_t CP, KP; /* floats a tile, of both */
+    int64_t CP, KP; /* floats a tile or a column, of both */
+    int64_t depth;  /* weights of a product for each output */
 } Winograd;
 
-/* What the kernels are called: "winograd4_input", for 5x5 "winograd2_5x5_input". */
+/* What the kernels are called: "winograd4_input", "winograd4_5x1_input". */
 static const char *stem(const Winograd *w, const char *what) {
     Arena *a = w->l->m->arena;
-    if (w->t.r == 3) return arena_printf(a, "winograd%d%s", w->t.m, what);
-    return arena_printf(a, "winograd%d_%dx%d%s", w->t.m, w->t.r, w->t.r, what);
+    if (w->t.vertical) return arena_printf(a, "winograd%d_%dx1%s", w->t.m, w->t.r, what);
+    return arena_printf(a, "winograd%d%s", w->t.m, what);
+}
+
+/* Floats of a row of tiles, transformed, for one e. */
+static int64_t input_floats(const Winograd *w) { return w->t.pixels * w->CP; }
+static int64_t output_floats(const Winograd *w) { return w->t.columns * w->KP; }
+
+const char *use_column(Lower *l, int lanes) {
+    WinoColumnParams p = {.V = vector_name(l->machine, lanes)};
+    return use_kernel(l->kernels, &kernel_wino_column, &p,
+                      stem_of(l, "winograd4_5x1", ACT_NONE, lanes));
+}
+
+/* Pixels that lie side by side are as good as one. */
+static const char *input_columns(const Winograd *w, int64_t plane) {
+    bool dense = w->g->XP == w->CP;
+    int64_t count = dense ? input_floats(w) : w->CP;
+    int lanes = machine_lanes(w->l->machine, count);
+    WinoColumnInputParams p = {.V = vector_name(w->l->machine, lanes),
+                               .L = lanes,
+                               .tile = use_column(w->l, lanes),
+                               .pixels = dense ? 1 : w->t.pixels,
+                               .count = count,
+                               .XP = w->g->XP,
+                               .XL = w->g->XL,
+                               .plane = plane};
+    return use_kernel(w->l->kernels, &kernel_wino_column_input, &p, stem(w, "_input"));
+}
+
+static const char *output_columns(const Winograd *w, int64_t plane, bool last) {
+    int lanes = machine_lanes(w->l->machine, w->KP);
+    const Attrs *a = &w->n->attr;
+    Function1 f = function_of(w->l, a);
+    WinoColumnOutputParams p = {.V = vector_name(w->l->machine, lanes),
+                                .L = lanes,
+                                .tile = use_column(w->l, lanes),
+                                .Q = w->g->Q,
+                                .YP = w->g->YP,
+                                .YL = w->g->YL,
+                                .KP = w->KP,
+                                .plane = plane,
+                                .last = last,
+                                .bias = w->n->nin - a->addend > 2,
+                                .load = a->addend,
+                                .act = a->act,
+                                .act_name = f.name ? f.name : "",
+                                .act_args = f.args ? f.args : "",
+                                .ph = w->ph,
+                                .pw = w->pw};
+    return use_kernel(w->l->kernels, &kernel_wino_column_output, &p, stem(w, "_output"));
 }
 
 static const char *input_row(const Winograd *w, int64_t plane) {
+    if (w->t.vertical) return input_columns(w, plane);
     int lanes = machine_lanes(w->l->machine, w->CP);
     WinoInputParams p = {.V = vector_name(w->l->machine, lanes),
                          .L = lanes,
                          .M = w->t.m,
-                         .N = w->t.side,
                          .TQ = w->t.columns,
                          .XP = w->g->XP,
                          .XL = w->g->XL,
@@ -49,12 +100,12 @@ static const char *input_row(const Winograd *w, int64_t plane) {
 }
 
 static const char *output_row(const Winograd *w, int64_t plane, bool last) {
+    if (w->t.vertical) return output_columns(w, plane, last);
     int lanes = machine_lanes(w->l->machine, w->KP);
     const Attrs *a = &w->n->attr;
     WinoOutputParams p = {.V = vector_name(w->l->machine, lanes),
                           .L = lanes,
                           .M = w->t.m,
-                          .N = w->t.side,
                           .TQ = w->t.columns,
                           .Q = w->g->Q,
                           .YP = w->g->YP,
@@ -89,27 +140,32 @@ static Groups output_groups(const Winograd *w) {
     return choose_groups(w->l->machine, outputs, panel_of(w->g->K));
 }
 
-/* The sweeps of the products over `tiles` rows. */
-static void choose_sweeps(const Winograd *w, const Groups *gr, int64_t tiles, bool ahead,
+/* The sweeps of the products over `rows` rows of tiles. */
+static void choose_sweeps(const Winograd *w, const Groups *gr, int64_t rows, bool ahead,
                           const char **sweep, const char **sweep_last) {
-    SweepShape s = {.P = 1,
-                    .Q = tiles,
+    const WinogradTiles *t = &w->t;
+    SweepShape s = {.P = t->vertical ? rows : 1,
+                    .Q = t->vertical ? t->columns : rows * t->columns,
+                    .xp = input_floats(w),
                     .xq = w->CP,
+                    .yp = output_floats(w),
                     .yq = w->KP,
                     .T1 = 1,
-                    .T2 = 1,
+                    .T2 = t->taps,
+                    .t2 = w->CP,
                     .CI = w->g->C,
                     .ahead = ahead,
-                    .panel = w->t.points * w->g->C * gr->panel};
+                    .panel = t->points * w->depth * gr->panel};
     *sweep = gr->groups > 1 || !gr->last ? use_sweep(w->l, &s, gr, false) : "";
     *sweep_last = gr->last ? use_sweep(w->l, &s, gr, true) : "";
 }
 
 static const char *comment(const Winograd *w, const char *what) {
     const Geometry *g = w->g;
+    int m = w->t.m, r = w->t.r, by = w->t.vertical;
     return arena_printf(w->l->m->arena,
-                        "%s, Winograd F(%dx%d,%dx%d), %lldx%lldx%lld -> %lldx%lldx%lld", what,
-                        w->t.m, w->t.m, w->t.r, w->t.r, (long long)g->H, (long long)g->W,
+                        "%s, Winograd F(%dx%d,%dx%d), %lldx%lldx%lld -> %lldx%lldx%lld", what, m,
+                        by ? 1 : m, r, by ? 1 : r, (long long)g->H, (long long)g->W,
                         (long long)g->C, (long long)g->P, (long long)g->Q, (long long)g->K);
 }
 
@@ -117,12 +173,12 @@ static Place bias_of(const Winograd *w) {
     return w->n->nin - w->n->attr.addend > 2 ? layout_of(w->l, w->n->in[2]).place : no_place();
 }
 
-static int64_t macs(const Winograd *w) { return w->t.points * w->t.count * w->g->C * w->g->K; }
+static int64_t macs(const Winograd *w) { return w->t.points * w->t.count * w->depth * w->g->K; }
 
 static void lower_shared(const Winograd *w) {
     Lower *l = w->l;
     const WinogradTiles *t = &w->t;
-    int64_t ve = t->count * w->CP + PLANE_GAP, me = t->count * w->KP + PLANE_GAP;
+    int64_t ve = t->rows * input_floats(w) + PLANE_GAP, me = t->rows * output_floats(w) + PLANE_GAP;
     Place v = new_samples(l, arena_printf(l->m->arena, "%s/transformed", w->n->in[0]->name),
                           t->points * ve);
     WinoTransformParams in_params = {.TP = t->rows,
@@ -130,7 +186,7 @@ static void lower_shared(const Winograd *w) {
                                      .xs = w->g->XS,
                                      .vs = t->points * ve,
                                      .xp = t->m * w->g->XL,
-                                     .vp = t->columns * w->CP};
+                                     .vp = input_floats(w)};
     STEP(l, l->plan->buffers[v.at].name, &kernel_wino_transform, &in_params, stem(w, "_transform"),
          comment(w, "input"), in(w->x.place), out(v));
 
@@ -139,21 +195,21 @@ static void lower_shared(const Winograd *w) {
     WinoProductsParams p = {.E = t->points,
                             .parts = w->g->groups,
                             .vo = w->g->C,
-                            .uo = w->g->Kg * t->points * w->g->C,
+                            .uo = w->g->Kg * t->points * w->depth,
                             .mo = w->g->Kg,
                             .G = gr.groups,
                             .GW = gr.width,
-                            .gstep = gr.width * t->points * w->g->C,
+                            .gstep = gr.width * t->points * w->depth,
                             .vs = t->points * ve,
                             .ve = ve,
-                            .ue = w->g->C * gr.panel,
+                            .ue = w->depth * gr.panel,
                             .ms = t->points * me,
                             .me = me,
                             .ahead = gr.groups > 1,
                             .last = gr.last,
                             .m = macs(w)};
-    p.moved = 4 * (p.vs + p.ms + t->points * w->g->C * w->KP / samples_of(l));
-    choose_sweeps(w, &gr, t->count, p.ahead, &p.sweep, &p.sweep_last);
+    p.moved = 4 * (p.vs + p.ms + t->points * w->depth * w->KP / samples_of(l));
+    choose_sweeps(w, &gr, t->rows, p.ahead, &p.sweep, &p.sweep_last);
     STEP(l, w->n->name, &kernel_wino_products, &p, stem(w, "_products"), comment(w, "convolution"),
          in(v), in(layout_of(l, w->n->in[1]).place), out(m));
 
@@ -162,7 +218,7 @@ static void lower_shared(const Winograd *w) {
                            .rows_last = rows_last(w),
                            .ms = t->points * me,
                            .ys = w->g->YS,
-                           .mp = t->columns * w->KP,
+                           .mp = output_floats(w),
                            .yp = t->m / w->ph * w->g->YL};
     back.row_last = back.rows_last ? output_row(w, me, true) : "";
     STEP(l, w->n->name, &kernel_wino_back, &back,
@@ -172,7 +228,7 @@ static void lower_shared(const Winograd *w) {
 
 /* The most rows of tiles, a divisor of them all, whose block fits. */
 static int64_t rows_of_block(const Winograd *w) {
-    int64_t row = w->t.points * w->t.columns * (w->CP + w->KP), rows = 1;
+    int64_t row = w->t.points * (input_floats(w) + output_floats(w)), rows = 1;
     for (int64_t r = 2; r <= w->t.rows; r++)
         if (w->t.rows % r == 0 && r * row <= BLOCK_FLOATS) rows = r;
     return rows;
@@ -182,7 +238,7 @@ static void lower_blocks(const Winograd *w) {
     Lower *l = w->l;
     const WinogradTiles *t = &w->t;
     Groups gr = output_groups(w);
-    int64_t R = rows_of_block(w), tiles = R * t->columns;
+    int64_t R = rows_of_block(w);
     WinoFusedParams p = {.E = t->points,
                          .TP = t->rows,
                          .R = R,
@@ -190,27 +246,27 @@ static void lower_blocks(const Winograd *w) {
                          .rows_last = rows_last(w),
                          .parts = w->g->groups,
                          .vo = w->g->C,
-                         .uo = w->g->Kg * t->points * w->g->C,
+                         .uo = w->g->Kg * t->points * w->depth,
                          .mo = w->g->Kg,
                          .G = gr.groups,
                          .GW = gr.width,
-                         .gstep = gr.width * t->points * w->g->C,
+                         .gstep = gr.width * t->points * w->depth,
                          .xs = w->g->XS,
                          .ys = w->g->YS,
                          .xp = t->m * w->g->XL,
                          .yp = t->m / w->ph * w->g->YL,
-                         .vp = t->columns * w->CP,
-                         .mp = t->columns * w->KP,
-                         .ve = tiles * w->CP + PLANE_GAP,
-                         .ue = w->g->C * gr.panel,
-                         .me = tiles * w->KP + PLANE_GAP,
+                         .vp = input_floats(w),
+                         .mp = output_floats(w),
+                         .ve = R * input_floats(w) + PLANE_GAP,
+                         .ue = w->depth * gr.panel,
+                         .me = R * output_floats(w) + PLANE_GAP,
                          .last = gr.last,
                          .m = macs(w)};
-    p.moved = 4 * (w->g->XS + w->g->YS + t->points * w->g->C * w->KP * (t->rows / R));
+    p.moved = 4 * (w->g->XS + w->g->YS + t->points * w->depth * w->KP * (t->rows / R));
     p.input = input_row(w, p.ve);
     p.output = output_row(w, p.me, false);
     p.output_last = p.rows_last ? output_row(w, p.me, true) : "";
-    choose_sweeps(w, &gr, tiles, false, &p.sweep, &p.sweep_last);
+    choose_sweeps(w, &gr, R, false, &p.sweep, &p.sweep_last);
     Place scratch = new_buffer(l, arena_printf(l->m->arena, "%s/scratch", w->n->name),
                                SLOTS * t->points * (p.ve + p.me));
     STEP(l, w->n->name, &kernel_wino_fused, &p,
@@ -243,6 +299,7 @@ void winograd_predict(Lower *l, const Node *n, const Geometry *g, Layout x, Layo
                   .pw = pools ? n->attr.pool[1] : 1,
                   .CP = pitch_of(g->groups * g->C),
                   .KP = pitch_of(g->K)};
+    w.depth = w.t.taps * g->C;
     if (variant_blocks(choose_conv(l->o, n)))
         lower_blocks(&w);
     else

@@ -75,6 +75,7 @@ typedef struct {
     bool half;             /* stored as so many 16-bit numbers, of o->weights_type */
     int winograd;          /* m: stored as Winograd's F(m x m, r x r) multiplies by it; else 0 */
     int kernel;            /* r */
+    bool vertical;         /* only down the columns, F(m x 1, r x 1) */
     const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */

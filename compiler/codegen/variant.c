@@ -13,22 +13,26 @@ enum {
     CHAIN_FLOATS = 1 << 18   /* at least, of the image that a chain's depthwise convolution reads */
 };
 
+typedef enum { DIRECT, STEPS, BLOCKS, PIXELS } Form;
+
 static const struct {
     const char *name;
-    int winograd, kernel; /* m and r of F(m x m, r x r); 0: not Winograd */
-    bool blocks;
+    int winograd,
+        kernel; /* m and r of F(m x m, r x r), of pixels F(m x 1, r x 1); 0: not Winograd */
+    Form form;
 } variants[VARIANT_COUNT] = {
-    [VARIANT_CHANNELS] = {"direct/channels", 0, 0, false},
-    [VARIANT_BANDS] = {"direct/bands", 0, 0, false},
-    [VARIANT_PIXELS] = {"direct/pixels", 0, 0, false},
-    [VARIANT_F2_STEPS] = {"winograd2/steps", 2, 3, false},
-    [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, 3, true},
-    [VARIANT_F4_STEPS] = {"winograd4/steps", 4, 3, false},
-    [VARIANT_F4_BLOCKS] = {"winograd4/blocks", 4, 3, true},
-    [VARIANT_F2_5X5_STEPS] = {"winograd2_5x5/steps", 2, 5, false},
-    [VARIANT_F2_5X5_BLOCKS] = {"winograd2_5x5/blocks", 2, 5, true},
-    [VARIANT_CHAIN] = {"chain", 0, 0, false},
-    [VARIANT_ALONE] = {"alone", 0, 0, false},
+    [VARIANT_CHANNELS] = {"direct/channels", 0, 0, DIRECT},
+    [VARIANT_BANDS] = {"direct/bands", 0, 0, DIRECT},
+    [VARIANT_PIXELS] = {"direct/pixels", 0, 0, PIXELS},
+    [VARIANT_F2_STEPS] = {"winograd2/steps", 2, 3, STEPS},
+    [VARIANT_F2_BLOCKS] = {"winograd2/blocks", 2, 3, BLOCKS},
+    [VARIANT_F4_STEPS] = {"winograd4/steps", 4, 3, STEPS},
+    [VARIANT_F4_BLOCKS] = {"winograd4/blocks", 4, 3, BLOCKS},
+    [VARIANT_F4_5X1_STEPS] = {"winograd4_5x1/steps", 4, 5, STEPS},
+    [VARIANT_F4_5X1_BLOCKS] = {"winograd4_5x1/blocks", 4, 5, BLOCKS},
+    [VARIANT_F4_5X1_PIXELS] = {"winograd4_5x1/pixels", 4, 5, PIXELS},
+    [VARIANT_CHAIN] = {"chain", 0, 0, DIRECT},
+    [VARIANT_ALONE] = {"alone", 0, 0, DIRECT},
 };
 
 const char *variant_name(Variant v) { return variants[v].name; }
@@ -49,7 +53,7 @@ Variant variant_find(const char *name) {
 
 int variant_winograd(Variant v) { return variants[v].winograd; }
 
-bool variant_blocks(Variant v) { return variants[v].blocks; }
+bool variant_blocks(Variant v) { return variants[v].form == BLOCKS; }
 
 /* ---- from outside: tuned or drawn ----------------------------------------------------------- */
 
@@ -87,12 +91,18 @@ static bool meets_whole_image(const Node *n) {
 
 static int64_t kernel_side(const Node *n) { return n->in[1]->type.shape.dim[0]; }
 
-static Variant winograd_variant(const Node *n, int m, bool blocks) {
+static Variant winograd_variant(const Node *n, int m, Form form) {
     for (int v = 0; v < VARIANT_COUNT; v++)
         if (variants[v].winograd == m && variants[v].kernel == kernel_side(n) &&
-            variants[v].blocks == blocks)
+            variants[v].form == form)
             return (Variant)v;
-    PANIC("no variant of F(%dx%d) for this kernel", m, m);
+    PANIC("no variant with tiles of %d rows for this kernel", m);
+}
+
+static bool is_legal_winograd(const CodegenOptions *o, const Node *n, Variant v) {
+    int m = variants[v].winograd;
+    if (!m || variants[v].kernel != kernel_side(n)) return false;
+    return variants[v].form == PIXELS ? can_be_pixels(o, n, m) : can_be_winograd(o, n, m);
 }
 
 unsigned conv_variants(const CodegenOptions *o, const Node *n) {
@@ -100,10 +110,8 @@ unsigned conv_variants(const CodegenOptions *o, const Node *n) {
     bool grouped = n->attr.groups > 1;
     unsigned direct = 1u << VARIANT_CHANNELS | (grouped ? 0 : 1u << VARIANT_BANDS), set = direct;
     if (has_pixel_vectors(n)) set |= 1u << VARIANT_PIXELS;
-    for (int v = 0; v < VARIANT_COUNT; v++) {
-        int m = variants[v].winograd;
-        if (m && variants[v].kernel == kernel_side(n) && can_be_winograd(o, n, m)) set |= 1u << v;
-    }
+    for (int v = 0; v < VARIANT_COUNT; v++)
+        if (is_legal_winograd(o, n, (Variant)v)) set |= 1u << v;
     return grouped && set == direct ? 0 : set;
 }
 
@@ -119,10 +127,12 @@ static bool prefers_bands(const Node *n) {
 }
 
 static Variant cheapest(const CodegenOptions *o, const Node *n) {
+    if (is_legal_winograd(o, n, VARIANT_F4_5X1_PIXELS)) return VARIANT_F4_5X1_PIXELS;
     int m = cheapest_winograd(o, n);
     if (!m && has_pixel_vectors(n)) return VARIANT_PIXELS;
     if (!m) return prefers_bands(n) ? VARIANT_BANDS : VARIANT_CHANNELS;
-    return winograd_variant(n, m, is_tiny_winograd(n, m) || winograd_floats(n, m) > SHARED_FLOATS);
+    bool blocks = is_tiny_winograd(n, m) || winograd_floats(n, m) > SHARED_FLOATS;
+    return winograd_variant(n, m, blocks ? BLOCKS : STEPS);
 }
 
 Variant choose_conv(const CodegenOptions *o, const Node *n) {

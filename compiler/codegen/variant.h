@@ -14,10 +14,11 @@ typedef enum {
     VARIANT_F2_BLOCKS, /* the same in blocks of tiles, through scratch of a core's own */
     VARIANT_F4_STEPS,  /* F(4x4,3x3) */
     VARIANT_F4_BLOCKS,
-    VARIANT_F2_5X5_STEPS, /* F(2x2,5x5) */
-    VARIANT_F2_5X5_BLOCKS,
-    VARIANT_CHAIN, /* a depthwise convolution with its neighbours, row by row */
-    VARIANT_ALONE, /* the same as a step of its own */
+    VARIANT_F4_5X1_STEPS, /* F(4x1,5x1) */
+    VARIANT_F4_5X1_BLOCKS,
+    VARIANT_F4_5X1_PIXELS, /* with vectors of pixels as in VARIANT_PIXELS */
+    VARIANT_CHAIN,         /* a depthwise convolution with its neighbours, row by row */
+    VARIANT_ALONE,         /* the same as a step of its own */
     VARIANT_COUNT
 } Variant;
 
@@ -30,7 +31,7 @@ const char *variant_name(Variant v);
 const char *variant_names(Arena *a, unsigned set);
 /* VARIANT_COUNT for a name that there is not. */
 Variant variant_find(const char *name);
-/* m of Winograd's F(m x m, r x r); 0: direct. */
+/* m of Winograd's F(m x m, r x r) or F(m x 1, r x 1); 0: direct. */
 int variant_winograd(Variant v);
 bool variant_blocks(Variant v);
 

@@ -3,36 +3,34 @@
  * rounded once. */
 #include "emit.h"
 
-enum { MOST_POINTS = 6, MOST_TAPS = 5 };
+#include <math.h>
 
-/* A point of interpolation and the factor of its row of G: (1, p, p^2, ...) times it. The last row,
- * of the point at infinity, is (0, ..., 0, 1). */
-typedef struct {
-    double p, factor;
-} Point;
+enum { MOST_POINTS = 8, MOST_TAPS = 5 };
 
-/* Four products a side: 0, 1, -1 and infinity. */
-static const Point four[] = {{0, 1}, {1, 0.5}, {-1, 0.5}};
+/* For 4, 6 and 8 products a side: the points of interpolation are 0, these, their negatives and
+ * infinity. All are exact in binary, and 3/4 and 3/2 lose a third of the digits that the usual 1
+ * and 2 lose. */
+static const double sides[][3] = {{1}, {0.75, 1.5}, {0.5, 1, 2}};
 
-/* Six: 0, 3/4, -3/4, 3/2, -3/2 and infinity. These points are exact in binary, and lose a third of
- * the digits that the usual 0, 1, -1, 2, -2 lose. */
-static void fill_six(Point p[MOST_POINTS - 1]) {
-    const double a = 0.75, b = 1.5;
-    const double at_a = 1 / (2 * a * a * (a * a - b * b)), at_b = 1 / (2 * b * b * (b * b - a * a));
-    p[0] = (Point){0, 1 / (a * a * b * b)};
-    p[1] = (Point){a, at_a};
-    p[2] = (Point){-a, at_a};
-    p[3] = (Point){b, at_b};
-    p[4] = (Point){-b, at_b};
+/* 1 / the product of a point's distances from the others; that of 0 counts as positive. */
+static double factor(const double *points, int count, int i) {
+    double product = 1;
+    for (int j = 0; j < count; j++)
+        if (j != i) product *= points[i] - points[j];
+    return 1 / (i ? product : fabs(product));
 }
 
+/* The row of a point p is (1, p, p^2, ...) times its factor, that of infinity (0, ..., 0, 1). */
 static void fill_g(int points, int taps, double G[MOST_POINTS][MOST_TAPS]) {
-    Point six[MOST_POINTS - 1];
-    fill_six(six);
-    const Point *at = points == 4 ? four : six;
+    CHECK((points == 4 || points == 6 || points == 8) && taps <= MOST_TAPS);
+    double at[MOST_POINTS - 1] = {0};
+    for (int i = 0; i < points / 2 - 1; i++) {
+        at[2 * i + 1] = sides[points / 2 - 2][i];
+        at[2 * i + 2] = -at[2 * i + 1];
+    }
     for (int i = 0; i < points - 1; i++) {
-        G[i][0] = at[i].factor;
-        for (int s = 1; s < taps; s++) G[i][s] = G[i][s - 1] * at[i].p;
+        G[i][0] = factor(at, points - 1, i);
+        for (int s = 1; s < taps; s++) G[i][s] = G[i][s - 1] * at[i];
     }
     for (int s = 0; s < taps; s++) G[points - 1][s] = s == taps - 1;
 }
@@ -54,11 +52,26 @@ static void transform_kernel(double G[MOST_POINTS][MOST_TAPS], int points, int t
         for (int j = 0; j < points; j++) u[i][j] = dot(G[j], t[i], taps, 1);
 }
 
-void pack_winograd(const float *data, const ParamLayout *l, float *to) {
+/* Down the columns: u = G g for each column of taps; to [panel][e][column][C][PW]. */
+static void pack_vertical(const float *data, const ParamLayout *l, float *to) {
+    double G[MOST_POINTS][MOST_TAPS] = {0}, g[MOST_TAPS] = {0};
+    int points = l->winograd + l->kernel - 1;
+    int64_t row = l->rows / l->kernel, K = l->columns; /* of the kernel: columns x C */
+    fill_g(points, l->kernel, G);
+    for (int64_t c = 0; c < row; c++) {
+        for (int64_t k = 0; k < K; k++) {
+            for (int r = 0; r < l->kernel; r++) g[r] = (double)data[(r * row + c) * K + k];
+            float *at = to + (k / l->panel * points * row + c) * l->panel + k % l->panel;
+            for (int e = 0; e < points; e++)
+                at[e * row * l->panel] = (float)dot(G[e], g, l->kernel, 1);
+        }
+    }
+}
+
+static void pack_square(const float *data, const ParamLayout *l, float *to) {
     double G[MOST_POINTS][MOST_TAPS] = {0}, g[MOST_TAPS * MOST_TAPS] = {0},
-           u[MOST_POINTS][MOST_POINTS];
+           u[MOST_POINTS][MOST_POINTS] = {0};
     int points = l->winograd + l->kernel - 1, taps = l->kernel * l->kernel;
-    CHECK((points == 4 || points == MOST_POINTS) && l->kernel <= MOST_TAPS);
     fill_g(points, l->kernel, G);
     int64_t C = l->rows / taps, K = l->columns;
     for (int64_t c = 0; c < C; c++) {
@@ -70,4 +83,8 @@ void pack_winograd(const float *data, const ParamLayout *l, float *to) {
                 at[e * C * l->panel] = (float)u[e / points][e % points];
         }
     }
+}
+
+void pack_winograd(const float *data, const ParamLayout *l, float *to) {
+    (l->vertical ? pack_vertical : pack_square)(data, l, to);
 }

@@ -18,7 +18,9 @@ static int epilogue_of(const Node *n) {
 static ConvCell tiled_cell(const CodegenOptions *o, const Node *n) {
     Variant v = choose_conv(o, n);
     int m = variant_winograd(v);
-    bool rows = m && conv_rows(n) % m != 0, columns = m && conv_columns(n) % m != 0;
+    bool vertical = has_vertical_tiles(n->in[1]->type.shape.dim[0]);
+    bool rows = m && conv_rows(n) % m != 0;
+    bool columns = m && !vertical && conv_columns(n) % m != 0;
     return (ConvCell){v, epilogue_of(n),
                       rows && columns ? BOTH
                       : rows          ? ROWS
@@ -41,13 +43,21 @@ bool conv_cell(const CodegenOptions *o, const Function *f, int i, ConvCell *cell
     return true;
 }
 
-/* Pooling by 2 leaves no odd maps to tiles of 2; the depthwise convolution of a chain has an
- * activation; vectors of pixels add nothing. */
+/* Pooling by 2 leaves no odd maps to tiles of 2; vertical tiles end in rows only; the depthwise
+ * convolution of a chain has an activation; vectors of pixels have whole tiles and add nothing. */
 bool conv_cell_exists(ConvCell c) {
-    if (c.variant >= VARIANT_CHAIN) return c.tail == WHOLE && c.epilogue == ACTIVATION;
-    if (c.variant == VARIANT_PIXELS) return c.tail == WHOLE && c.epilogue != ADDEND;
-    int m = variant_winograd((Variant)c.variant);
-    return c.tail == WHOLE || m == 4 || (m == 2 && c.epilogue != POOLING);
+    bool whole = c.tail == WHOLE;
+    switch (c.variant) {
+    case VARIANT_CHAIN:
+    case VARIANT_ALONE: return whole && c.epilogue == ACTIVATION;
+    case VARIANT_PIXELS:
+    case VARIANT_F4_5X1_PIXELS: return whole && c.epilogue != ADDEND;
+    case VARIANT_F4_5X1_STEPS:
+    case VARIANT_F4_5X1_BLOCKS: return whole || c.tail == ROWS;
+    case VARIANT_F2_STEPS:
+    case VARIANT_F2_BLOCKS: return whole || c.epilogue != POOLING;
+    default: return whole || variant_winograd((Variant)c.variant);
+    }
 }
 
 /* ---- operations and attributes ----------------------------------------------------------------

@@ -48,6 +48,13 @@ const Net nets[] = {
           11, 1e-4),
     /* one channel to few: vectors of pixels, a row that ends within one, an odd row, too few */
     CONV("pixels", "(12, 37, 1)", "Conv2D(6, 5, activation='tanh'), AveragePooling2D(2)", 3),
+    CONV("pixels_5x5", "(12, 37, 1)",
+         "Conv2D(6, (5, 4), padding='same', dilation_rate=(1, 3), activation='tanh'), "
+         "AveragePooling2D(2)",
+         3),
+    CONV("pixels_5x5_max", "(8, 18, 1)",
+         "Conv2D(8, 5, padding='same', use_bias=False), MaxPooling2D(2)", 3),
+    CONV("pixels_5x5_four", "(20, 32, 1)", "Conv2D(3, 5), Conv2D(4, 2, activation='relu')", 2),
     CONV("pixels_odd", "(11, 13, 1)",
          "Conv2D(8, 3, padding='same', dilation_rate=(1, 2), activation='relu')", 2),
     CONV("pixels_max", "(9, 24, 1)",

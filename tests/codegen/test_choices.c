@@ -62,13 +62,20 @@ static const char script[] =
     "x = DepthwiseConv2D(3, padding='same', activation='relu')(x)\n"
     "outputs.append(Conv2D(9, 1)(x))\n"
     "grey = Input(shape=(10, 40, 1))\n"
+    "rows = Input(shape=(12, 22, 1))\n"
     "for k in (3, 6):\n"
     "    outputs.append(Conv2D(k, 3, use_bias=False)(grey))\n"
     "    outputs.append(Conv2D(k, 3)(grey))\n"
     "    outputs.append(Conv2D(k, 3, padding='same', activation='tanh')(grey))\n"
     "    outputs.append(MaxPooling2D(2)(Conv2D(k, 3, activation='relu')(grey)))\n"
     "    outputs.append(AveragePooling2D(2)(Conv2D(k, 3, activation='tanh')(grey)))\n"
-    "model = keras.Model([inputs, grey], outputs)\n";
+    "    outputs.append(Conv2D(k, (5, 3), padding='same', use_bias=False)(rows))\n"
+    "    outputs.append(Conv2D(k, 5, padding='same')(rows))\n"
+    "    outputs.append(Conv2D(k, 5, padding='same', activation='tanh')(rows))\n"
+    "    outputs.append(MaxPooling2D(2)(Conv2D(k, 5, padding='same', activation='relu')(rows)))\n"
+    "    outputs.append(AveragePooling2D(2)(Conv2D(k, 5, padding='same', "
+    "activation='tanh')(rows)))\n"
+    "model = keras.Model([inputs, grey, rows], outputs)\n";
 
 /* ---- results -------------------------------------------------------------------------------- */
 
