@@ -78,8 +78,8 @@ static const char *output_columns(const Winograd *w, int64_t plane, bool last) {
                                 .bias = w->n->nin - a->addend > 2,
                                 .load = a->addend,
                                 .act = a->act,
-                                .act_name = f.name ? f.name : "",
-                                .act_args = f.args ? f.args : "",
+                                .act_name = f.name,
+                                .act_args = f.args,
                                 .ph = w->ph,
                                 .pw = w->pw};
     return use_kernel(w->l->kernels, &kernel_wino_column_output, &p, stem(w, "_output"));
@@ -103,6 +103,7 @@ static const char *output_row(const Winograd *w, int64_t plane, bool last) {
     if (w->t.vertical) return output_columns(w, plane, last);
     int lanes = machine_lanes(w->l->machine, w->KP);
     const Attrs *a = &w->n->attr;
+    Function1 f = function_of(w->l, a);
     WinoOutputParams p = {.V = vector_name(w->l->machine, lanes),
                           .L = lanes,
                           .M = w->t.m,
@@ -116,15 +117,10 @@ static const char *output_row(const Winograd *w, int64_t plane, bool last) {
                           .bias = w->n->nin - a->addend > 2,
                           .load = a->addend,
                           .act = a->act,
-                          .act_name = act_text(a->act),
-                          .act_args = "",
+                          .act_name = f.name,
+                          .act_args = f.args,
                           .ph = w->ph,
                           .pw = w->pw};
-    if (a->act) {
-        Function1 f = function_of(w->l, a);
-        p.act_name = f.name;
-        p.act_args = f.args;
-    }
     return use_kernel(w->l->kernels, &kernel_wino_output, &p, stem(w, "_output"));
 }
 

@@ -15,10 +15,10 @@ enum {
 
 typedef enum { DIRECT, STEPS, BLOCKS, PIXELS } Form;
 
+/* winograd, kernel: m and r of F(m x m, r x r) or F(m x 1, r x 1); 0: not Winograd. */
 static const struct {
     const char *name;
-    int winograd,
-        kernel; /* m and r of F(m x m, r x r), of pixels F(m x 1, r x 1); 0: not Winograd */
+    int winograd, kernel;
     Form form;
 } variants[VARIANT_COUNT] = {
     [VARIANT_CHANNELS] = {"direct/channels", 0, 0, DIRECT},
