@@ -1,4 +1,5 @@
 /* From a module whose pipeline has run to the text of the files. */
+#include "algorithm.h"
 #include "emit.h"
 
 #include "../interp/interp.h"
@@ -50,7 +51,8 @@ static uint64_t hash_layout(const File *f) {
                       (long long)l->columns, l->panel, (long long)l->at);
         if (l->half) strbuf_printf(&b, "stored as %d\n", (int)f->o->weights_type);
         if (l->winograd)
-            strbuf_printf(&b, "winograd %d%s\n", l->winograd, l->vertical ? " vertical" : "");
+            strbuf_printf(&b, "winograd %d%s\n", l->winograd,
+                          has_vertical_tiles(l->kernel) ? " vertical" : "");
     }
     uint64_t hash = b.text ? hash_text(b.text) : FNV_START;
     strbuf_free(&b);
@@ -61,7 +63,7 @@ static int64_t larger(int64_t a, const Plan *p) { return p && p->floats > a ? p-
 
 static void lay_out_workspace(File *f) {
     WorkspaceLayout *w = &f->work;
-    w->buffers = place_ports(f, w->grads + (f->params->trained + 15) / 16 * 16);
+    w->buffers = place_ports(f, w->grads + whole_lines(f->params->trained));
     int64_t most = 0;
     for (int i = 0; i < f->nsections; i++) {
         const Section *s = &f->section[i];

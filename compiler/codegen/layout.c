@@ -95,8 +95,7 @@ static void transform(ParamLayout *l, int tile, const int64_t kernel[2]) {
     int64_t r = kernel[0], side = tile + r - 1;
     l->winograd = tile;
     l->kernel = (int)r;
-    l->vertical = has_vertical_tiles(r);
-    l->floats = l->floats / (r * kernel[1]) * side * (l->vertical ? kernel[1] : side);
+    l->floats = l->floats / (r * kernel[1]) * side * (has_vertical_tiles(r) ? kernel[1] : side);
 }
 
 static ParamLayout pack(const Module *m, int index) {
@@ -108,7 +107,7 @@ static ParamLayout pack(const Module *m, int index) {
     for (int i = 0; i + 1 < s->rank; i++) l.rows *= s->dim[i];
     l.panel = l.rows > 1 && is_dense(m, owner) ? (int)pitch_of(l.columns) : panel_of(l.columns);
     int64_t panels = (l.columns + l.panel - 1) / l.panel;
-    l.floats = (panels * l.panel * l.rows + 15) / 16 * 16;
+    l.floats = whole_lines(panels * l.panel * l.rows);
     return l;
 }
 
@@ -144,7 +143,7 @@ static bool is_used(const Module *m, int index) {
 static void place(ParamTable *t, int index) {
     ParamLayout *l = &t->param[index];
     l->at = t->floats;
-    t->floats += l->half ? (l->floats / 2 + 15) / 16 * 16 : l->floats;
+    t->floats += l->half ? whole_lines(l->floats / 2) : l->floats;
 }
 
 /* Whether the training step gives the parameter a new value by its gradient: a trainable one that

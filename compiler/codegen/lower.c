@@ -130,7 +130,7 @@ int64_t packed_floats(const Shape *s) {
 /* Values without samples are parameters' gradients and statistics: packed as parameters are. */
 static Layout define_packed(Lower *l, const Value *v) {
     const Shape *s = &v->type.shape;
-    Layout y = {.pitch = (packed_floats(s) + 15) / 16 * 16, .rows = 1, .channels = columns_of(s)};
+    Layout y = {.pitch = whole_lines(packed_floats(s)), .rows = 1, .channels = columns_of(s)};
     y.place = new_buffer(l, v->name, y.pitch);
     define_as(l, v, y);
     return y;

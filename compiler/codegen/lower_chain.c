@@ -215,7 +215,7 @@ void lower_chain(Lower *l, int i) {
     p.moved = 4 * (p.xs + p.ys * (1 + adds));
     Place scratch = no_place();
     if (p.floats) {
-        p.floats = (p.floats + 15) / 16 * 16;
+        p.floats = whole_lines(p.floats);
         scratch =
             new_samples(l, arena_printf(l->m->arena, "%s/rows", last->name), p.floats * PARTS);
     }

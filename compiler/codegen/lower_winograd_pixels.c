@@ -5,12 +5,11 @@
 #include "variant.h"
 
 enum {
-    WINDOW = 2,     /* rows and columns of the windows that are pooled */
-    ROWS = 4,       /* of a tile */
-    POINTS = 8,     /* products of a column's tile */
-    SLOTS = 8,      /* most tiles at a time, with scratch for each */
-    REUSE = 8,      /* tiles at least that pass through the same, for it must stay near */
-    CACHE_LINE = 16 /* floats */
+    WINDOW = 2, /* rows and columns of the windows that are pooled */
+    ROWS = 4,   /* of a tile */
+    POINTS = 8, /* products of a column's tile */
+    SLOTS = 8,  /* most tiles at a time, with scratch for each */
+    REUSE = 8   /* tiles at least that pass through the same, for it must stay near */
 };
 
 typedef struct {
@@ -22,10 +21,6 @@ typedef struct {
     const char *V;
     int64_t P, Q; /* rows and columns before pooling */
 } Pixels;
-
-static int64_t whole_lines(int64_t floats) {
-    return (floats + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-}
 
 static const char *stem(const Pixels *p, const char *what) {
     return stem_of(p->l, what, ACT_NONE, p->lanes);
@@ -104,7 +99,7 @@ void winograd_pixels(Lower *l, const Node *n, const Geometry *g, Layout x, Layou
                           .act = n->attr.act,
                           .act_name = function.name,
                           .act_args = function.args,
-                          .planes = whole_lines(ROWS * p.Q * g->K) + CACHE_LINE,
+                          .planes = whole_lines(ROWS * p.Q * g->K) + LINE_FLOATS,
                           .tiles = p.P / ROWS,
                           .slots = slots_of(&p),
                           .xs = g->XS,

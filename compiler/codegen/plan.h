@@ -74,8 +74,7 @@ typedef struct {
     int64_t floats;        /* padded to 16 */
     bool half;             /* stored as so many 16-bit numbers, of o->weights_type */
     int winograd;          /* m: stored as Winograd's F(m x m, r x r) multiplies by it; else 0 */
-    int kernel;            /* r */
-    bool vertical;         /* only down the columns, F(m x 1, r x 1) */
+    int kernel;            /* r; with vertical tiles by F(m x 1, r x 1) */
     const char *id;        /* the name of its offset in the C file */
     int64_t at;            /* in the weights image or the state; -1: not stored */
     int64_t grad_at;       /* among the gradients, for trainable weights; else -1 */
@@ -144,6 +143,14 @@ typedef struct {
 } Plan;
 
 /* ---- the services of codegen/ --------------------------------------------------------------- */
+
+/* Of a cache line. */
+enum { LINE_FLOATS = 16 };
+
+/* As many floats as whole cache lines have. */
+static inline int64_t whole_lines(int64_t floats) {
+    return (floats + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
 
 /* Floats a row of `channels` takes in a buffer; channels in a panel of weights. */
 int64_t pitch_of(int64_t channels);

@@ -71,20 +71,18 @@ void make_ports(File *f) {
 
 /* ---- places --------------------------------------------------------------------------------- */
 
-static int64_t round16(int64_t floats) { return (floats + 15) / 16 * 16; }
-
 /* Inputs for a whole batch; outputs and labels, which only the self-test puts there, for a sample.
  */
 int64_t place_ports(File *f, int64_t at) {
     for (int i = 0; i < f->ninputs; i++) {
         f->input[i].at = at;
-        at += round16(f->input[i].count * f->o->batch);
+        at += whole_lines(f->input[i].count * f->o->batch);
     }
     Port *ports = f->o->train ? f->loss : f->output;
     int n = f->o->train ? f->nlosses : f->noutputs;
     for (int i = 0; i < n; i++) {
         ports[i].at = at;
-        at += round16(ports[i].count);
+        at += whole_lines(ports[i].count);
     }
     return at;
 }

@@ -1,6 +1,7 @@
 /* Kernels in Winograd's domain, in the weights image: U = G g G' for each pair of channels (Lavin
  * and Gray 2016, "Fast algorithms for convolutional neural networks", section 4), in double,
  * rounded once. */
+#include "algorithm.h"
 #include "emit.h"
 
 #include <math.h>
@@ -86,5 +87,5 @@ static void pack_square(const float *data, const ParamLayout *l, float *to) {
 }
 
 void pack_winograd(const float *data, const ParamLayout *l, float *to) {
-    (l->vertical ? pack_vertical : pack_square)(data, l, to);
+    (has_vertical_tiles(l->kernel) ? pack_vertical : pack_square)(data, l, to);
 }
